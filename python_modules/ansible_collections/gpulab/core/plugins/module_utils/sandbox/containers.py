@@ -1,0 +1,177 @@
+"""Sandbox machines of the kind ``container``: systemd in a container that cannot reach the host.
+
+The containers are *not* privileged. They get the capabilities that systemd, sshd and a firewall of
+their own need. They do not get CAP_SYS_TIME, CAP_SYS_MODULE, CAP_SYS_BOOT or CAP_SYS_RAWIO, and
+``/proc/sys`` stays read-only, so that no role can set the host's clock, load a module into its
+kernel, reboot it or change its sysctls, whatever it tries.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import (
+    Engine,
+    ulimit_args,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
+
+#: On top of the engine's default set. SYS_ADMIN: systemd mounts and unshares for its units.
+#: NET_ADMIN, NET_RAW: the machine's own firewall, routes and ping, in its own network namespace.
+CAPABILITIES = (
+    "AUDIT_WRITE",
+    "DAC_READ_SEARCH",
+    "IPC_LOCK",
+    "LINUX_IMMUTABLE",
+    "NET_ADMIN",
+    "NET_RAW",
+    "SYS_ADMIN",
+    "SYS_NICE",
+    "SYS_PTRACE",
+)
+
+
+def container_name(lab: str, machine: str) -> str:
+    """Name a machine's container."""
+    return f"{lab}-{machine}"
+
+
+def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: str) -> list[str]:
+    """Compose the arguments of ``create`` for a container machine.
+
+    Docker takes one network at creation; the others are connected afterwards.
+    """
+    zones = machine.zones if engine.name == "podman" else machine.zones[:1]
+    attach: list[str] = []
+    for index, zone in enumerate(zones):
+        network, address = networks.network_name(lab, zone), plan.addresses[machine.name][zone]
+        if engine.name == "podman":
+            attach += ["--network", f"{network}:ip={address},interface_name=eth{index}"]
+        else:
+            attach += ["--network", network, "--ip", address]
+    systemd = ["--systemd=always"] if engine.name == "podman" else _DOCKER_SYSTEMD
+    return [
+        "create",
+        *(["--runtime", engine.runtime] if engine.runtime and engine.name == "docker" else []),
+        "--name", container_name(lab, machine.name),
+        "--hostname", machine.name,
+        "--label", f"{networks.LABEL}={lab}",
+        "--label", f"gpulab.machine={machine.name}",
+        "--label", f"gpulab.zones={','.join(machine.zones)}",
+        "--stop-signal", "SIGRTMIN+3",
+        *(argument for name in CAPABILITIES for argument in ("--cap-add", name)),
+        "--security-opt", "seccomp=unconfined",
+        "--security-opt", "apparmor=unconfined",
+        *systemd,
+        *ulimit_args(),
+        *attach,
+        image,
+        "/sbin/init",
+    ]  # fmt: skip
+
+
+#: What podman's --systemd=always sets up by itself.
+_DOCKER_SYSTEMD = [
+    "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",  # noqa: S108 - in the container
+    "--cgroupns", "private", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "--env", "container=docker",
+]  # fmt: skip
+
+
+def seed_archive(host_keys: Path, authorized_key: str) -> bytes:
+    """Pack what a machine must have before its first boot as a tar archive of ``/``."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+
+        def add(name: str, data: bytes, mode: int) -> None:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            archive.addfile(entry, io.BytesIO(data))
+
+        folder = tarfile.TarInfo(f"home/{LOGIN}/.ssh")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+        archive.addfile(folder)
+        add(f"home/{LOGIN}/.ssh/authorized_keys", f"{authorized_key}\n".encode(), 0o600)
+        for file in sorted(host_keys.glob("ssh_host_*")):
+            public = file.suffix == ".pub"
+            add(f"etc/ssh/{file.name}", file.read_bytes(), 0o644 if public else 0o600)
+    return buffer.getvalue()
+
+
+def states(engine: Engine, lab: str) -> dict[str, dict[str, str]]:
+    """List the lab's machines that exist: machine → ``{"state", "zones"}``."""
+    ids = engine.run("ps", "--all", "--quiet", "--filter", f"label={networks.LABEL}={lab}")
+    names = ids.stdout.decode().split()
+    found = engine.inspect("inspect", "--type", "container", *names) if names else []
+    return {
+        entry["Config"]["Labels"]["gpulab.machine"]: {
+            "state": entry["State"]["Status"],
+            "zones": entry["Config"]["Labels"]["gpulab.zones"],
+        }
+        for entry in found
+    }
+
+
+def start(engine: Engine, lab: str, machine: Machine, plan: Plan, image: str, seed: bytes) -> None:
+    """Create and start a machine that does not exist yet.
+
+    Raises:
+        SandboxError: from the engine. A container that was created but could not be prepared is
+            removed again, so that the next start begins afresh.
+    """
+    name = container_name(lab, machine.name)
+    engine_args = create_args(engine, lab, machine, plan, image)
+    runtime = ["--runtime", engine.runtime] if engine.runtime and engine.name == "podman" else []
+    engine.run(*runtime, *engine_args)
+    try:
+        if engine.name == "docker":
+            for zone in machine.zones[1:]:
+                network = networks.network_name(lab, zone)
+                address = plan.addresses[machine.name][zone]
+                engine.run("network", "connect", "--ip", address, network, name)
+        engine.run("cp", "-", f"{name}:/", stdin=seed)
+    except BaseException:
+        engine.run("rm", "--force", name, check=False)
+        raise
+    engine.run("start", name)
+
+
+def restart(engine: Engine, lab: str, machine: str) -> None:
+    """Start a machine that exists and is stopped, or whose start was interrupted."""
+    engine.run("start", container_name(lab, machine))
+
+
+def interfaces(engine: Engine, lab: str, machine: Machine, plan: Plan) -> dict[str, str]:
+    """Read which interface carries which zone: interface → zone.
+
+    Docker orders the interfaces as it likes, so the addresses tell.
+    """
+    shown = engine.run("exec", container_name(lab, machine.name), "ip", "-json", "-4", "address")
+    by_address = {address: zone for zone, address in plan.addresses[machine.name].items()}
+    return {
+        link["ifname"].split("@")[0]: by_address[entry["local"]]
+        for link in json.loads(shown.stdout)
+        for entry in link["addr_info"]
+        if entry.get("local") in by_address
+    }
+
+
+def remove_all(engine: Engine, lab: str) -> list[str]:
+    """Remove the lab's containers; return the machines' names."""
+    names = sorted(states(engine, lab))
+    if names:
+        remove(engine, lab, names)
+    return names
+
+
+def remove(engine: Engine, lab: str, machines: list[str]) -> None:
+    """Remove machines, at once: a sandbox machine has nothing to save."""
+    # Docker's rm --force kills at once; podman's waits ten seconds unless told otherwise.
+    at_once = ["--time", "0"] if engine.name == "podman" else []
+    names = [container_name(lab, machine) for machine in machines]
+    engine.run("rm", "--force", "--volumes", *at_once, *names)

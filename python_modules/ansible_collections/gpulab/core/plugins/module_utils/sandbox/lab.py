@@ -1,0 +1,222 @@
+"""Bring a whole sandbox up or down: networks, keys, machines, inventory file."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import (
+    containers,
+    inventory_file,
+    keys,
+    networks,
+    state,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import (
+    Machine,
+    Plan,
+    parse_routes,
+    plan,
+)
+
+#: How long SSH may take to answer after a start. A container needs 2 to 4 s here, a virtual
+#: machine under emulation about 20; a loaded host several times that.
+BOOT_TIMEOUT_S = {"container": 60, "vm": 240}
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What is asked for.
+
+    Attributes:
+        lab: the lab's id on this host: the prefix of every name and the value of every label.
+        folder: where keys, known_hosts and state are kept.
+        inventory: the inventory file to write.
+        zones: the zones, one network each.
+        outside: the zones that reach the outside through the host's NAT.
+        machines: the machines.
+        images: kind of machine → image reference.
+    """
+
+    lab: str
+    folder: Path
+    inventory: Path
+    zones: tuple[str, ...] = ()
+    outside: frozenset[str] = frozenset()
+    machines: tuple[Machine, ...] = ()
+    images: dict[str, str] | None = None
+
+
+def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
+    """Bring the sandbox to what is asked; return what had to be done (empty lists: nothing).
+
+    Every step looks at what is there first, so an interrupted start is finished by the next one.
+
+    Raises:
+        SandboxError: when the host lacks something, or a machine exists in another shape.
+    """
+    former = state.read(sandbox.folder)
+    busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
+    planned = plan(sandbox.zones, sandbox.machines, busy, former)
+    state.write(sandbox.folder, planned)
+    there = containers.states(engine, sandbox.lab)
+    _refuse_other_shapes(sandbox, there)
+    created_networks = networks.ensure(engine, sandbox.lab, planned.subnets, set(sandbox.outside))
+    client_key = keys.ensure_key(sandbox.folder / "id_ed25519", "ed25519", f"{LOGIN}@{sandbox.lab}")
+    started = [
+        machine
+        for machine in sandbox.machines
+        if there.get(machine.name, {}).get("state") != "running"
+    ]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        host_keys = dict(
+            zip(
+                (machine.name for machine in sandbox.machines),
+                pool.map(
+                    lambda m: keys.ensure_host_keys(_host_key_folder(sandbox, m), m.name),
+                    sandbox.machines,
+                ),
+            )
+        )
+        list(pool.map(lambda m: _start(engine, sandbox, m, planned, there, client_key), started))
+        list(pool.map(lambda m: _wait_for_ssh(engine, sandbox, m, planned), started))
+        interfaces = dict(
+            zip(
+                (machine.name for machine in sandbox.machines),
+                pool.map(lambda m: _interfaces(engine, sandbox, m, planned), sandbox.machines),
+            )
+        )
+    wrote = _write_files(sandbox, planned, host_keys, interfaces)
+    return {
+        "networks": created_networks,
+        "machines": [machine.name for machine in started],
+        "files": wrote,
+    }
+
+
+def _host_key_folder(sandbox: Sandbox, machine: Machine) -> Path:
+    return sandbox.folder / "host_keys" / machine.name
+
+
+def _refuse_other_shapes(sandbox: Sandbox, there: dict[str, dict[str, str]]) -> None:
+    """Stop where a machine exists with other zones: changing it would mean to wipe it."""
+    for machine in sandbox.machines:
+        zones = there.get(machine.name, {}).get("zones", ",".join(machine.zones))
+        if zones != ",".join(machine.zones):
+            msg = (
+                f"{machine.name} runs in the zones {zones} but is declared in "
+                f"{','.join(machine.zones)}: `make down` removes the sandbox, then start it again"
+            )
+            raise SandboxError(msg)
+
+
+def _start(
+    engine: Engine,
+    sandbox: Sandbox,
+    machine: Machine,
+    planned: Plan,
+    there: dict[str, dict[str, str]],
+    client_key: str,
+) -> None:
+    """Start one machine that is not running."""
+    former = there.get(machine.name, {}).get("state")
+    if former == "created":
+        # An interrupted start: it may lack its keys, and has never run.
+        containers.remove(engine, sandbox.lab, [machine.name])
+    elif former is not None:
+        containers.restart(engine, sandbox.lab, machine.name)
+        return
+    seed = containers.seed_archive(_host_key_folder(sandbox, machine), client_key)
+    image = (sandbox.images or {})[machine.kind]
+    containers.start(engine, sandbox.lab, machine, planned, image, seed)
+
+
+def _interfaces(
+    engine: Engine, sandbox: Sandbox, machine: Machine, planned: Plan
+) -> dict[str, str]:
+    return containers.interfaces(engine, sandbox.lab, machine, planned)
+
+
+def _write_files(
+    sandbox: Sandbox,
+    planned: Plan,
+    host_keys: dict[str, dict[str, str]],
+    interfaces: dict[str, dict[str, str]],
+) -> list[str]:
+    """Write known_hosts, ssh_config and the inventory file; return those that changed."""
+    names = {
+        machine.name: [machine.name, *planned.addresses[machine.name].values()]
+        for machine in sandbox.machines
+    }
+    config = sandbox.folder / "ssh_config"
+    texts = {
+        sandbox.folder / "known_hosts": keys.known_hosts(
+            {name: (names[name], host_keys[name]) for name in names}
+        ),
+        config: keys.ssh_config(
+            LOGIN,
+            sandbox.folder,
+            {
+                machine.name: (
+                    names[machine.name],
+                    planned.addresses[machine.name][machine.zones[0]],
+                )
+                for machine in sandbox.machines
+            },
+        ),
+        sandbox.inventory: inventory_file.render(
+            list(sandbox.machines), planned, interfaces, config
+        ),
+    }
+    return [str(file) for file, text in texts.items() if state.replace_text(file, text)]
+
+
+def _wait_for_ssh(engine: Engine, sandbox: Sandbox, machine: Machine, planned: Plan) -> None:
+    """Wait until a machine's sshd greets.
+
+    Raises:
+        SandboxError: when it does not within the kind's time; it tells how to look inside.
+    """
+    address = planned.addresses[machine.name][machine.zones[0]]
+    limit = BOOT_TIMEOUT_S[machine.kind]
+    deadline = time.monotonic() + limit
+    while not greets(address):
+        if time.monotonic() > deadline:
+            name = containers.container_name(sandbox.lab, machine.name)
+            msg = (
+                f"{machine.name} ({address}) does not answer on port 22 after {limit} s. "
+                f"Look inside: {' '.join(engine.command)} logs {name}; "
+                f"{' '.join(engine.command)} exec {name} systemctl --failed"
+            )
+            raise SandboxError(msg)
+        time.sleep(0.2)
+
+
+def greets(address: str, port: int = 22) -> bool:
+    """Say whether an SSH server greets there (a listening socket alone is not enough)."""
+    try:
+        with socket.create_connection((address, port), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def down(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
+    """Remove all that ``up`` made; return what there was to remove."""
+    machines = containers.remove_all(engine, sandbox.lab)
+    removed_networks = networks.remove_all(engine, sandbox.lab)
+    files = []
+    if sandbox.inventory.exists():
+        sandbox.inventory.unlink()
+        files.append(str(sandbox.inventory))
+    if sandbox.folder.exists():
+        shutil.rmtree(sandbox.folder)
+        files.append(str(sandbox.folder))
+    return {"machines": machines, "networks": removed_networks, "files": files}

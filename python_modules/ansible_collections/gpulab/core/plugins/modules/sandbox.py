@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright: the gpulab maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: sandbox
+short_description: Start or remove a sandbox lab on this host
+description:
+  - Makes one network per zone and one systemd machine per host out of containers of this host,
+    reached over SSH with a key of its own and checked host keys, and writes the inventory file
+    that tells where they are.
+  - Subnets are chosen among the private ones that this host does not use, and kept.
+options:
+  state:
+    description: Whether the sandbox should run or be gone.
+    type: str
+    choices: [started, absent]
+    default: started
+  lab:
+    description: The lab's id on this host, the prefix of every name; two labs can run side by side.
+    type: str
+    required: true
+  folder:
+    description: Where keys, known_hosts and state are kept.
+    type: path
+    required: true
+  inventory:
+    description: The inventory file to write.
+    type: path
+    required: true
+  zones:
+    description: The zones, one network each.
+    type: list
+    elements: str
+    default: []
+  outside:
+    description: The zones whose machines reach the outside through this host.
+    type: list
+    elements: str
+    default: []
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The inventory's host name.
+        type: str
+        required: true
+      kind:
+        description: What the machine is made of.
+        type: str
+        choices: [container, vm]
+        default: container
+      zones:
+        description: The zones it is attached to; SSH goes to its address in the first one.
+        type: list
+        elements: str
+        required: true
+  image:
+    description: The container image, from M(gpulab.core.sandbox_image).
+    type: str
+author: The gpulab maintainers
+attributes:
+  check_mode:
+    support: none
+    description: A sandbox is started or not; there is nothing to predict.
+seealso:
+  - module: gpulab.core.sandbox_image
+"""
+
+EXAMPLES = r"""
+- name: Start a machine
+  gpulab.core.sandbox:
+    lab: gpulab-demo
+    folder: "{{ playbook_dir }}/../.cache/sandbox/demo"
+    inventory: "{{ inventory_dir }}/machines.yml"
+    zones: [management]
+    outside: [management]
+    machines:
+      - name: node01
+        zones: [management]
+    image: "{{ image.image }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+machines:
+  description: The machines that were started, or removed.
+  type: list
+  elements: str
+  returned: success
+  sample: [node01]
+networks:
+  description: The networks that were made, or removed.
+  type: list
+  elements: str
+  returned: success
+  sample: [management]
+files:
+  description: The files that were written, or removed.
+  type: list
+  elements: path
+  returned: success
+  sample: [/srv/gpulab/inventory/sandbox/machines.yml]
+ssh_config:
+  description: The file that C(ssh -F) takes to reach the machines by name.
+  type: path
+  returned: success
+  sample: /srv/gpulab/.cache/sandbox/lab/ssh_config
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import lab
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine
+
+MACHINE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["container", "vm"], "default": "container"},
+    "zones": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def main() -> None:
+    """Start or remove the sandbox."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["started", "absent"], "default": "started"},
+            "lab": {"type": "str", "required": True},
+            "folder": {"type": "path", "required": True},
+            "inventory": {"type": "path", "required": True},
+            "zones": {"type": "list", "elements": "str", "default": []},
+            "outside": {"type": "list", "elements": "str", "default": []},
+            "machines": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": MACHINE_OPTIONS,
+            },
+            "image": {"type": "str"},
+        },
+    )
+    params = module.params
+    folder = Path(params["folder"])
+    asked = lab.Sandbox(
+        lab=params["lab"],
+        folder=folder,
+        inventory=Path(params["inventory"]),
+        zones=tuple(params["zones"]),
+        outside=frozenset(params["outside"]),
+        machines=tuple(
+            Machine(machine["name"], machine["kind"], tuple(machine["zones"]))
+            for machine in params["machines"]
+        ),
+        images={"container": params["image"]},
+    )
+    try:
+        action = lab.up if params["state"] == "started" else lab.down
+        done = action(find_engine(), asked)
+    except SandboxError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=any(done.values()), ssh_config=str(folder / "ssh_config"), **done)
+
+
+if __name__ == "__main__":
+    main()
