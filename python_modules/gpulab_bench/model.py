@@ -1,0 +1,121 @@
+# mypy: allow-subclassing-any
+# (PyTorch is in the nodes' environment, not where types are checked: nn.Module is Any there.)
+"""The model: a decoder-only transformer with grouped-query attention.
+
+Shapes: B items, T positions, D = d_model, H query heads, G key/value heads, Q = head_dim,
+F = ffn_width, V = vocab_size. Pre-normalised, learned positions, no biases, no dropout.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gpulab_bench.config import ModelConfig
+
+# GPT-2's initialisation.
+INIT_STD = 0.02
+
+
+class Attention(nn.Module):
+    """Causal self-attention with grouped key/value heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make the projections."""
+        super().__init__()
+        self.config = config
+        self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
+        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
+        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
+        self.out = nn.Linear(config.heads * config.head_dim, config.d_model, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Mix positions: [B, T, D] to [B, T, D]."""
+        batch, positions, _ = x.shape
+        config = self.config
+
+        def heads_of(projected: torch.Tensor, heads: int) -> torch.Tensor:
+            """[B, T, heads·Q] to [B, heads, T, Q]."""
+            return projected.view(batch, positions, heads, config.head_dim).transpose(1, 2)
+
+        def shared(grouped: torch.Tensor) -> torch.Tensor:
+            """[B, G, T, Q] to [B, H, T, Q]: each key/value head serves H / G query heads."""
+            shape = (batch, config.kv_heads, config.heads // config.kv_heads, *grouped.shape[2:])
+            return grouped.unsqueeze(2).expand(shape).flatten(1, 2)
+
+        mixed = functional.scaled_dot_product_attention(
+            heads_of(self.query(x), config.heads),
+            shared(heads_of(self.key(x), config.kv_heads)),
+            shared(heads_of(self.value(x), config.kv_heads)),
+            is_causal=True,
+        )
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """Two-layer network, SwiGLU when gated, GELU otherwise."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make the projections; a gated network computes gate and up in one product."""
+        super().__init__()
+        self.gated = config.gated_ffn
+        inner = config.ffn_width * (2 if config.gated_ffn else 1)
+        self.up = nn.Linear(config.d_model, inner, bias=False)
+        self.down = nn.Linear(config.ffn_width, config.d_model, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Transform each position: [B, T, D] to [B, T, D]."""
+        inner = self.up(x)
+        if self.gated:
+            gate, value = inner.chunk(2, dim=-1)
+            return self.down(functional.silu(gate) * value)
+        return self.down(functional.gelu(inner))
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward, each on a normalised copy and added back."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make the two halves."""
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model)
+        self.attention = Attention(config)
+        self.ffn_norm = nn.RMSNorm(config.d_model)
+        self.ffn = FeedForward(config)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, T, D] to [B, T, D]."""
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.ffn(self.ffn_norm(x))
+
+
+class Decoder(nn.Module):
+    """Token and position embeddings, blocks, output projection."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make and initialise the weights from the global seed."""
+        super().__init__()
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.positions = nn.Embedding(config.context, config.d_model)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        for parameter in self.parameters():
+            if parameter.dim() == 2:
+                nn.init.normal_(parameter, std=INIT_STD)
+        # Each block adds twice to the residual stream: keep its variance independent of depth.
+        for block in self.blocks:
+            for projection in (block.attention.out, block.ffn.down):
+                nn.init.normal_(projection.weight, std=INIT_STD / math.sqrt(2 * config.layers))
+        if config.tied_embeddings:
+            self.head.weight = self.tokens.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Predict the next token at each position: tokens [B, T] to logits [B, T, V]."""
+        x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))

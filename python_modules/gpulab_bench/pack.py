@@ -1,0 +1,66 @@
+"""Pack the benchmark into one file that runs anywhere: ``python -m gpulab_bench.pack OUT.pyz``.
+
+The same source gives the same bytes on any machine, so Ansible sees no change where there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+# The earliest time that a zip file can hold.
+TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+SHEBANG = b"#!/usr/bin/env python3\n"
+ENTRY = "import sys\n\nfrom gpulab_bench.__main__ import main\n\nsys.exit(main())\n"
+
+
+def members() -> dict[str, bytes]:
+    """What goes into the archive: names, sorted, and contents. The packer itself stays out."""
+    files = [*PACKAGE.glob("*.py"), *PACKAGE.glob("schemas/*.json")]
+    content = {
+        f"{PACKAGE.name}/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes()
+        for path in files
+        if path != Path(__file__)
+    }
+    content["__main__.py"] = ENTRY.encode()
+    return dict(sorted(content.items()))
+
+
+def pack(target: Path) -> None:
+    """Write the archive, replacing ``target`` in one step.
+
+    Raises:
+        OSError: the target's folder is missing or not writable.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as stream:
+            stream.write(SHEBANG)
+            # Stored, not deflated: zlib's versions compress the same bytes differently.
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+                for name, content in members().items():
+                    info = zipfile.ZipInfo(name, TIMESTAMP)
+                    info.create_system = 3  # Unix, wherever it is packed
+                    info.external_attr = 0o644 << 16
+                    archive.writestr(info, content)
+        draft.chmod(0o755)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Pack from the command line."""
+    parser = argparse.ArgumentParser(prog="gpulab_bench.pack", description=__doc__)
+    parser.add_argument("target", type=Path, metavar="OUT.pyz")
+    pack(parser.parse_args(sys.argv[1:] if argv is None else argv).target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
