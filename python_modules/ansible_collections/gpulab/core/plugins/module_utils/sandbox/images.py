@@ -128,6 +128,8 @@ def mmdebstrap_command(
     return [
         "mmdebstrap",
         "--variant=minbase",
+        # A fresh server has the lists, and --check on one needs them to know a package's name.
+        "--skip=cleanup/apt/lists",
         f"--include={','.join((*PACKAGES, *extra_packages))}",
         *(f"--aptopt={setting}" for setting in recipe.settings),
         *(f"--customize-hook={hook}" for hook in (*CUSTOMIZE, *extra_hooks)),

@@ -1,0 +1,73 @@
+"""Reach the machines of a scenario over SSH, without Ansible.
+
+A test module names its machines in ``TARGETS`` (host names or groups of the scenario's
+inventory); each test that takes ``host`` runs on each of them, as root.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+import yaml
+from testinfra.host import Host
+
+
+def scenario_inventory() -> Path:
+    """Give the inventory folder of the scenario under test."""
+    folder = os.environ.get("GPULAB_INVENTORY")
+    if folder is None:
+        scenario = os.environ.get("MOLECULE_SCENARIO_DIRECTORY")
+        if scenario is None:
+            pytest.exit("run these by molecule, or name a running sandbox in GPULAB_INVENTORY")
+        folder = f"{scenario}/inventory"
+    return Path(folder)
+
+
+def load(file: Path) -> dict[str, Any]:
+    """Read one YAML file of the inventory.
+
+    Raises:
+        pytest.exit: when the sandbox is not running (machines.yml is not there).
+    """
+    if not file.is_file():
+        pytest.exit(f"{file} is missing: start the scenario's machines first (molecule create)")
+    data: dict[str, Any] = yaml.safe_load(file.read_text())
+    return data
+
+
+def ssh_config() -> str:
+    """Give the path of the ssh_config that reaches the scenario's machines by name."""
+    arguments = load(scenario_inventory() / "machines.yml")["all"]["vars"]
+    return str(arguments["ansible_ssh_common_args"]).partition('"')[2].rstrip('"')
+
+
+def members(target: str) -> list[str]:
+    """Resolve a host name or a group of the inventory to host names."""
+    everything = list(load(scenario_inventory() / "machines.yml")["all"]["hosts"])
+    if target == "all" or target in everything:
+        return everything if target == "all" else [target]
+    groups = load(scenario_inventory() / "hosts.yml")["all"]["children"]
+    return list(groups[target]["hosts"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``host`` on each machine that its module names in ``TARGETS``."""
+    if "host" in metafunc.fixturenames:
+        targets = getattr(metafunc.module, "TARGETS", ["all"])
+        names = [name for target in targets for name in members(target)]
+        metafunc.parametrize("host", dict.fromkeys(names), indirect=True, scope="module")
+
+
+def connect(name: str, *, sudo: bool = True) -> Host:
+    """Open a machine by name."""
+    return testinfra.get_host(f"ssh://{name}", ssh_config=ssh_config(), sudo=sudo)
+
+
+@pytest.fixture(scope="module")
+def host(request: pytest.FixtureRequest) -> Host:
+    """The machine under test, as root."""
+    return connect(request.param)

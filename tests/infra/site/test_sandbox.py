@@ -1,0 +1,32 @@
+"""The sandbox cannot reach its host, and is cut into zones."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "date --set 2020-01-01",
+        "sh -c 'echo 1 > /proc/sys/vm/swappiness'",
+        "sh -c 'echo 1 > /proc/sys/kernel/sysrq'",
+        "sh -c 'echo b > /proc/sysrq-trigger'",
+        "sh -c 'echo 1 > /sys/kernel/mm/ksm/run'",
+    ],
+)
+def test_the_host_is_out_of_reach(host: Host, attempt: str) -> None:
+    assert host.run(attempt).failed
+
+
+def test_no_capability_that_reaches_the_host(host: Host) -> None:
+    # Bits of linux/capability.h: SYS_MODULE 16, SYS_RAWIO 17, SYS_BOOT 22, SYS_TIME 25.
+    status = host.file("/proc/1/status").content_string
+    bounding = next(line for line in status.splitlines() if line.startswith("CapBnd"))
+    held = int(bounding.split()[1], 16)
+    assert [bit for bit in (16, 17, 22, 25) if held >> bit & 1] == []
+
+
+def test_systemd_runs_whole(host: Host) -> None:
+    assert host.check_output("systemctl is-system-running") == "running"
