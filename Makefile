@@ -1,0 +1,68 @@
+# Shortcuts. Each prints the command that it runs: they are Ansible's own, and yours to use.
+# `make help` lists the targets.
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Words for site.yml, such as ARGS="--limit node01" or ARGS="--check --diff".
+ARGS ?=
+
+# An opt-in: GPULAB_MITOGEN=1 make lab. The result is the same, the run is faster.
+ifneq ($(GPULAB_MITOGEN),)
+mitogen = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS="$$(cat .venv/.mitogen-strategy)"
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab up site verify down clean test test-fast lint types unit docs docs-check \
+	test-bench molecule faults second-core bench lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what `make lab` needs: system packages, virtual environment
+	scripts/bootstrap.sh lab
+
+lab: setup up site ## build the sandbox, train on its nodes, print the acceptance report
+
+up: setup ## start the sandbox's machines
+	ansible-playbook playbooks/sandbox_up.yml
+
+site: ## run every stage on the lab (ARGS="--limit node01")
+	$(mitogen) ansible-playbook site.yml $(ARGS)
+
+verify: ## verify, benchmark and report only, on machines that are already built
+	$(mitogen) ansible-playbook site.yml --tags verify $(ARGS)
+
+down: ## remove the sandbox: its machines, networks and files
+	ansible-playbook playbooks/sandbox_down.yml
+	@echo "The image is kept for the next start, and reports/ is yours: \`make clean\` removes all."
+
+clean: ## remove the sandbox, its cached image, the environments and the reports
+	if [ -x .venv/bin/ansible-playbook ]; then \
+		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true; fi
+	rm -rf .cache .venv .venv-* reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+test: ## set everything up and pass all tests (35 to 45 minutes on two cores)
+	scripts/bootstrap.sh test
+	scripts/run_tests.sh
+
+test-fast: ## lint, types and units: about a minute
+	scripts/bootstrap.sh test
+	scripts/run_tests.sh lint types docs units
+
+lint: ## ansible-lint (production), yamllint, ruff
+	scripts/run_tests.sh lint
+
+types: ## mypy --strict
+	scripts/run_tests.sh types
+
+unit: ## unit tests
+	scripts/run_tests.sh units
+
+docs: ## write the generated pages and role READMEs anew
+	scripts/generate_docs.sh
+
+bench: ## measure what docs/performance.md prints
+	scripts/bootstrap.sh test
+	python scripts/bench.py
+
+lock: ## resolve the requirements anew and write the lock files with their hashes (needs uv)
+	scripts/lock.sh

@@ -1,0 +1,114 @@
+#!/bin/sh
+# Install what gpulab needs on this host: system packages, then a virtual environment.
+#
+#   scripts/bootstrap.sh lab      what `make lab` needs
+#   scripts/bootstrap.sh test     the same and what `make test` needs
+#
+# Nothing is installed twice. When packages are missing and neither root nor sudo is there, it says
+# which and stops before it has done anything. An interrupted run is completed by the next one.
+set -eu
+purpose=${1:?usage: bootstrap.sh lab|test}
+cd "$(dirname "$0")/.."
+
+say() { printf 'gpulab: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# The environment's own Python must not be taken for the host's: it may be about to be replaced.
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
+
+# --- which Python ---------------------------------------------------------------------------------
+# $PYTHON when given, else the first on PATH that ansible-core 2.19 can run on.
+new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
+find_python() {
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c "$new_enough" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+# --- which packages are missing -------------------------------------------------------------------
+# One line per need: a test that succeeds when it is met, then the package on apt and on dnf.
+unmet() {
+    manager=$1
+    need() { eval "$1" >/dev/null 2>&1 || if [ "$manager" = apt-get ]; then echo "$2"; else echo "$3"; fi; }
+    python=$(find_python)
+    need '[ -n "$python" ]' python3 python3.12
+    # Debian and Ubuntu ship Python's ensurepip apart.
+    need '[ -n "$python" ] && "$python" -c "import ensurepip, venv"' python3-venv python3.12
+    need 'command -v ssh-keygen' openssh-client openssh-clients
+    if ! { command -v docker && docker info; } >/dev/null 2>&1; then
+        need 'command -v podman' podman podman
+        # Debian 12 and Ubuntu only recommend podman's network tools.
+        if [ "$manager" = apt-get ]; then
+            need '[ -x /usr/lib/podman/netavark ]' netavark ''
+            need '[ -x /usr/lib/podman/aardvark-dns ]' aardvark-dns ''
+        fi
+        # On a hybrid cgroup tree, crun (podman's first choice) refuses to start systemd.
+        need '[ -f /sys/fs/cgroup/cgroup.controllers ] || command -v runc' runc runc
+    fi
+    if [ "$manager" = apt-get ]; then
+        need 'command -v mmdebstrap' mmdebstrap ''
+    fi
+}
+
+install_packages() {
+    if command -v apt-get >/dev/null 2>&1; then manager=apt-get
+    elif command -v dnf >/dev/null 2>&1; then manager=dnf
+    else die "neither apt-get nor dnf here: install Python 3.11+ with venv, podman 4+ and ssh-keygen"
+    fi
+    packages=$(unmet "$manager" | sort -u | tr '\n' ' ')
+    [ -n "${packages% }" ] || return 0
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && sudo=sudo
+        # A terminal can be asked for the password; CI cannot.
+        [ -z "$sudo" ] && [ -t 0 ] && command -v sudo >/dev/null 2>&1 && sudo=sudo
+        [ -n "$sudo" ] || die "these packages are missing and this user can neither be root nor use
+sudo. Ask an administrator to run:  $manager install -y $packages
+Nothing was changed."
+    fi
+    say "installing $packages"
+    if [ "$manager" = apt-get ]; then
+        $sudo apt-get update -q >&2
+        # shellcheck disable=SC2086 # a list of words
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2
+    else
+        # shellcheck disable=SC2086
+        $sudo dnf install -y -q $packages >&2
+    fi
+}
+
+# --- the virtual environment ----------------------------------------------------------------------
+# A stamp with the lock's checksum is written last, so that a half-made environment is made anew.
+install_requirements() {
+    venv=$1 lock=$2 python=$3
+    stamp=$venv/.$(basename "$lock").installed
+    wanted=$(cksum <"$lock")
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
+    if ! [ -f "$venv/.created" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$venv"
+        say "creating $venv with $("$python" --version)"
+        "$python" -m venv "$venv"
+        : >"$venv/.created"
+    fi
+    say "installing $lock into $venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --no-compile --requirement "$lock"
+    printf '%s' "$wanted" >"$stamp"
+}
+
+install_packages
+python=$(find_python)
+[ -n "$python" ] || die "no Python 3.11 or newer on PATH: install one, or name it: PYTHON=python3.12 make lab"
+case $purpose in
+    lab) install_requirements .venv requirements.txt "$python" ;;
+    test) install_requirements .venv requirements-dev.txt "$python" ;;
+    *) die "usage: bootstrap.sh lab|test" ;;
+esac
+if [ -n "${GPULAB_MITOGEN:-}" ]; then
+    install_requirements .venv requirements-mitogen.txt "$python"
+    .venv/bin/python -c 'import ansible_mitogen, pathlib; print(pathlib.Path(ansible_mitogen.__file__).parent / "plugins/strategy", end="")' \
+        >.venv/.mitogen-strategy
+fi
