@@ -58,7 +58,7 @@ unit: ## unit tests
 	scripts/run_tests.sh units
 
 docs: ## write the generated pages and role READMEs anew
-	scripts/generate_docs.sh
+	python scripts/generate_docs.py
 
 bench: ## measure what docs/performance.md prints
 	scripts/bootstrap.sh test

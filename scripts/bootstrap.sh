@@ -3,18 +3,23 @@
 #
 #   scripts/bootstrap.sh lab      what `make lab` needs
 #   scripts/bootstrap.sh test     the same and what `make test` needs
+#   scripts/bootstrap.sh bench    the environment of tests/bench, with the nodes' own PyTorch
+#
+# The environment is .venv (GPULAB_VENV names another); the Python is the first one on PATH that is
+# new enough (PYTHON names another).
 #
 # Nothing is installed twice. When packages are missing and neither root nor sudo is there, it says
 # which and stops before it has done anything. An interrupted run is completed by the next one.
 set -eu
-purpose=${1:?usage: bootstrap.sh lab|test}
+purpose=${1:?usage: bootstrap.sh lab|test|bench}
 cd "$(dirname "$0")/.."
 
 say() { printf 'gpulab: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # The environment's own Python must not be taken for the host's: it may be about to be replaced.
-PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" |
+    grep -vxF "$PWD/.venv-second/bin" | paste -sd: -)
 
 # --- which Python ---------------------------------------------------------------------------------
 # $PYTHON when given, else the first on PATH that ansible-core 2.19 can run on.
@@ -83,32 +88,36 @@ Nothing was changed."
 # --- the virtual environment ----------------------------------------------------------------------
 # A stamp with the lock's checksum is written last, so that a half-made environment is made anew.
 install_requirements() {
-    venv=$1 lock=$2 python=$3
-    stamp=$venv/.$(basename "$lock").installed
-    wanted=$(cksum <"$lock")
+    stamp=$1/.$(basename "$2").installed
+    wanted=$(cksum <"$2")
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
-    if ! [ -f "$venv/.created" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
-        rm -rf "$venv"
-        say "creating $venv with $("$python" --version)"
-        "$python" -m venv "$venv"
-        : >"$venv/.created"
+    if ! [ -f "$1/.created" ] || ! "$1/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$1"
+        say "creating $1 with $("$3" --version)"
+        "$3" -m venv "$1"
+        : >"$1/.created"
     fi
-    say "installing $lock into $venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-        --no-compile --requirement "$lock"
+    say "installing $2 into $1"
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --no-compile --requirement "$2"
     printf '%s' "$wanted" >"$stamp"
 }
 
 install_packages
 python=$(find_python)
 [ -n "$python" ] || die "no Python 3.11 or newer on PATH: install one, or name it: PYTHON=python3.12 make lab"
+venv=${GPULAB_VENV:-.venv}
 case $purpose in
-    lab) install_requirements .venv requirements.txt "$python" ;;
-    test) install_requirements .venv requirements-dev.txt "$python" ;;
-    *) die "usage: bootstrap.sh lab|test" ;;
+    lab) install_requirements "$venv" requirements.txt "$python" ;;
+    test) install_requirements "$venv" requirements-dev.txt "$python" ;;
+    bench)
+        install_requirements .venv-bench roles/pytorch/files/requirements-cpu.txt "$python"
+        install_requirements .venv-bench requirements-bench.txt "$python"
+        ;;
+    *) die "usage: bootstrap.sh lab|test|bench" ;;
 esac
 if [ -n "${GPULAB_MITOGEN:-}" ]; then
-    install_requirements .venv requirements-mitogen.txt "$python"
-    .venv/bin/python -c 'import ansible_mitogen, pathlib; print(pathlib.Path(ansible_mitogen.__file__).parent / "plugins/strategy", end="")' \
-        >.venv/.mitogen-strategy
+    install_requirements "$venv" requirements-mitogen.txt "$python"
+    "$venv/bin/python" -c 'import ansible_mitogen, pathlib; print(pathlib.Path(ansible_mitogen.__file__).parent / "plugins/strategy", end="")' \
+        >"$venv/.mitogen-strategy"
 fi

@@ -7,7 +7,7 @@
 #
 # All parts run even when one fails; the exit status says whether any did.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 export PATH="$PWD/.venv/bin:$PATH" PY_COLORS=0 ANSIBLE_NOCOLOR=1 NO_COLOR=1
 
 scenarios=(base ssh time pytorch vm site)
@@ -21,7 +21,7 @@ lint() {
 types() { mypy python_modules; }
 
 # Generated pages and role READMEs must be what their sources say.
-docs() { scripts/generate_docs.sh --check; }
+docs() { python scripts/generate_docs.py --check; }
 
 units() { python -m pytest tests/unit; }
 

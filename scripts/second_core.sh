@@ -1,0 +1,31 @@
+#!/bin/sh
+# Prove that gpulab works on the newer ansible-core too: lint, syntax, units, documentation and one
+# molecule scenario, in an environment of Python 3.12 or newer (requirements-dev.txt has both
+# releases, chosen by Python).
+set -eu
+cd "$(dirname "$0")/.."
+
+find_python() {
+    for candidate in ${SECOND_PYTHON:-python3.13 python3.12 \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13.*/bin/python3 \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12.*/bin/python3}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    echo "no Python 3.12 or newer: install python3.12, or name one in SECOND_PYTHON" >&2
+    exit 1
+fi
+GPULAB_VENV=.venv-second PYTHON=$python scripts/bootstrap.sh test
+PATH="$PWD/.venv-second/bin:$PATH"
+export PATH
+ansible --version | head -n 1
+ansible-playbook --syntax-check site.yml
+ansible-lint --offline --strict
+python -m pytest tests/unit
+molecule test --scenario-name "${1:-ssh}" --destroy always
