@@ -39,8 +39,10 @@ def role_readme(role: Path) -> str:
             "<!-- Generated from meta/argument_specs.yml by `make docs`. -->\n{{ content }}\n"
         )
         subprocess.run(
-            ["aar-doc", "--output-mode", "replace", "--output-template", template]
-            + [str(copy), "markdown"],
+            [
+                *("aar-doc", "--output-mode", "replace", "--output-template", template),
+                *(str(copy), "markdown"),
+            ],
             check=True,
             capture_output=True,
             cwd=scratch,
