@@ -221,7 +221,7 @@ def render(rows: list[Row]) -> str:
         "seconds; the median of the readings in brackets. Compared runs alternate.",
         "",
         f"Measured on {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d} with Python",
-        f"{platform.python_version()} on {os.cpu_count()} cores ({platform.machine()}); the machines",
+        f"{platform.python_version()} on {os.cpu_count()} cores ({platform.machine()}); machines",
         "are sandbox containers on the same host.",
         "",
         "| what | command | median s | readings | wanted |",
