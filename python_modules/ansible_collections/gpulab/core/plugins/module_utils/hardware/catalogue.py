@@ -1,0 +1,110 @@
+"""The catalogue of hardware checks, and how facts are held against a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_clock import CLOCK_CHECKS
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_compute import (
+    COMPUTE_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import GPU_CHECKS
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
+    NETWORK_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_storage import (
+    STORAGE_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    FACTS_SCHEMA,
+    Check,
+    Finding,
+    part,
+)
+
+CATALOGUE: tuple[Check, ...] = (
+    *COMPUTE_CHECKS,
+    *STORAGE_CHECKS,
+    *NETWORK_CHECKS,
+    *GPU_CHECKS,
+    *CLOCK_CHECKS,
+)
+
+# Section of the facts -> the type that it has when it is not null.
+_SECTIONS: dict[str, type] = {
+    "cpu": dict,
+    "memory": dict,
+    "disks": list,
+    "nics": list,
+    "gpus": list,
+    "nvidia": dict,
+    "clock": dict,
+}
+
+
+class FactsError(ValueError):
+    """What was given as facts is not the output of hardware_info."""
+
+
+def verify(facts: Mapping[str, Any], spec: Mapping[str, Any]) -> list[Finding]:
+    """Hold facts against a resolved spec and return the findings, in the catalogue's order.
+
+    A requirement whose facts could not be read gives a finding with status unknown; a spec without
+    requirements gives none.
+
+    Args:
+        facts: As hardware_info returns them.
+        spec: As resolve_spec returns it.
+
+    Raises:
+        FactsError: The facts have not the shape of hardware_info's.
+    """
+    _require_shape(facts)
+    findings: list[Finding] = []
+    for check in CATALOGUE:
+        wanted = spec.get(check.section, {})
+        if not any(key in wanted for key in check.requires):
+            continue
+        unread = [name for name in check.probes if facts[name] is None]
+        if unread:
+            findings.append(_unread(check, facts, wanted, unread[0]))
+        else:
+            findings += check.judge(check, facts, wanted)
+    return findings
+
+
+def _unread(
+    check: Check, facts: Mapping[str, Any], wanted: Mapping[str, Any], name: str
+) -> Finding:
+    reason = facts["probes"].get(name, {}).get("reason") or "no reason was given"
+    required = {key: wanted[key] for key in check.requires if key in wanted}
+    return check.finding(
+        "unknown",
+        part(check.part),
+        None,
+        next(iter(required.values())) if len(required) == 1 else required,
+        evidence=f"the probe {name!r} could not read its facts: {reason}",
+        action=check.action,
+    )
+
+
+def _require_shape(facts: Mapping[str, Any]) -> None:
+    """Raise FactsError unless the facts have the sections that the checks read."""
+    if not isinstance(facts, Mapping) or facts.get("schema") != FACTS_SCHEMA:
+        raise FactsError(
+            f"hardware: not facts of schema {FACTS_SCHEMA}; pass the `hardware` that "
+            "gpulab.core.hardware_info of this version returned"
+        )
+    if not isinstance(facts.get("probes"), Mapping):
+        raise FactsError("hardware.probes: must be a mapping, as hardware_info returns it")
+    for name, kind in _SECTIONS.items():
+        if name not in facts:
+            raise FactsError(f"hardware.{name}: missing; hardware_info always returns it")
+        section = facts[name]
+        if section is None:
+            continue
+        if not isinstance(section, kind):
+            raise FactsError(f"hardware.{name}: must be a {kind.__name__} or null")
+        if isinstance(section, list) and not all(isinstance(item, Mapping) for item in section):
+            raise FactsError(f"hardware.{name}: must be a list of mappings")

@@ -1,0 +1,76 @@
+"""Whether the clock follows a time source, and how far it is off."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+
+_CHRONYC = ("chronyc", "-n", "-c", "tracking")
+_TIMEDATECTL = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
+# chronyc(1), "tracking", as comma-separated values.
+_FIELDS = 14
+_REFERENCE, _STRATUM, _OFFSET, _LEAP = 1, 2, 4, 13
+_LEAP_STATES = ("Normal", "Insert second", "Delete second", "Not synchronised")
+
+
+def read_clock(run: RunTool) -> dict[str, Any]:
+    """Return ``synchronised``, ``offset_s`` (magnitude), ``reference``, ``stratum``, ``source``.
+
+    chrony is asked first. systemd tells only whether the clock is synchronised, so the offset is
+    then null.
+
+    Raises:
+        ProbeError: Neither can be asked.
+    """
+    chrony = run(_CHRONYC)
+    if chrony.rc == 0:
+        return parse_tracking(chrony.stdout)
+    systemd = run(_TIMEDATECTL)
+    if systemd.rc == 0:
+        return parse_timedatectl(systemd.stdout)
+    raise ProbeError(f"chronyc: {chrony.complaint}; timedatectl: {systemd.complaint}")
+
+
+def parse_tracking(text: str) -> dict[str, Any]:
+    """Return the clock facts in the output of ``chronyc -c tracking``.
+
+    Raises:
+        ProbeError: The text is no such output.
+    """
+    fields = text.strip().split(",")
+    if len(fields) != _FIELDS or fields[_LEAP] not in _LEAP_STATES:
+        raise ProbeError(f"chronyc: not a tracking report: {text.strip()[:80]!r}")
+    try:
+        offset, stratum = float(fields[_OFFSET]), int(fields[_STRATUM])
+    except ValueError as error:
+        raise ProbeError(f"chronyc: {error}") from error
+    if not math.isfinite(offset):
+        raise ProbeError(f"chronyc: the offset is {fields[_OFFSET]}")
+    return {
+        "source": "chrony",
+        "synchronised": fields[_LEAP] != "Not synchronised",
+        "offset_s": abs(offset),
+        "stratum": stratum,
+        "reference": fields[_REFERENCE] or None,
+    }
+
+
+def parse_timedatectl(text: str) -> dict[str, Any]:
+    """Return the clock facts in the value of timedatectl's property NTPSynchronized.
+
+    Raises:
+        ProbeError: The text is neither yes nor no.
+    """
+    answer = text.strip()
+    if answer not in ("yes", "no"):
+        raise ProbeError(f"timedatectl: NTPSynchronized is {answer[:80]!r}")
+    return {
+        "source": "timedatectl",
+        "synchronised": answer == "yes",
+        "offset_s": None,
+        "stratum": None,
+        "reference": None,
+    }

@@ -1,0 +1,147 @@
+"""What a check says about a part, and what a check is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+Finding = dict[str, Any]
+Facts = Mapping[str, Any]
+Requirements = Mapping[str, Any]
+
+# Of the facts that hardware_info returns; raised when a field changes its meaning.
+FACTS_SCHEMA = 1
+
+GIB = 1024**3
+TB = 10**12
+
+
+@dataclass(frozen=True)
+class Check:
+    """One entry of the catalogue.
+
+    Attributes:
+        id: Name, ``<section of the spec>.<what>``.
+        title: What it looks at, for the documentation.
+        section: Section of the spec that holds its requirements.
+        requires: Requirements of that section, any of which switches it on.
+        probes: Sections of the facts that it reads; if one is unknown, so is the check.
+        part: Kind of the part that is named when the facts are unknown.
+        source: Files and tools that the facts come from.
+        threshold: When it fails or warns, in words.
+        threshold_source: Where the threshold comes from.
+        severity: ``fail`` or ``warn``: what a failure, or not knowing, weighs.
+        action: What to do when the facts can't be read.
+        judge: Facts and requirements (of its section) to findings, at least one.
+    """
+
+    id: str
+    title: str
+    section: str
+    requires: tuple[str, ...]
+    probes: tuple[str, ...]
+    part: str
+    source: str
+    threshold: str
+    threshold_source: str
+    severity: str
+    action: str
+    judge: Callable[[Check, Facts, Requirements], list[Finding]]
+
+    def finding(
+        self,
+        status: str,
+        part: Mapping[str, str],
+        observed: object,
+        expected: object,
+        *,
+        unit: str = "",
+        evidence: str,
+        action: str = "",
+        severity: str = "",
+    ) -> Finding:
+        """Return a finding of this check.
+
+        Args:
+            status: pass, warn, fail or unknown.
+            part: From `part`.
+            observed: The value found, or None.
+            expected: The value required, or None.
+            unit: Of both values.
+            evidence: One line that shows why.
+            action: What to do next; dropped when the status is pass.
+            severity: Where it differs from the check's own.
+        """
+        return {
+            "id": self.id,
+            "part": dict(part),
+            "observed": observed,
+            "expected": expected,
+            "unit": unit,
+            "source": self.source,
+            "severity": severity or self.severity,
+            "status": status,
+            "action": "" if status == "pass" else action,
+            "evidence": evidence,
+        }
+
+
+def part(
+    kind: str,
+    name: str | None = "",
+    *,
+    serial: str | None = "",
+    bdf: str | None = "",
+    slot: str | None = "",
+) -> dict[str, str]:
+    """Return the identity of a physical part; what is not known is empty."""
+    return {
+        "kind": kind,
+        "name": name or "",
+        "serial": serial or "",
+        "bdf": bdf or "",
+        "slot": slot or "",
+    }
+
+
+def number(value: object) -> float | None:
+    """Return the value if it is a number that can be compared, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        return None
+    return value
+
+
+def at_least(
+    check: Check,
+    which: Mapping[str, str],
+    observed: float | None,
+    expected: float,
+    *,
+    floor: float | None = None,
+    unit: str = "",
+    evidence: str,
+    action: str,
+) -> Finding:
+    """Return pass, fail, or unknown for a number that must reach a limit.
+
+    Args:
+        check: The check.
+        which: The part.
+        observed: The number found; None is unknown.
+        expected: The number declared.
+        floor: The limit with its tolerance, where it is not `expected` itself.
+        unit: Of both.
+        evidence: One line that shows the number.
+        action: What to do when it is too low.
+    """
+    limit = expected if floor is None else floor
+    if observed is None:
+        return check.finding(
+            "unknown", which, None, expected, unit=unit, evidence=evidence, action=check.action
+        )
+    status = "pass" if observed >= limit else "fail"
+    return check.finding(
+        status, which, observed, expected, unit=unit, evidence=evidence, action=action
+    )

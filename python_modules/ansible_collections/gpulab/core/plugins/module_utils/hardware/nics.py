@@ -1,0 +1,81 @@
+"""Network interfaces: which are hardware, their link and speed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import numa_node, slot_of
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+
+_NET = "sys/class/net"
+# ARPHRD_LOOPBACK in the kernel's if_arp.h.
+_LOOPBACK = 772
+
+
+def read_nics(tree: Tree) -> list[dict[str, Any]]:
+    """Return every interface but the loopback, sorted by name.
+
+    ``physical`` tells hardware from bridges, bonds, VLANs, container ends (their "10000" is no
+    speed) and SR-IOV virtual functions. ``link`` is up, down or unknown. ``speed_mbps`` is null
+    where the kernel has no number: without a link, and on hypervisors that do not tell.
+
+    Raises:
+        ProbeError: There is no /sys/class/net.
+    """
+    if not tree.exists(_NET):
+        raise ProbeError(f"/{_NET} is not readable")
+    return [
+        _read_nic(tree, name)
+        for name in tree.names(_NET)
+        # Some drivers put plain files (bonding_masters) beside the interfaces.
+        if tree.exists(f"{_NET}/{name}/flags") and tree.number(f"{_NET}/{name}/type") != _LOOPBACK
+    ]
+
+
+def _read_nic(tree: Tree, name: str) -> dict[str, Any]:
+    path = f"{_NET}/{name}"
+    speed = tree.number(f"{path}/speed")
+    bdf = tree.pci_address(path)
+    # In a bond all members show the bond's address; the card's own stands beside it.
+    mac = tree.text(f"{path}/bonding_slave/perm_hwaddr") or tree.text(f"{path}/address")
+    return {
+        "name": name,
+        "physical": _is_physical(tree, path),
+        "link": _link(tree, path),
+        "speed_mbps": speed if speed is not None and speed > 0 else None,
+        "mac": mac or None,
+        "mtu": tree.number(f"{path}/mtu"),
+        "driver": tree.link_name(f"{path}/device/driver"),
+        "bus": _bus(tree.real(path), bdf),
+        "bdf": bdf,
+        "slot": slot_of(tree, bdf),
+        "numa_node": numa_node(tree, f"{path}/device"),
+    }
+
+
+def _is_physical(tree: Tree, path: str) -> bool:
+    return (
+        "/virtual/" not in tree.real(path)
+        and tree.exists(f"{path}/device")
+        and not tree.exists(f"{path}/device/physfn")
+    )
+
+
+def _bus(real: str, bdf: str | None) -> str | None:
+    """Return usb, virtio, pci, or None for what hangs off nothing that these name."""
+    for bus in ("usb", "virtio"):
+        if re.search(rf"/{bus}\d+/", real):
+            return bus
+    return "pci" if bdf else None
+
+
+def _link(tree: Tree, path: str) -> str:
+    carrier = tree.text(f"{path}/carrier")
+    if carrier in ("0", "1"):
+        return "up" if carrier == "1" else "down"
+    # An interface that is switched off answers EINVAL for its carrier.
+    flags: int | None = tree.number(f"{path}/flags")
+    if flags is not None and not flags & 1:
+        return "down"
+    return "unknown"

@@ -1,0 +1,88 @@
+"""Display controllers on the PCI bus, whatever their driver says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_names import (
+    NVIDIA_NAMES,
+    VENDORS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+
+_DEVICES = "sys/bus/pci/devices"
+_SLOTS = "sys/bus/pci/slots"
+NVIDIA = "0x10de"
+# PCI Code and ID Assignment Specification: base class 03h, display controller.
+_DISPLAY = 0x03
+
+
+def read_gpus(tree: Tree) -> list[dict[str, Any]]:
+    """Return every display controller, sorted by address. A machine without PCI has none.
+
+    Raises:
+        ProbeError: A device's class can't be read, so the count could be wrong; or there is no
+            /sys.
+    """
+    if not tree.exists("sys/bus"):
+        raise ProbeError("/sys/bus is not readable")
+    gpus = []
+    for bdf in tree.names(_DEVICES):
+        device_class = tree.number(f"{_DEVICES}/{bdf}/class")
+        if device_class is None:
+            raise ProbeError(f"/{_DEVICES}/{bdf}/class is not readable")
+        if device_class >> 16 == _DISPLAY:
+            gpus.append(_read_gpu(tree, bdf, device_class))
+    return gpus
+
+
+def is_nvidia(gpu: dict[str, Any]) -> bool:
+    """Return whether a display controller is NVIDIA's."""
+    return bool(gpu.get("vendor_id") == NVIDIA)
+
+
+def _read_gpu(tree: Tree, bdf: str, device_class: int) -> dict[str, Any]:
+    path = f"{_DEVICES}/{bdf}"
+    vendor_id, device_id = tree.text(f"{path}/vendor"), tree.text(f"{path}/device")
+    name = NVIDIA_NAMES.get(device_id or "") if vendor_id == NVIDIA else None
+    return {
+        "bdf": bdf,
+        "slot": slot_of(tree, bdf),
+        "class": f"0x{device_class >> 8:04x}",
+        "vendor_id": vendor_id,
+        "vendor": VENDORS.get(vendor_id or ""),
+        "device_id": device_id,
+        "name": name,
+        "driver": tree.link_name(f"{path}/driver"),
+        "numa_node": numa_node(tree, path),
+        "link": {
+            "width": tree.number(f"{path}/current_link_width"),
+            "width_max": tree.number(f"{path}/max_link_width"),
+            "gt_per_s": _link_speed(tree.text(f"{path}/current_link_speed")),
+            "gt_per_s_max": _link_speed(tree.text(f"{path}/max_link_speed")),
+        },
+    }
+
+
+def slot_of(tree: Tree, bdf: str | None) -> str | None:
+    """Return the name of the physical slot that a PCI function sits in, where firmware tells."""
+    if not bdf:
+        return None
+    device = bdf.rpartition(".")[0]
+    for slot in tree.names(_SLOTS):
+        if tree.text(f"{_SLOTS}/{slot}/address") == device:
+            return slot
+    return None
+
+
+def numa_node(tree: Tree, device: str) -> int | None:
+    """Return a device's NUMA node; None if the firmware does not say (the kernel's -1)."""
+    node = tree.number(f"{device}/numa_node")
+    return None if node is None or node < 0 else node
+
+
+def _link_speed(text: str | None) -> float | None:
+    """Return the GT/s in ``16.0 GT/s PCIe``; None for ``Unknown`` and the like."""
+    match = re.match(r"(\d{1,4}(?:\.\d{1,3})?) GT/s", text or "", re.ASCII)
+    return float(match.group(1)) if match else None

@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: hardware_info
+short_description: Read what hardware a machine has
+description:
+  - Reads processors, memory, disks, network interfaces, GPUs, the state of NVIDIA's driver, the
+    operating system and the clock, from C(/sys) and C(/proc) wherever the kernel knows the fact.
+  - Each section is read by a probe of its own, all at once, each with a time-out. A probe that
+    fails or hangs leaves its section null and says why in RV(hardware.probes); the module itself
+    does not fail for it.
+  - Changes nothing. It never loads a kernel module, and does not open any disk.
+version_added: "0.1.0"
+author:
+  - The gpulab maintainers
+options: {}
+notes:
+  - Serial numbers of the machine and of its main board are readable by root only.
+  - In a container, C(/sys) shows the hardware of the host; the network interfaces are the
+    container's own. RV(hardware.os.virtualization) tells.
+attributes:
+  check_mode:
+    description: Can run in check mode and return what it would return otherwise.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed in diff mode.
+    support: none
+  platform:
+    description: Target systems.
+    platforms: linux
+    support: full
+seealso:
+  - module: gpulab.core.hardware_verify
+"""
+
+EXAMPLES = r"""
+- name: Read the hardware
+  gpulab.core.hardware_info:
+  register: node
+
+- name: Show the GPUs on the PCI bus
+  ansible.builtin.debug:
+    var: node.hardware.gpus
+"""
+
+RETURN = r"""
+hardware:
+  description:
+    - The facts. C(gpulab_fleet/schemas/hardware.schema.json) is their JSON Schema.
+    - A section, or a field, is null where it could not be read; an empty list means none.
+  returned: always
+  type: dict
+  contains:
+    schema:
+      description: Version of this structure.
+      type: int
+      sample: 1
+    system:
+      description: Maker, product, serial numbers and firmware version.
+      type: dict
+      sample:
+        vendor: Supermicro
+        product: AS -4124GS-TNR
+        serial: A123456X7890123
+        board: H12DSG-O-CPU
+        board_serial: OM21CS012345
+        firmware_version: "2.4"
+    cpu:
+      description: Processors; C(cores) are physical ones that are online.
+      type: dict
+      sample:
+        architecture: x86_64
+        vendor: AuthenticAMD
+        model: AMD EPYC 7742 64-Core Processor
+        sockets: 2
+        cores: 128
+        threads: 256
+        numa_nodes: 2
+    memory:
+      description: Main memory that the kernel manages, and swap, in bytes.
+      type: dict
+      sample:
+        total_bytes: 540812730368
+        swap_bytes: 0
+    disks:
+      description: Whole disks; C(kind) is V(ssd), V(hdd) or V(unknown).
+      type: list
+      elements: dict
+      sample:
+        - name: nvme0n1
+          kind: ssd
+          kind_reason: null
+          rotational: false
+          size_bytes: 3840755982336
+          model: SAMSUNG MZQL23T8HCLS-00A07
+          serial: S64HNE0R501234
+          wwn: eui.36344830525012340025384500000001
+          transport: nvme
+          removable: false
+          bdf: "0000:81:00.0"
+          slot: "3"
+    nics:
+      description: >-
+        Network interfaces but the loopback; C(physical) tells hardware from bridges, bonds and
+        container ends, and C(speed_mbps) is null without a link.
+      type: list
+      elements: dict
+      sample:
+        - name: ens1f0np0
+          physical: true
+          link: up
+          speed_mbps: 25000
+          mac: b8:ce:f6:00:00:01
+          mtu: 9000
+          driver: mlx5_core
+          bus: pci
+          bdf: "0000:41:00.0"
+          slot: "5"
+          numa_node: 0
+    gpus:
+      description: Display controllers of any maker on the PCI bus, whether a driver works or not.
+      type: list
+      elements: dict
+      sample:
+        - bdf: "0000:01:00.0"
+          slot: "1"
+          class: "0x0302"
+          vendor_id: "0x10de"
+          vendor: NVIDIA
+          device_id: "0x20b2"
+          name: "GA100 [A100 SXM4 80GB]"
+          driver: nvidia
+          numa_node: 0
+          link: {width: 16, width_max: 16, gt_per_s: 16.0, gt_per_s_max: 16.0}
+    nvidia:
+      description: >-
+        NVIDIA's driver, and the GPUs that NVML lists (C(gpus)) or has lost (C(lost)); C(message)
+        says in words what is wrong.
+      type: dict
+      sample:
+        module_loaded: true
+        module_version: "580.65.06"
+        module_flavour: open
+        library_version: "580.65.06"
+        cuda_version: "13.0"
+        gpus:
+          - bdf: "0000:01:00.0"
+            name: NVIDIA A100-SXM4-80GB
+            uuid: GPU-6f0a2c1e-1111-2222-3333-444455556666
+            serial: "1650522000001"
+            memory_bytes: 85899345920
+            vbios_version: 92.00.36.00.02
+            ecc: true
+            ecc_pending: true
+            mig: false
+            persistence: true
+            clocks_event_reasons: [gpu_idle]
+            link: {width: 16, width_max: 16, generation: 4, generation_max: 4}
+        lost: []
+        message: ""
+    os:
+      description: Distribution, and whether this is a container, a virtual machine or neither.
+      type: dict
+      sample:
+        id: ubuntu
+        id_like: [debian]
+        version: "24.04"
+        name: Ubuntu 24.04.1 LTS
+        virtualization: none
+        virtualization_technology: null
+    kernel:
+      description: Running kernel.
+      type: dict
+      sample:
+        release: 6.8.0-45-generic
+        version: "#45-Ubuntu SMP PREEMPT_DYNAMIC Fri Aug 30 12:02:04 UTC 2024"
+    clock:
+      description: Whether the clock follows a time source; magnitude of its offset in seconds.
+      type: dict
+      sample:
+        source: chrony
+        synchronised: true
+        offset_s: 0.000012
+        stratum: 3
+        reference: 192.0.2.1
+    probes:
+      description: For each section, whether it could be read, why not, and how long it took.
+      type: dict
+      sample:
+        cpu: {status: ok, reason: "", seconds: 0.012}
+        clock: {status: unknown, reason: no answer within 5 s, seconds: 5.001}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+
+
+def main() -> None:
+    """Read the facts and return them."""
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module.exit_json(changed=False, hardware=gather(Tree("/")))
+
+
+if __name__ == "__main__":
+    main()

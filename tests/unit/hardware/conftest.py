@@ -1,0 +1,35 @@
+"""Facts of the fixture machines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# pytest's importlib mode puts no test folder on the path, and the machines serve several modules.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hardware_machines import MACHINES, FactsOf
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+
+# Far above what a fixture's files need, and short enough to wait for the ones that hang.
+_DEADLINE_S = 2.0
+
+
+@pytest.fixture(scope="session")
+def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
+    """Return a function from a machine's name to its facts, each gathered once."""
+    known: dict[str, dict[str, Any]] = {}
+
+    def gathered(name: str) -> dict[str, Any]:
+        if name not in known:
+            machine = MACHINES[name]
+            tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
+            known[name] = gather(tree, machine.run, machine.machine, _DEADLINE_S)
+        return known[name]
+
+    return gathered

@@ -1,0 +1,498 @@
+"""Every check passes, fails and is unknown where it should; findings name the physical part."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hardware_machines import FactsOf
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
+    CATALOGUE,
+    FactsError,
+    verify,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import is_model
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Check
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+    BUILTIN_SPECS,
+    resolve_spec,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+
+Change = Callable[[dict[str, Any]], None]
+GIB = 1024**3
+
+
+def put(*path: Any, value: object) -> Change:
+    """Return a change of the facts that puts a value at a path."""
+
+    def change(facts: dict[str, Any]) -> None:
+        inner: Any = facts
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = value
+
+    return change
+
+
+def unread(section: str) -> Change:
+    """Return the change that a failed probe makes."""
+
+    def change(facts: dict[str, Any]) -> None:
+        facts[section] = None
+        facts["probes"][section] = {"status": "unknown", "reason": "it hung", "seconds": 5.0}
+
+    return change
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check's requirement, what makes it fail, and what makes it unknown.
+
+    Each of `fails` and `unreadable` is applied to the facts of the healthy two-A100 machine, which
+    pass.
+    """
+
+    spec: dict[str, Any]
+    fails: tuple[Change, ...]
+    unreadable: tuple[Change, ...]
+
+
+CASES = {
+    "cpu.architecture": Case(
+        {"cpu": {"architecture": "x86_64"}},
+        (put("cpu", "architecture", value="aarch64"),),
+        (unread("cpu"), put("cpu", "architecture", value=None)),
+    ),
+    "cpu.sockets": Case(
+        {"cpu": {"sockets_min": 2}},
+        (put("cpu", "sockets", value=1),),
+        (unread("cpu"), put("cpu", "sockets", value=None)),
+    ),
+    "cpu.cores": Case(
+        {"cpu": {"cores_min": 64}},
+        (put("cpu", "cores", value=63), put("cpu", "cores", value=0)),
+        (unread("cpu"), put("cpu", "cores", value="64"), put("cpu", "cores", value=True)),
+    ),
+    "cpu.numa": Case(
+        {"cpu": {"numa_nodes_min": 2}},
+        (put("cpu", "numa_nodes", value=1),),
+        (unread("cpu"), put("cpu", "numa_nodes", value=float("nan"))),
+    ),
+    "memory.size": Case(
+        {"memory": {"gib_min": 512}},
+        # Just under the tolerance: 512 GiB less 5 % is 486.4.
+        (put("memory", "total_bytes", value=int(486.3 * GIB)),),
+        (unread("memory"), put("memory", "total_bytes", value=None)),
+    ),
+    "disk.ssd": Case(
+        {"storage": {"ssd_tb_min": 3.8}},
+        (
+            put("disks", 0, "size_bytes", value=3_799_000_000_000),
+            put("disks", 0, "kind", value="hdd"),
+            put("disks", 0, "transport", value="usb"),
+            put("disks", 0, "removable", value=True),
+            put("disks", value=[]),
+        ),
+        (
+            unread("disks"),
+            put("disks", 0, "kind", value="unknown"),
+            put("disks", 0, "size_bytes", value=None),
+        ),
+    ),
+    "disk.hdd": Case(
+        {"storage": {"hdd_tb_min": 12}},
+        (
+            put("disks", 1, "size_bytes", value=11_999_000_000_000),
+            put("disks", 1, "kind", value="ssd"),
+        ),
+        (unread("disks"), put("disks", 1, "kind", value="unknown")),
+    ),
+    "nic.link": Case(
+        {"network": {"links_min": 1}},
+        (put("nics", 0, "link", value="down"), put("nics", 0, "physical", value=False)),
+        (unread("nics"), put("nics", 0, "link", value="unknown")),
+    ),
+    "nic.speed": Case(
+        {"network": {"speed_mbps_min": 25000}},
+        (
+            put("nics", 0, "speed_mbps", value=10000),
+            put("nics", 0, "link", value="down"),
+            put("nics", 0, "physical", value=False),
+        ),
+        (
+            unread("nics"),
+            put("nics", 0, "speed_mbps", value=None),
+            put("nics", 0, "link", value="unknown"),
+        ),
+    ),
+    "gpu.count": Case(
+        {"gpu": {"count": 2}},
+        (
+            put("gpus", 0, "vendor_id", value="0x1002"),
+            put("gpus", value=[]),
+        ),
+        (unread("gpus"),),
+    ),
+    "gpu.model": Case(
+        {"gpu": {"models": ["A100"]}},
+        (put("nvidia", "gpus", 0, "name", value="NVIDIA A10"),),
+        (
+            unread("gpus"),
+            lambda facts: (
+                put("gpus", 0, "name", value=None)(facts),
+                put("nvidia", "gpus", 0, "name", value=None)(facts),
+            ),
+        ),
+    ),
+    "gpu.memory": Case(
+        {"gpu": {"memory_gib_min": 80}},
+        # 80 GiB less 7 % is 74.4.
+        (put("nvidia", "gpus", 1, "memory_bytes", value=int(74.3 * GIB)),),
+        (
+            unread("gpus"),
+            unread("nvidia"),
+            put("nvidia", "gpus", 1, "memory_bytes", value=None),
+            put("nvidia", "gpus", value=None),
+        ),
+    ),
+    "gpu.driver": Case(
+        {"gpu": {"count_min": 2}},
+        (
+            put("gpus", 1, "driver", value="nouveau"),
+            put("gpus", 1, "driver", value="nova_core"),
+            put("gpus", 1, "driver", value="vfio-pci"),
+            put("gpus", 1, "driver", value=None),
+            put("nvidia", "library_version", value="580.95.05"),
+            put("nvidia", "lost", value=["0000:41:00.0"]),
+            put("nvidia", "gpus", value=[]),
+        ),
+        (unread("gpus"), unread("nvidia"), put("nvidia", "gpus", value=None)),
+    ),
+    "clock.sync": Case(
+        {"clock": {"synchronised": True}},
+        (put("clock", "synchronised", value=False), put("clock", "offset_s", value=1.001)),
+        (
+            unread("clock"),
+            put("clock", "synchronised", value=None),
+            put("clock", "offset_s", value=None),
+        ),
+    ),
+}
+FAILS = [(name, change) for name, case in CASES.items() for change in case.fails]
+UNREADABLE = [(name, change) for name, case in CASES.items() for change in case.unreadable]
+
+
+def statuses(facts: dict[str, Any], check: str) -> set[str]:
+    """The statuses of one check's findings under its case's spec."""
+    found = verify(facts, CASES[check].spec)
+    return {finding["status"] for finding in found if finding["id"] == check}
+
+
+@pytest.fixture
+def healthy(facts_of: FactsOf) -> dict[str, Any]:
+    return copy.deepcopy(facts_of("two-a100"))
+
+
+def test_every_check_has_a_case_that_fails_and_one_that_is_unreadable() -> None:
+    assert list(CASES) == [check.id for check in CATALOGUE]
+    for name, case in CASES.items():
+        assert case.fails, name
+        assert case.unreadable, name
+
+
+@pytest.mark.parametrize("check", CATALOGUE, ids=lambda check: check.id)
+def test_every_check_says_where_its_facts_and_its_threshold_come_from(check: Check) -> None:
+    for text in (check.title, check.source, check.threshold, check.threshold_source, check.action):
+        assert text.strip()
+    assert check.severity in ("fail", "warn")
+    assert set(CASES[check.id].spec[check.section]) <= set(check.requires)
+
+
+@pytest.mark.parametrize("check", CASES)
+def test_a_healthy_machine_passes(healthy: dict[str, Any], check: str) -> None:
+    assert statuses(healthy, check) == {"pass"}
+
+
+@pytest.mark.parametrize(("check", "change"), FAILS)
+def test_a_fault_fails(healthy: dict[str, Any], check: str, change: Change) -> None:
+    change(healthy)
+    assert "fail" in statuses(healthy, check)
+
+
+@pytest.mark.parametrize(("check", "change"), UNREADABLE)
+def test_what_cannot_be_read_is_unknown(
+    healthy: dict[str, Any], check: str, change: Change
+) -> None:
+    change(healthy)
+    found = statuses(healthy, check)
+    assert "unknown" in found
+    assert "fail" not in found
+
+
+@pytest.mark.parametrize(("check", "change"), FAILS + UNREADABLE)
+def test_what_does_not_pass_says_what_to_do(
+    healthy: dict[str, Any], check: str, change: Change
+) -> None:
+    change(healthy)
+    for finding in verify(healthy, CASES[check].spec):
+        assert set(finding) == {
+            "id",
+            "part",
+            "observed",
+            "expected",
+            "unit",
+            "source",
+            "severity",
+            "status",
+            "action",
+            "evidence",
+        }
+        assert all(isinstance(value, str) for value in finding["part"].values())
+        assert finding["evidence"].count("\n") == 0
+        assert finding["evidence"]
+        assert bool(finding["action"]) == (finding["status"] != "pass")
+        if finding["status"] == "unknown" and finding["id"] != "gpu.driver":
+            assert finding["observed"] is None
+
+
+def test_the_probes_reason_is_the_evidence(healthy: dict[str, Any]) -> None:
+    unread("memory")(healthy)
+    (finding,) = verify(healthy, CASES["memory.size"].spec)
+    assert finding["evidence"] == "the probe 'memory' could not read its facts: it hung"
+    assert (finding["part"]["kind"], finding["expected"]) == ("memory", 512)
+
+
+def test_a_probe_that_the_spec_does_not_need_may_fail(healthy: dict[str, Any]) -> None:
+    for section in ("disks", "nics", "gpus", "nvidia", "clock", "system"):
+        unread(section)(healthy)
+    assert verdict_of(verify(healthy, CASES["memory.size"].spec)) == "pass"
+
+
+def test_a_spec_without_requirements_finds_nothing(healthy: dict[str, Any]) -> None:
+    assert verify(healthy, {"description": "anything"}) == []
+
+
+@pytest.mark.parametrize(
+    ("offset", "status"),
+    [(0.0, "pass"), (0.1, "pass"), (0.101, "warn"), (1.0, "warn"), (1.001, "fail")],
+)
+def test_limits_of_the_clock(healthy: dict[str, Any], offset: float, status: str) -> None:
+    put("clock", "offset_s", value=offset)(healthy)
+    assert statuses(healthy, "clock.sync") == {status}
+
+
+def test_a_clock_whose_offset_nobody_tells_is_worth_a_warning(healthy: dict[str, Any]) -> None:
+    put("clock", "offset_s", value=None)(healthy)
+    assert verdict_of(verify(healthy, CASES["clock.sync"].spec)) == "warn"
+
+
+def test_a_clock_that_may_run_free_passes(healthy: dict[str, Any]) -> None:
+    put("clock", "synchronised", value=False)(healthy)
+    assert verdict_of(verify(healthy, {"clock": {"synchronised": False}})) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "value", "status"),
+    [
+        ("memory.size", ("memory", "total_bytes"), int(486.5 * GIB), "pass"),
+        ("gpu.memory", ("nvidia", "gpus", 0, "memory_bytes"), int(74.5 * GIB), "pass"),
+        ("cpu.cores", ("cpu", "cores"), 64, "pass"),
+        ("disk.ssd", ("disks", 0, "size_bytes"), 3_800_000_000_000, "pass"),
+        ("nic.speed", ("nics", 0, "speed_mbps"), 25000, "pass"),
+        ("nic.speed", ("nics", 0, "speed_mbps"), 24999, "fail"),
+    ],
+)
+def test_limits(
+    healthy: dict[str, Any], check: str, path: tuple, value: object, status: str
+) -> None:
+    put(*path, value=value)(healthy)
+    assert statuses(healthy, check) == {status}
+
+
+def test_the_guides_minimum_is_met_by_more(facts_of: FactsOf) -> None:
+    spec = resolve_spec("compute-minimum", {})
+    for name in ("two-a100", "eight-h100", "two-v100"):
+        found = verify(facts_of(name), spec)
+        assert verdict_of(found) == "pass", [f for f in found if f["status"] != "pass"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "verdict", "failed"),
+    [
+        ("fallen-gpu", "fail", {"gpu.driver"}),
+        ("lost-gpu", "fail", {"gpu.driver"}),
+        ("nouveau", "fail", {"gpu.driver"}),
+        ("no-driver", "fail", {"gpu.driver"}),
+        ("mismatch", "fail", {"gpu.driver"}),
+        ("slow-nic", "fail", {"nic.speed"}),
+        ("hung-disk", "unknown", set()),
+        ("garbage", "unknown", set()),
+        ("empty", "unknown", set()),
+        (
+            "raspberry-pi",
+            "fail",
+            {"cpu.cores", "memory.size", "disk.ssd", "disk.hdd", "nic.speed", "gpu.count"},
+        ),
+        (
+            "virtual",
+            "fail",
+            {"cpu.cores", "memory.size", "disk.ssd", "disk.hdd", "gpu.count"},
+        ),
+    ],
+)
+def test_machines_against_the_guides_minimum(
+    facts_of: FactsOf, machine: str, verdict: str, failed: set[str]
+) -> None:
+    found = verify(facts_of(machine), resolve_spec("compute-minimum", {}))
+    assert {finding["id"] for finding in found if finding["status"] == "fail"} == failed
+    assert verdict_of(found) == verdict
+
+
+def by_id(facts: dict[str, Any], check: str, spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finding for finding in verify(facts, spec) if finding["id"] == check]
+
+
+def test_a_fallen_gpu_is_named_by_address(facts_of: FactsOf) -> None:
+    good, bad = by_id(facts_of("fallen-gpu"), "gpu.driver", BUILTIN_SPECS["compute-minimum"])
+    assert good["status"] == "pass"
+    assert good["part"]["uuid"] == "GPU-00000000-0000-0000-0000-000000000000"
+    assert good["part"]["serial"] == "1650522003800"
+    assert (bad["status"], bad["part"]["bdf"]) == ("fail", "0000:41:00.0")
+    assert bad["part"]["name"] == "GA100 [A100 SXM4 80GB]"
+    assert bad["part"]["slot"] == "5"
+    assert "on the PCI bus, but NVML does not list it (1 listed)" in bad["evidence"]
+    assert "Xid 79" in bad["action"]
+
+
+def test_nouveau_is_named(facts_of: FactsOf) -> None:
+    found = by_id(facts_of("nouveau"), "gpu.driver", {"gpu": {"count": 2}})
+    assert [finding["observed"] for finding in found] == ["nouveau", "nouveau"]
+    assert "Blacklist nouveau" in found[0]["action"]
+
+
+def test_a_driver_without_any_gpu_says_so(facts_of: FactsOf) -> None:
+    (found,) = by_id(facts_of("virtual"), "gpu.driver", {"gpu": {"count": 1}})
+    assert (found["status"], found["evidence"]) == (
+        "unknown",
+        "not loaded: no NVIDIA device on the PCI bus",
+    )
+
+
+def test_a_missing_gpu_fails_even_where_the_spec_names_no_number(facts_of: FactsOf) -> None:
+    found = verify(facts_of("virtual"), {"gpu": {"models": ["A100"]}})
+    assert verdict_of(found) == "fail"
+
+
+def test_a_node_without_gpus_may_be_declared(facts_of: FactsOf, healthy: dict[str, Any]) -> None:
+    assert verdict_of(verify(facts_of("virtual"), {"gpu": {"count": 0}})) == "pass"
+    assert verdict_of(verify(healthy, {"gpu": {"count": 0}})) == "fail"
+
+
+def test_count_is_exact_and_count_min_is_not(facts_of: FactsOf) -> None:
+    (exact,) = by_id(facts_of("eight-h100"), "gpu.count", {"gpu": {"count": 2}})
+    assert (exact["status"], exact["part"]["name"]) == ("fail", "6 undeclared")
+    (least,) = by_id(facts_of("eight-h100"), "gpu.count", {"gpu": {"count_min": 2}})
+    assert least["status"] == "pass"
+
+
+def test_a_slow_nic_is_named(facts_of: FactsOf) -> None:
+    (found,) = by_id(facts_of("slow-nic"), "nic.speed", {"network": {"speed_mbps_min": 10000}})
+    assert found["part"] == {
+        "kind": "nic",
+        "name": "ens1f0np0",
+        "serial": "b8:ce:f6:00:00:01",
+        "bdf": "0000:41:00.0",
+        "slot": "5",
+    }
+    assert (found["observed"], found["expected"], found["unit"]) == (1000, 10000, "Mb/s")
+
+
+def card(name: str, link: str, speed: int | None, bus: str = "pci") -> dict[str, Any]:
+    return {"name": name, "physical": True, "link": link, "speed_mbps": speed, "bus": bus}
+
+
+@pytest.mark.parametrize(
+    ("nics", "links", "status", "observed", "name"),
+    [
+        ([card("a", "up", 1000), card("b", "down", None)], 1, "fail", 1000, "a"),
+        ([card("a", "down", None), card("b", "down", None)], 1, "fail", 0, "a b"),
+        ([card("a", "up", 10000), card("b", "up", 1000)], 1, "pass", 10000, "a"),
+        ([card("a", "up", 10000), card("b", "up", 1000)], 2, "fail", 1000, "b"),
+        ([card("a", "up", 10000), card("b", "up", None)], 2, "unknown", None, "b"),
+        # A management controller's USB interface cannot turn a failure into an unknown.
+        ([card("a", "up", 1000), card("usb0", "up", None, "usb")], 1, "fail", 1000, "a"),
+        ([], 1, "fail", 0, "no network interface"),
+    ],
+)
+def test_several_nics(
+    healthy: dict[str, Any],
+    nics: list,
+    links: int,
+    status: str,
+    observed: int | None,
+    name: str,
+) -> None:
+    healthy["nics"] = nics
+    spec = {"network": {"speed_mbps_min": 10000, "links_min": links}}
+    (found,) = by_id(healthy, "nic.speed", spec)
+    assert (found["status"], found["observed"], found["part"]["name"]) == (status, observed, name)
+
+
+def test_a_disk_is_named_by_serial(healthy: dict[str, Any]) -> None:
+    (found,) = by_id(healthy, "disk.hdd", {"storage": {"hdd_tb_min": 24}})
+    assert (found["part"]["name"], found["part"]["serial"]) == ("sda", "ZJV0A1B2")
+    assert found["evidence"] == "HDD: sda 12 TB (serial ZJV0A1B2)"
+
+
+def test_disks_of_unknown_kind_too_small_to_matter_leave_the_failure(
+    healthy: dict[str, Any],
+) -> None:
+    put("disks", 0, "kind", value="unknown")(healthy)
+    assert statuses(healthy, "disk.ssd") == {"unknown"}
+    put("disks", 0, "size_bytes", value=10**12)(healthy)
+    assert statuses(healthy, "disk.ssd") == {"fail"}
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "matches"),
+    [
+        ("NVIDIA A100-SXM4-80GB", ["A100"], True),
+        ("NVIDIA A100-SXM4-80GB", ["A10"], False),
+        ("NVIDIA H200", ["H20"], False),
+        ("NVIDIA GB200", ["B200"], False),
+        ("NVIDIA L40S", ["L4", "L40"], False),
+        ("NVIDIA GeForce RTX 4090", ["rtx 4090"], True),
+        ("Tesla V100-PCIE-16GB", ["H100", "V100"], True),
+        ("GH100 [H100 SXM5 80GB]", ["H100"], True),
+    ],
+)
+def test_models_are_whole_words(name: str, models: list[str], matches: bool) -> None:
+    assert is_model(name, models) is matches
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("schema", value=2), "not facts of schema 1"),
+        (put("probes", value=None), "hardware.probes"),
+        (put("cpu", value=[]), "hardware.cpu: must be a dict"),
+        (put("disks", value=["sda"]), "hardware.disks: must be a list of mappings"),
+        (lambda facts: facts.pop("nics"), "hardware.nics: missing"),
+    ],
+)
+def test_facts_of_another_shape_are_refused(
+    healthy: dict[str, Any], change: Change, message: str
+) -> None:
+    change(healthy)
+    with pytest.raises(FactsError, match=message):
+        verify(healthy, {})
+
+
+def test_facts_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(FactsError):
+        verify("garbage", {})  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""Hardware specs: inheritance and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+    BUILTIN_SPECS,
+    SpecCycleError,
+    SpecError,
+    UnknownSpecError,
+    resolve_spec,
+    spec_errors,
+)
+
+SPECS: dict[str, Any] = {
+    "pair": {
+        "description": "two A100",
+        "extends": "compute-minimum",
+        "cpu": {"architecture": "x86_64"},
+        "gpu": {"count": 2, "models": ["A100"]},
+    },
+    "big-pair": {"extends": "pair", "memory": {"gib_min": 512}},
+    "free": {"clock": {"synchronised": False}},
+}
+
+
+def test_the_guides_minimum() -> None:
+    spec = resolve_spec("compute-minimum", {})
+    assert spec["cpu"] == {"cores_min": 16}
+    assert spec["memory"] == {"gib_min": 128}
+    assert spec["storage"] == {"ssd_tb_min": 2, "hdd_tb_min": 10}
+    assert spec["network"] == {"speed_mbps_min": 10000, "links_min": 1}
+    assert spec["gpu"]["count_min"] == 2
+    assert {"V100", "A100"} <= set(spec["gpu"]["models"])
+
+
+@pytest.mark.parametrize("name", BUILTIN_SPECS)
+def test_builtin_specs_are_sound(name: str) -> None:
+    assert spec_errors(name, BUILTIN_SPECS[name]) == []
+    assert resolve_spec(name, {})["description"]
+
+
+def test_a_spec_inherits_and_replaces() -> None:
+    before = copy.deepcopy(SPECS)
+    spec = resolve_spec("big-pair", SPECS)
+    assert spec["memory"] == {"gib_min": 512}
+    assert spec["cpu"] == {"cores_min": 16, "architecture": "x86_64"}
+    assert spec["gpu"] == {"count_min": 2, "count": 2, "models": ["A100"]}
+    # A description describes its own spec only.
+    assert spec["description"] == ""
+    assert "extends" not in spec
+    assert before == SPECS
+
+
+def test_a_declared_spec_replaces_a_builtin_one_of_its_name() -> None:
+    spec = resolve_spec("compute-minimum", {"compute-minimum": {"cpu": {"cores_min": 8}}})
+    assert spec == {"description": "", "cpu": {"cores_min": 8}}
+
+
+def test_an_unknown_spec_names_the_known_ones() -> None:
+    with pytest.raises(
+        UnknownSpecError, match=r"node_hardware_spec.*'nope'.*compute-minimum.*pair"
+    ):
+        resolve_spec("nope", SPECS)
+
+
+def test_an_unknown_ancestor_names_the_key() -> None:
+    with pytest.raises(UnknownSpecError, match=r"lab_hardware_specs\.a\.extends: .*'b'"):
+        resolve_spec("a", {"a": {"extends": "b"}})
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        {"a": {"extends": "a"}},
+        {"a": {"extends": "b"}, "b": {"extends": "a"}},
+        {"a": {"extends": "b"}, "b": {"extends": "c"}, "c": {"extends": "b"}},
+    ],
+)
+def test_a_circle_is_refused(specs: dict[str, Any]) -> None:
+    with pytest.raises(SpecCycleError, match=r"\.extends: .*circle"):
+        resolve_spec("a", specs)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"),
+    [
+        ("words", "s: must be a mapping"),
+        ({"description": 1}, "s.description: must be text"),
+        ({"extends": ["a"]}, "s.extends: must be text"),
+        ({"ram": {}}, "s.ram: unknown section"),
+        ({"cpu": 16}, "s.cpu: must be a mapping"),
+        ({"cpu": {"cores": 16}}, "s.cpu.cores: unknown requirement; known: architecture"),
+        ({"cpu": {"cores_min": "16"}}, "s.cpu.cores_min: must be a whole number"),
+        ({"cpu": {"cores_min": True}}, "s.cpu.cores_min: must be a whole number"),
+        ({"cpu": {"cores_min": -1}}, "s.cpu.cores_min: must be a whole number"),
+        ({"cpu": {"architecture": "arm"}}, "s.cpu.architecture: must be x86_64 or aarch64"),
+        ({"memory": {"gib_min": None}}, "s.memory.gib_min: must be a number"),
+        ({"gpu": {"models": "A100"}}, "s.gpu.models: must be a list of words"),
+        ({"gpu": {"models": []}}, "s.gpu.models: must be a list of words"),
+        ({"gpu": {"models": [""]}}, "s.gpu.models: must be a list of words"),
+        ({"clock": {"synchronised": 1}}, "s.clock.synchronised: must be true or false"),
+    ],
+)
+def test_a_malformed_spec_is_refused_with_its_key(spec: object, error: str) -> None:
+    (found,) = spec_errors("s", spec)
+    assert found.startswith(f"lab_hardware_specs.{error}")
+    with pytest.raises(SpecError):
+        resolve_spec("s", {"s": spec})
+
+
+def test_all_errors_come_at_once() -> None:
+    assert len(spec_errors("s", {"cpu": {"x": 1, "cores_min": "a"}, "ram": {}})) == 3
