@@ -162,6 +162,12 @@ def test_nic_states(tmp_path: Path) -> None:
         **nic("down0", -1, carrier=0, mac="00:00:00:00:00:02", bdf="0000:02:00.0"),
         **nic("off0", "", carrier="", mac="00:00:00:00:00:03", bdf="0000:03:00.0"),
         "sys/class/net/bonding_masters": "bond0",
+        "sys/class/net/bond0": Link("sys/devices/virtual/net/bond0"),
+        "sys/devices/virtual/net/bond0/bonding/mode": "802.3ad 4",
+        "sys/devices/virtual/net/bond0/flags": "0x1003",
+        "sys/devices/virtual/net/bond0/carrier": 1,
+        "sys/devices/virtual/net/bond0/speed": 20000,
+        "sys/devices/virtual/net/bond0/address": "00:00:00:00:00:01",
     }
     off = "sys/devices/pci0000:40/0000:03:00.0/net/off0"
     files[f"{off}/flags"] = "0x1002"
@@ -169,6 +175,7 @@ def test_nic_states(tmp_path: Path) -> None:
     files["sys/devices/pci0000:40/0000:01:00.0/net/up0/bonding_slave/perm_hwaddr"] = "00:aa"
     found = read_nics(Tree(str(Machine(files).lay(tmp_path))))
     assert [(card["name"], card["link"], card["speed_mbps"], card["mac"]) for card in found] == [
+        ("bond0", "up", 20000, "00:00:00:00:00:01"),
         ("down0", "down", None, "00:00:00:00:00:02"),
         ("off0", "down", None, "00:00:00:00:00:03"),
         ("up0", "up", 10000, "00:aa"),

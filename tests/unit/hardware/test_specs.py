@@ -49,11 +49,26 @@ def test_a_spec_inherits_and_replaces() -> None:
     spec = resolve_spec("big-pair", SPECS)
     assert spec["memory"] == {"gib_min": 512}
     assert spec["cpu"] == {"cores_min": 16, "architecture": "x86_64"}
-    assert spec["gpu"] == {"count_min": 2, "count": 2, "models": ["A100"]}
+    assert spec["gpu"] == {"count": 2, "models": ["A100"]}
     # A description describes its own spec only.
     assert spec["description"] == ""
     assert "extends" not in spec
     assert before == SPECS
+
+
+@pytest.mark.parametrize(
+    ("parent", "own", "resolved"),
+    [
+        ({"count_min": 2}, {"count": 0}, {"count": 0}),
+        ({"count": 2}, {"count_min": 1}, {"count_min": 1}),
+        ({"count_min": 2}, {"models": ["A100"]}, {"count_min": 2, "models": ["A100"]}),
+    ],
+)
+def test_an_exact_and_a_least_number_replace_each_other(
+    parent: dict[str, Any], own: dict[str, Any], resolved: dict[str, Any]
+) -> None:
+    specs = {"parent": {"gpu": parent}, "child": {"extends": "parent", "gpu": own}}
+    assert resolve_spec("child", specs)["gpu"] == resolved
 
 
 def test_a_declared_spec_replaces_a_builtin_one_of_its_name() -> None:

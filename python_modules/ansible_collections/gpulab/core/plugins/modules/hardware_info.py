@@ -107,7 +107,7 @@ hardware:
     nics:
       description: >-
         Network interfaces but the loopback; C(physical) tells hardware from bridges, bonds and
-        container ends, and C(speed_mbps) is null without a link.
+        container ends, and C(speed_mbps) is null without a link and on what is no hardware but bonds.
       type: list
       elements: dict
       sample:

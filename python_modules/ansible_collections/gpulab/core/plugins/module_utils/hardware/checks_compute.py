@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    DECLARED,
     GIB,
     Check,
     Facts,
@@ -17,7 +18,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding impor
 
 # Firmware, the crash kernel and the kernel itself keep a share of the installed memory.
 MEMORY_TOLERANCE = 0.05
-_DECLARED = "the node's hardware spec"
 _CPU_SOURCE = "/sys/devices/system/cpu, /proc/cpuinfo"
 
 
@@ -84,7 +84,7 @@ COMPUTE_CHECKS = (
         part="cpu",
         source="uname",
         threshold="equal to `cpu.architecture`",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `uname -m` on the node.",
         judge=_architecture,
@@ -98,7 +98,7 @@ COMPUTE_CHECKS = (
         part="cpu",
         source=_CPU_SOURCE,
         threshold="at least `cpu.sockets_min`",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lscpu` on the node; if it fails too, look at the kernel's log.",
         judge=partial(
@@ -117,7 +117,7 @@ COMPUTE_CHECKS = (
         part="cpu",
         source=_CPU_SOURCE,
         threshold="at least `cpu.cores_min`",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lscpu` on the node; if it fails too, look at the kernel's log.",
         judge=partial(
@@ -137,7 +137,7 @@ COMPUTE_CHECKS = (
         part="cpu",
         source="/sys/devices/system/node",
         threshold="at least `cpu.numa_nodes_min`",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lscpu` on the node; if it fails too, look at the kernel's log.",
         judge=partial(
@@ -156,7 +156,7 @@ COMPUTE_CHECKS = (
         part="memory",
         source="/proc/meminfo",
         threshold="at least `memory.gib_min` less 5 %",
-        threshold_source=_DECLARED + "; firmware and kernel keep up to 5 % for themselves",
+        threshold_source=DECLARED + "; firmware and kernel keep up to 5 % for themselves",
         severity="fail",
         action="Run `free -b` on the node.",
         judge=_memory,

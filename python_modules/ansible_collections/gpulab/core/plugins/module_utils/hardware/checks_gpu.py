@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    DECLARED,
     GIB,
     Check,
     Facts,
@@ -25,7 +26,6 @@ GPU_MEMORY_TOLERANCE = 0.07
 # What a spec that asks something of GPUs, but names no number, means.
 _COUNT_MIN = 1
 _ANY = ("count", "count_min", "models", "memory_gib_min")
-_DECLARED = "the node's hardware spec"
 _NVML = "nvidia-smi -q -x"
 _PCI = "/sys/bus/pci/devices/*/{vendor,class}"
 _BY_HAND = (
@@ -260,7 +260,7 @@ GPU_CHECKS = (
         part="gpu",
         source=_PCI,
         threshold="equal to `gpu.count`, or at least `gpu.count_min` (1 where both are absent)",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lspci -nn -d 10de:` on the node.",
         judge=_count,
@@ -274,7 +274,7 @@ GPU_CHECKS = (
         part="gpu",
         source=f"{_NVML}; PCI ids where the driver can't be asked",
         threshold="the name has one of `gpu.models` in it, as whole words",
-        threshold_source=_DECLARED,
+        threshold_source=DECLARED,
         severity="fail",
         action="Neither the driver nor the table of PCI ids names this GPU: make `nvidia-smi` work "
         "first (see gpu.driver).",
@@ -289,7 +289,7 @@ GPU_CHECKS = (
         part="gpu",
         source=_NVML,
         threshold="at least `gpu.memory_gib_min` less 7 %",
-        threshold_source=_DECLARED + "; ECC takes up to 1/16 of GDDR, and the driver a little",
+        threshold_source=DECLARED + "; ECC takes up to 1/16 of GDDR, and the driver a little",
         severity="fail",
         action="NVML does not tell the memory: make `nvidia-smi` work first (see gpu.driver).",
         judge=_memory,

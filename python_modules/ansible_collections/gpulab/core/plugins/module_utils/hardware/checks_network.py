@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    DECLARED,
     Check,
     Facts,
     Finding,
@@ -131,7 +132,7 @@ NETWORK_CHECKS = (
         part="nic",
         source="/sys/class/net/*/carrier",
         threshold="physical interfaces with a link: at least `network.links_min`",
-        threshold_source="the node's hardware spec",
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `ip -br link` on the node.",
         judge=_link,
@@ -146,7 +147,7 @@ NETWORK_CHECKS = (
         source="/sys/class/net/*/{speed,carrier}",
         threshold="physical links of `network.speed_mbps_min` or more: at least "
         "`network.links_min` (1 where absent)",
-        threshold_source="the node's hardware spec",
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `ethtool NAME` on the node; a virtual card has no speed to tell, measure it.",
         judge=_speed,

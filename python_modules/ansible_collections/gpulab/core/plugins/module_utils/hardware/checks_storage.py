@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    DECLARED,
     TB,
     Check,
     Facts,
@@ -111,7 +112,7 @@ STORAGE_CHECKS = (
         part="disk",
         source=_SOURCE,
         threshold="sum of the fitted SSDs at least `storage.ssd_tb_min` (1 TB = 10^12 bytes)",
-        threshold_source="the node's hardware spec",
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lsblk -bdo NAME,SIZE,ROTA,TRAN,SERIAL` on the node and see which disk it is; "
         "a virtual disk has no kind of its own.",
@@ -126,7 +127,7 @@ STORAGE_CHECKS = (
         part="disk",
         source=_SOURCE,
         threshold="sum of the fitted hard disks at least `storage.hdd_tb_min` (1 TB = 10^12 bytes)",
-        threshold_source="the node's hardware spec",
+        threshold_source=DECLARED,
         severity="fail",
         action="Run `lsblk -bdo NAME,SIZE,ROTA,TRAN,SERIAL` on the node and see which disk it is; "
         "a virtual disk has no kind of its own.",

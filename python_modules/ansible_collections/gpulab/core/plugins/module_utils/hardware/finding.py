@@ -14,6 +14,9 @@ Requirements = Mapping[str, Any]
 # Of the facts that hardware_info returns; raised when a field changes its meaning.
 FACTS_SCHEMA = 1
 
+# The source of every limit that the lab declares itself.
+DECLARED = "the node's hardware spec"
+
 GIB = 1024**3
 TB = 10**12
 

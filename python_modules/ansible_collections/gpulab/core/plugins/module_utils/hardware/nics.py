@@ -16,9 +16,9 @@ _LOOPBACK = 772
 def read_nics(tree: Tree) -> list[dict[str, Any]]:
     """Return every interface but the loopback, sorted by name.
 
-    ``physical`` tells hardware from bridges, bonds, VLANs, container ends (their "10000" is no
-    speed) and SR-IOV virtual functions. ``link`` is up, down or unknown. ``speed_mbps`` is null
-    where the kernel has no number: without a link, and on hypervisors that do not tell.
+    ``physical`` tells hardware from bridges, bonds, VLANs, container ends and SR-IOV virtual
+    functions. ``link`` is up, down or unknown. ``speed_mbps`` is null where there is no number to
+    trust: without a link, on hypervisors that do not tell, and on what is no hardware.
 
     Raises:
         ProbeError: There is no /sys/class/net.
@@ -35,13 +35,16 @@ def read_nics(tree: Tree) -> list[dict[str, Any]]:
 
 def _read_nic(tree: Tree, name: str) -> dict[str, Any]:
     path = f"{_NET}/{name}"
-    speed = tree.number(f"{path}/speed")
+    physical = _is_physical(tree, path)
+    # What a bridge or a container's end tells is a constant of its driver; a bond's is a sum.
+    tells = physical or tree.exists(f"{path}/bonding")
+    speed = tree.number(f"{path}/speed") if tells else None
     bdf = tree.pci_address(path)
     # In a bond all members show the bond's address; the card's own stands beside it.
     mac = tree.text(f"{path}/bonding_slave/perm_hwaddr") or tree.text(f"{path}/address")
     return {
         "name": name,
-        "physical": _is_physical(tree, path),
+        "physical": physical,
         "link": _link(tree, path),
         "speed_mbps": speed if speed is not None and speed > 0 else None,
         "mac": mac or None,

@@ -130,8 +130,15 @@ def resolve_spec(name: str, specs: Mapping[str, Any]) -> Spec:
     for ancestor in reversed(chain):
         for section in REQUIREMENTS:
             if section in known[ancestor]:
-                resolved[section] = {**resolved.get(section, {}), **known[ancestor][section]}
+                resolved[section] = _merged(resolved.get(section, {}), known[ancestor][section])
     return resolved
+
+
+def _merged(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section's requirements, its own above those that it inherits."""
+    # An exact number and a least number answer the same question: the nearer one holds.
+    replaced = {"count", "count_min"} if {"count", "count_min"} & set(own) else set()
+    return {**{key: inherited[key] for key in inherited if key not in replaced}, **own}
 
 
 def spec_errors(name: str, spec: object) -> list[str]:

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Write docs/verification.md from the catalogue; ``--check``: exit 1 when it is stale."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import DECLARED, Check
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "verification.md"
+
+INTRODUCTION = """\
+<!-- Generated from the catalogue of checks by `make docs`. -->
+# Hardware verification
+
+Every machine is held against the spec that the inventory declares for it, before it counts as fit:
+
+```console
+ansible-playbook site.yml --tags verify --limit node01
+```
+
+- `gpulab.core.hardware_info` reads the facts, from `/sys` and `/proc` wherever the kernel knows
+  them. Each part is read by a probe of its own, all at once, each under a time-out. It changes
+  nothing, loads no driver and opens no disk, so a dead disk or GPU cannot hang it.
+- `gpulab.core.hardware_verify` compares the facts with the spec, and gives for each requirement
+  and part a finding: the physical part (serial number, PCI address, slot), what was found, what was
+  declared, and the next action.
+
+`ansible-doc -t module gpulab.core.hardware_info` lists the facts; their JSON Schema is
+`python_modules/gpulab_fleet/schemas/hardware.schema.json`.
+
+## Verdict
+
+| verdict | when |
+|---|---|
+| `fail` | a check failed |
+| `unknown` | none failed, but one that can fail could not be judged, or nothing is required |
+| `warn` | neither, but a check warned, or one that can only warn could not be judged |
+| `pass` | everything required was read and is there |
+
+What can't be read is unknown, never passed: a probe that timed out, a virtual disk that does not
+know whether it is an SSD, a network card that does not tell its speed.
+
+## Specs
+
+A node names its spec in `node_hardware_spec`; the lab's own specs stand in `lab_hardware_specs`
+([the declaration](declaration.md) lists every key). What a spec does not name is not required. A
+spec may extend another, built-in ones included; its own requirements win:
+
+```yaml
+lab_hardware_specs:
+  a100-pair:
+    description: Two A100 with 80 GB in an EPYC server
+    extends: compute-minimum
+    cpu: {architecture: x86_64, cores_min: 64}
+    gpu: {count: 2, models: [A100], memory_gib_min: 80}
+```
+
+`gpu.count` is exact, `gpu.count_min` the least. `gpu.models` are whole words of the model's name,
+upper and lower case alike: `A100` matches `NVIDIA A100-SXM4-80GB`, `A10` does not. USB and iSCSI
+disks do not count as the machine's, nor do bridges, bonds and virtual functions as network links.
+"""
+
+CLOSING = """\
+## A GPU that is there and not there
+
+The PCI bus shows what is plugged in, NVIDIA's library (NVML) what the driver can talk to; they are
+held against each other, by address. `gpu.driver` says which of these it is:
+
+| seen | meaning |
+|---|---|
+| not on the bus | `gpu.count` fails: power, seating, or a dead board |
+| on the bus, bound to nouveau or vfio-pci | the wrong driver has it |
+| on the bus, no driver | NVIDIA's driver is not installed, or the kernel refused it |
+| bound to nvidia, not in NVML | it fell off after the start, or its firmware does not start |
+| module and library differ | the driver was upgraded under a running module: reboot |
+| `not loaded: no NVIDIA device on the PCI bus` | there is nothing for the driver to load for |
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    checks = [_row(("check", "requires", "threshold", "read from", "weight"))]
+    checks.append(_row(("---",) * 5))
+    checks += [_row(_cells(check)) for check in CATALOGUE]
+    reasons = [
+        f"- `{check.id}`: {check.threshold_source}."
+        for check in CATALOGUE
+        if check.threshold_source != DECLARED
+    ]
+    actions = [f"- `{check.id}`: {check.action}" for check in CATALOGUE]
+    specs = [_spec(name, spec) for name, spec in BUILTIN_SPECS.items()]
+    return "\n".join(
+        [
+            INTRODUCTION,
+            "## Built-in specs\n",
+            *specs,
+            "## Checks\n",
+            *checks,
+            "",
+            f"The limits come from {DECLARED}; besides:\n",
+            *reasons,
+            "",
+            "What to do when a check is `unknown`:\n",
+            *actions,
+            "",
+            CLOSING,
+        ]
+    )
+
+
+def _cells(check: Check) -> tuple[str, ...]:
+    keys = ", ".join(f"`{check.section}.{key}`" for key in check.requires)
+    return (
+        f"**{check.title}** `{check.id}`",
+        keys,
+        check.threshold,
+        f"`{check.source}`",
+        check.severity,
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _spec(name: str, spec: Mapping[str, Any]) -> str:
+    """Return one built-in spec as YAML, a section a line."""
+    lines = [f"  {name}:", f"    description: {spec['description']}"]
+    for section, content in spec.items():
+        if isinstance(content, Mapping):
+            lines.append(f"    {section}:")
+            lines += [f"      {key}: {_yaml(value)}" for key, value in content.items()]
+    return "\n".join(["```yaml", *lines, "```", ""])
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
+
+
+def main() -> int:
+    """Write the page, or check it; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
+    check = parser.parse_args().check
+    text = page()
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    if check:
+        sys.stdout.write(f"{PAGE.relative_to(ROOT)} is stale, run `make docs`\n")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
