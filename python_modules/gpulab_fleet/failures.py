@@ -1,0 +1,143 @@
+"""What a failed task means to the person who reads of it: one line, and the next action."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from . import words
+
+
+class Rule(NamedTuple):
+    """Words that a message holds, and what to do about it; ``{host}`` is filled in."""
+
+    pattern: re.Pattern[str]
+    action: str
+
+
+def _rule(pattern: str, action: str) -> Rule:
+    return Rule(re.compile(pattern, re.IGNORECASE), action)
+
+
+# Messages of OpenSSH, apt, dnf and the kernel's error texts; the first match decides.
+_UNREACHABLE = (
+    _rule(
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
+        "its host key is not the known one: compare the fingerprint at the console of {host}, and "
+        "only if it is right replace the old key (ssh-keygen -R ADDRESS)",
+    ),
+    _rule(
+        r"Permission denied|Authentication failed|Too many authentication failures",
+        "it refuses the key or the user: check ansible_user and that your public key is on {host}",
+    ),
+    _rule(
+        r"Could not resolve hostname|Name or service not known",
+        "its name does not resolve: set ansible_host of {host} in the inventory",
+    ),
+    _rule(
+        r"Connection refused",
+        "it answers but has no SSH there: check sshd on {host} and ansible_port",
+    ),
+)
+_UNREACHABLE_ELSE = (
+    "check the power, the network cable and sshd of {host}, and its entry in known_hosts"
+)
+_FAILED = (
+    _rule(
+        r"Could not get lock|is locked by|lock-frontend|waiting for process with pid|"
+        r"another app is currently holding|Failed to lock",
+        "another package run holds the lock on {host}: wait until it ends, then run again",
+    ),
+    _rule(
+        r"No space left on device|not enough free space|Disk quota exceeded|"
+        r"needs? [\d.]+ ?[kMGT]?i?B more space",
+        "its disk is full: free space on {host} (df -h), then run again",
+    ),
+    _rule(
+        r"Missing sudo password|sudo: a (terminal|password) is required|Incorrect sudo password",
+        "sudo asks for a password on {host}: run with --ask-become-pass",
+    ),
+    _rule(
+        r"Temporary failure in name resolution|Temporary failure resolving|Could not resolve host|"
+        r"Failed to fetch|Failed to download|Cannot download|Connection timed out",
+        "{host} cannot reach what it downloads from: check its DNS, route and proxy, then rerun",
+    ),
+)
+
+
+def next_action(message: str, host: str, *, unreachable: bool, rerun: str) -> str:
+    """Return what to do about a failed task, in one line.
+
+    Args:
+        message: The whole message; it may have several lines.
+        host: The node.
+        unreachable: Ansible could not connect, so nothing ran there.
+        rerun: The command that runs this again, used where the message says nothing better.
+    """
+    for rule in _UNREACHABLE if unreachable else _FAILED:
+        if rule.pattern.search(message):
+            return rule.action.format(host=host)
+    if unreachable:
+        return _UNREACHABLE_ELSE.format(host=host)
+    return f"fix what the message says, then: {rerun}"
+
+
+def rerun_command(playbook: str, host: str, inventories: Sequence[str], tags: Sequence[str]) -> str:
+    """Return the command that repeats a run for one node, ready to be pasted into a shell."""
+    words_ = ["ansible-playbook"]
+    for inventory in inventories:
+        words_ += ["-i", inventory]
+    words_ += [playbook, "--limit", host]
+    if tags:
+        words_ += ["--tags", ",".join(tags)]
+    return shlex.join(words_)
+
+
+def message_of(result: Mapping[str, Any]) -> str:
+    """Return what a task's result says went wrong, all of it.
+
+    A loop's own message ("One or more items failed") says nothing, so the first failed item's is
+    taken. A result that ``no_log`` hides stays hidden: Ansible has removed everything but that.
+    """
+    items = result.get("results")
+    if isinstance(items, list):
+        bad = [item for item in items if isinstance(item, Mapping) and item.get("failed")]
+        if bad:
+            return message_of(bad[0])
+    message = str(result.get("msg") or "")
+    for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
+        detail = str(result.get(key) or "").strip()
+        # "non-zero return code" and the like: the last line of the output is the reason.
+        if detail and (not message or message.startswith(("non-zero return code", "MODULE FAIL"))):
+            return f"{message}: {detail.splitlines()[-1]}" if message else detail.splitlines()[-1]
+    return message or str(result.get("censored") or "the task failed without a message")
+
+
+def failure(
+    *,
+    host: str,
+    stage: str,
+    playbook: str,
+    play: str,
+    task: str,
+    message: str,
+    unreachable: bool,
+    every_host: bool,
+    rerun: str,
+    time: str,
+) -> dict[str, Any]:
+    """Return one entry of ``failures.json`` (``schemas/failures.schema.json``)."""
+    return {
+        "host": host,
+        "stage": stage,
+        "playbook": playbook,
+        "play": play,
+        "task": task,
+        "message": words.one_line(message, 400),
+        "unreachable": unreachable,
+        "every_host": every_host,
+        "action": next_action(message, host, unreachable=unreachable, rerun=rerun),
+        "time": time,
+    }

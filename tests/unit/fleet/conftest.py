@@ -1,0 +1,32 @@
+"""Fixtures of the fleet tests."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The samples are shared by the test files of this folder.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fleet_samples import RUN_ID
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "reports" / RUN_ID
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def write_failures(run_dir: Path) -> Callable[..., None]:
+    def write(*failures: dict[str, Any]) -> None:
+        content = {"schema": 1, "run_id": RUN_ID, "failures": list(failures)}
+        (run_dir / "failures.json").write_text(json.dumps(content))
+
+    return write

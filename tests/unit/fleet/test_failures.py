@@ -1,0 +1,74 @@
+"""What a failed task means: the message that says it, and the next action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpulab_fleet import failures
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("ssh: connect to host 10.0.0.3 port 22: No route to host", "check the power"),
+        ("ssh: connect to host 10.0.0.3 port 22: Connection timed out", "check the power"),
+        ("ssh: connect to host 10.0.0.3 port 22: Connection refused", "no SSH there"),
+        ("n1: Permission denied (publickey).", "refuses the key"),
+        ("Could not resolve hostname n1: Name or service not known", "ansible_host of n1"),
+        ("Host key verification failed.", "compare the fingerprint"),
+        (
+            "@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@\nPermission denied",
+            "compare the fingerprint",
+        ),
+    ],
+)
+def test_unreachable(message: str, told: str) -> None:
+    assert told in failures.next_action(message, "n1", unreachable=True, rerun="again")
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by 812", "wait"),
+        ("apt-get: waiting for process with pid 812 to finish", "wait"),
+        ("OSError: [Errno 28] No space left on device: '/opt/x'", "free space on n1"),
+        ("At least 120MB more space needed; disk: not enough free space", "free space on n1"),
+        ("Missing sudo password", "--ask-become-pass"),
+        ("sudo: a password is required", "--ask-become-pass"),
+        ("Failed to fetch http://deb.test/x.deb", "DNS, route and proxy"),
+        ("Temporary failure resolving 'deb.test'", "DNS, route and proxy"),
+        ("sshd -t: bad option", "fix what the message says, then: again"),
+    ],
+)
+def test_failed(message: str, told: str) -> None:
+    assert told in failures.next_action(message, "n1", unreachable=False, rerun="again")
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"msg": "no such user"}, "no such user"),
+        ({"msg": "non-zero return code", "stderr": "a\nbad option"}, "bad option"),
+        ({"msg": "non-zero return code", "stdout": "only here\n"}, "only here"),
+        ({"msg": "MODULE FAILURE", "module_stderr": "T\nKeyError: 'x'"}, "KeyError: 'x'"),
+        ({"stderr": "alone"}, "alone"),
+        (
+            {
+                "msg": "One or more items failed",
+                "results": [{"msg": "fine"}, {"failed": True, "msg": "item 2 is bad"}],
+            },
+            "item 2 is bad",
+        ),
+        ({"censored": "the output has been hidden"}, "the output has been hidden"),
+        ({}, "the task failed without a message"),
+    ],
+)
+def test_message(result: dict[str, Any], message: str) -> None:
+    assert failures.message_of(result).endswith(message)
+
+
+def test_rerun_command_can_be_pasted() -> None:
+    command = failures.rerun_command("site.yml", "node01", ["my lab"], ["base", "ssh"])
+    assert command == "ansible-playbook -i 'my lab' site.yml --limit node01 --tags base,ssh"
