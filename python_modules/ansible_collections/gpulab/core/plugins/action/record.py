@@ -1,0 +1,66 @@
+"""The action ``gpulab.core.record``: keep what a stage found on a node, on the controller.
+
+Documentation: plugins/modules/record.py.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts
+
+fleet_path.add()
+
+from gpulab_fleet import folders, records
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Writes one file on the controller; connects to nothing."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke"})
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the record's ``verdict`` and ``path``."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hardware": {"type": "dict"},
+                "verification": {"type": "dict"},
+                "spec": {"type": "str"},
+                "smoke": {"type": "dict"},
+            },
+            required_together=[("hardware", "verification", "spec")],
+            required_one_of=[("hardware", "smoke")],
+        )
+        result["changed"] = False
+        if self._task.check_mode:
+            return {**result, "msg": "Check mode: no record is written."}
+        variables = task_vars or {}
+        host = hosts.describe(variables["hostvars"], variables["inventory_hostname"])
+        try:
+            record, path = _record(host, arguments)
+        except (records.RecordError, folders.FolderError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, "verdict": record["verdict"], "path": str(path)}
+
+
+def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Record, Any]:
+    run_id = os.environ.get(folders.RUN_ID_VARIABLE, "")
+    folder = folders.run_folder(run_id)
+    path = folder / f"{host['name']}.json"
+    record = records.load(path) if path.exists() else records.new(run_id, host)
+    if arguments["hardware"] is not None:
+        records.add_verification(
+            record, arguments["hardware"], arguments["verification"], arguments["spec"]
+        )
+    if arguments["smoke"] is not None:
+        records.add_smoke(record, arguments["smoke"])
+    return record, records.save(record, folder)

@@ -1,0 +1,98 @@
+"""The action ``gpulab.core.report``: print the lab's verdict and write the page.
+
+Documentation: plugins/modules/report.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts
+
+fleet_path.add()
+
+from gpulab_fleet import folders, report, terminal
+
+_COLOURS = {
+    "pass": constants.COLOR_OK,
+    "warn": constants.COLOR_WARN,
+    "fail": constants.COLOR_ERROR,
+    "unknown": constants.COLOR_UNREACHABLE,
+    "": None,
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Reads and writes the run's folder on the controller; connects to nothing."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"nodes"})
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the lab's ``verdict``, where the ``page`` is, and what keeps it from passing."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={"nodes": {"type": "list", "elements": "str", "required": True}}
+        )
+        result["changed"] = False
+        if self._task.check_mode:
+            return {**result, "refused": {}, "msg": "Check mode: nothing is recorded or judged."}
+        variables = task_vars or {}
+        expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
+        try:
+            folder = _folder()
+            summary = report.write(folder, expected, _lab_name(variables))
+            folders.point_latest(folder)
+        except folders.FolderError as error:
+            raise AnsibleActionFail(str(error)) from error
+        page = folder / report.PAGE
+        for line in terminal.lines(summary, _short(page)):
+            self._display.display(line.text, color=_COLOURS[line.status])
+        refused = _refused(summary, arguments["nodes"])
+        return {**result, "verdict": summary["verdict"], "page": str(page), "refused": refused}
+
+
+def _folder() -> Path:
+    run_id = os.environ.get(folders.RUN_ID_VARIABLE, "")
+    folder = folders.run_folder(run_id)
+    if not folder.is_dir():
+        msg = (
+            f"nothing was recorded in run {run_id}, so there is nothing to report: "
+            "ansible-playbook site.yml --tags verify"
+        )
+        raise folders.FolderError(msg)
+    return folder
+
+
+def _lab_name(variables: dict[str, Any]) -> str:
+    own = variables["hostvars"][variables["inventory_hostname"]]
+    return str(own.get("lab_name", ""))
+
+
+def _refused(summary: dict[str, Any], nodes: Iterable[str]) -> dict[str, str]:
+    """Return the verdict of each of ``nodes`` that is not accepted.
+
+    Where the lab is not accepted though each of these nodes would be (a file of the run cannot be
+    read, a node outside the limit failed), the lab's verdict stands for all of them.
+    """
+    bad = {n["name"]: n["verdict"] for n in summary["nodes"] if n["verdict"] not in report.GOOD}
+    here = {name: bad[name] for name in nodes if name in bad}
+    if here or summary["verdict"] in report.GOOD:
+        return here
+    return dict.fromkeys(nodes, str(summary["verdict"]))
+
+
+def _short(path: Path) -> Path:
+    """Return the path as seen from here, where that is shorter to read and to open."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

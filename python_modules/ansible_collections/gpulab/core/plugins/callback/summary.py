@@ -1,0 +1,232 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+"""The callback ``gpulab.core.summary``: names the run, and says at its end what to do next."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+name: summary
+type: aggregate
+short_description: Name the run, keep its failures, and say at the end what to do next
+description:
+  - Sets the environment variable E(GPULAB_RUN_ID) when a playbook starts (UTC time, unless it is
+    set already), so that tasks find their run with C(lookup('ansible.builtin.env',
+    'GPULAB_RUN_ID')). A playbook named C(report.yml), run on its own, gets the newest run's id.
+  - Keeps each failure of a stage in C(reports/<run>/failures.json) as it happens. A stage is a
+    play whose file's name is one of its tags. Failures that are rescued or ignored are none.
+  - At the end prints, for each failed node, stage, task, message and next action; the lab's verdict
+    and where its report is; and the time that each stage took.
+  - Writes the report where the run broke off before the report's own stage.
+  - Writes nothing in check mode.
+version_added: "0.1.0"
+author:
+  - The gpulab maintainers
+requirements:
+  - to be enabled in C(callbacks_enabled) of ansible.cfg
+"""
+
+import datetime
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants, context
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
+
+fleet_path.add()
+
+from gpulab_fleet import failures, folders, report, runs, terminal, words
+
+_REPORT = "report"
+_REPORT_ACTION = "gpulab.core.report"
+_COLOURS = {
+    "pass": constants.COLOR_OK,
+    "warn": constants.COLOR_WARN,
+    "fail": constants.COLOR_ERROR,
+    "unknown": constants.COLOR_UNREACHABLE,
+}
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no types
+    """Lives in the main process, so what it sets in the environment reaches every worker."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "gpulab.core.summary"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        """Start with a run in which nothing has happened."""
+        super().__init__()
+        self._check_mode = bool(context.CLIARGS.get("check"))
+        self._playbook = ""
+        self._play: Any = None
+        self._stage = ""
+        self._seconds: dict[str, float] = {}
+        self._since = 0.0
+        self._failures: list[dict[str, Any]] = []
+        # Failures that the run had before this playbook; they are kept, and not told again.
+        self._before = 0
+        self._summary: dict[str, Any] = {}
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401 -- Ansible's own type
+        """Name the run, and take up the failures that it already has."""
+        self._playbook = _from_here(str(getattr(playbook, "_file_name", "") or "site.yml"))
+        if not os.environ.get(folders.RUN_ID_VARIABLE):
+            os.environ[folders.RUN_ID_VARIABLE] = self._new_run_id()
+        folder = self._folder()
+        if folder.is_dir():
+            self._failures = runs.read(folder).failures
+            self._before = len(self._failures)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:  # noqa: ANN401
+        """Note the stage, and start its clock."""
+        self._stop_clock()
+        self._play = play
+        self._stage = stage_of(play.get_path(), play.tags)
+        self._since = time.monotonic()
+
+    def v2_runner_on_ok(self, result: Any) -> None:  # noqa: ANN401
+        """Notice that the report has been written."""
+        if result.task.action == _REPORT_ACTION and "verdict" in result.result:
+            self._summary = report.read_summary(self._folder())
+
+    def v2_runner_on_failed(
+        self,
+        result: Any,  # noqa: ANN401
+        ignore_errors: bool = False,
+    ) -> None:
+        """Keep a failure that stands."""
+        if not ignore_errors:
+            self._keep(result, unreachable=False)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:  # noqa: ANN401
+        """Keep a node that could not be reached."""
+        self._keep(result, unreachable=True)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ANN401
+        """Print what the reader does next."""
+        self._stop_clock()
+        if self._check_mode:
+            self._tell_failures()
+            if self._seconds:
+                self._display.display("Check mode: nothing was changed, recorded or judged.")
+            return
+        self._report_if_missing(sorted(str(name) for name in stats.processed))
+        self._tell_failures()
+        self._tell_verdict()
+        if self._seconds:
+            told = ", ".join(f"{s} {words.seconds(t)}" for s, t in self._seconds.items())
+            self._display.display(f"Time: {told}")
+
+    def _new_run_id(self) -> str:
+        alone = Path(self._playbook).stem == _REPORT
+        latest = folders.latest_run(folders.reports_dir()) if alone else ""
+        return latest or f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
+
+    def _folder(self) -> Path:
+        return folders.run_folder(os.environ[folders.RUN_ID_VARIABLE])
+
+    def _stop_clock(self) -> None:
+        if self._stage:
+            spent = time.monotonic() - self._since
+            self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + spent
+        self._stage = ""
+
+    def _keep(self, result: Any, *, unreachable: bool) -> None:  # noqa: ANN401
+        host = str(result.host.get_name())
+        # Ansible has taken a failed node out of the play by now, and left a rescued one in.
+        if host not in self._play._removed_hosts:
+            return
+        # The report fails the nodes by the verdict that it has just printed: nothing new.
+        if self._stage == _REPORT and self._summary:
+            return
+        entry = failures.failure(
+            host=host,
+            stage=self._stage or str(self._play.get_name()),
+            playbook=self._playbook,
+            play=str(self._play.get_name()),
+            task=str(result.task_name),
+            message=failures.message_of(result.result),
+            unreachable=unreachable,
+            every_host=bool(result.task.run_once),
+            rerun=failures.rerun_command(self._playbook, host, _inventories(), _tags()),
+            time=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        self._failures.append(entry)
+        if self._stage and self._stage != _REPORT and not self._check_mode:
+            run_id = os.environ[folders.RUN_ID_VARIABLE]
+            content = {"schema": 1, "run_id": run_id, "failures": self._failures}
+            folders.write_json(self._folder() / runs.FAILURES, content)
+
+    def _report_if_missing(self, processed: Sequence[str]) -> None:
+        """Write the report of a run that left something but did not reach its report."""
+        folder = self._folder()
+        if self._summary or not self._seconds or not folder.is_dir():
+            return
+        names = [name for name in processed if name != "localhost"]
+        self._summary = report.write(folder, [{"name": name} for name in names], self._lab_name())
+        folders.point_latest(folder)
+
+    def _lab_name(self) -> str:
+        variables = self._play.get_variable_manager()
+        inventory = variables._inventory
+        hosts = inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
+        return str(variables.get_vars(host=hosts[0]).get("lab_name", "")) if hosts else ""
+
+    def _tell_failures(self) -> None:
+        for entry in self._failures[self._before :]:
+            where = "every host" if entry["every_host"] else entry["host"]
+            colour = _COLOURS["unknown" if entry["unreachable"] else "fail"]
+            self._display.display(f"{where}  {entry['stage']}: {entry['task']}", color=colour)
+            self._display.display(f"    {words.one_line(entry['message'])}")
+            self._display.display(f"    → {entry['action']}")
+
+    def _tell_verdict(self) -> None:
+        if self._summary:
+            line = terminal.verdict_line(self._summary)
+            self._display.display(line.text, color=_COLOURS[line.status])
+            self._display.display(f"Report: {_from_here(str(self._folder() / report.PAGE))}")
+        elif self._seconds and not self._failures:
+            self._display.display(
+                "Nothing failed and nothing was verified. Next: "
+                "ansible-playbook site.yml --tags verify"
+            )
+
+
+def stage_of(path: str, tags: Sequence[str]) -> str:
+    """Return the stage that a play is, or "" if it is none.
+
+    A stage's file has the name of its tag. So starting a sandbox, or a test's own playbook, leaves
+    no run behind.
+
+    Args:
+        path: ``FILE:LINE`` of the play.
+        tags: The play's tags.
+    """
+    stem = Path(path.rpartition(":")[0]).stem
+    return stem if stem in tags else ""
+
+
+def _inventories() -> list[str]:
+    """The inventories that were asked for, where they are not ansible.cfg's."""
+    chosen: Mapping[str, Any] = context.CLIARGS
+    sources = [str(source) for source in chosen.get("inventory") or ()]
+    default = [str(source) for source in constants.DEFAULT_HOST_LIST]
+    return [] if sources == default else [_from_here(source) for source in sources]
+
+
+def _tags() -> list[str]:
+    tags = [str(tag) for tag in context.CLIARGS.get("tags") or ()]
+    return [] if tags == ["all"] else tags
+
+
+def _from_here(path: str) -> str:
+    """Return a path as seen from the working folder, where it lies below it."""
+    target = Path(path)
+    return str(target.relative_to(Path.cwd())) if target.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: record
+short_description: Keep what a stage found on a node
+description:
+  - Writes C(reports/<run>/<node>.json) on the controller, checked against
+    C(gpulab_fleet/schemas/record.schema.json). The first stage of a run makes the record, a later
+    one adds to it, and a stage that runs again replaces only its own part.
+  - Runs on the controller and does not connect to the node.
+  - The run is named by the environment variable E(GPULAB_RUN_ID), which the callback
+    P(gpulab.core.summary#callback) sets.
+version_added: "0.1.0"
+author:
+  - The gpulab maintainers
+options:
+  hardware:
+    description: RV(gpulab.core.hardware_info#module:hardware) of the node.
+    type: dict
+  verification:
+    description: The result of M(gpulab.core.hardware_verify). Goes with O(hardware) and O(spec).
+    type: dict
+  spec:
+    description:
+      - Name of the spec that the node was held against.
+      - With V(none) the record gets a warning that no spec is declared for this node.
+    type: str
+  smoke:
+    description: The result of M(gpulab.core.smoke_train).
+    type: dict
+attributes:
+  check_mode:
+    description: Writes nothing in check mode and says so.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed in diff mode.
+    support: none
+seealso:
+  - module: gpulab.core.report
+"""
+
+EXAMPLES = r"""
+- name: Keep what was read and what is wrong with it
+  gpulab.core.record:
+    hardware: "{{ node.hardware }}"
+    verification: "{{ verification }}"
+    spec: compute-minimum
+
+- name: Keep what the benchmark measured
+  gpulab.core.record:
+    smoke: "{{ smoke }}"
+"""
+
+RETURN = r"""
+verdict:
+  description: The record's verdict so far.
+  returned: when it was written
+  type: str
+  sample: pass
+path:
+  description: The record's file.
+  returned: when it was written
+  type: str
+  sample: /srv/gpulab/reports/20261123T171500Z/node01.json
+"""

@@ -1,0 +1,68 @@
+#!/usr/bin/python
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: report
+short_description: Print the lab's verdict and write the report's page
+description:
+  - Reads the records and the failures of this run and prints the lab's verdict, the nodes, and
+    what to do next by physical part.
+  - Writes C(index.html) and C(lab.json) into C(reports/<run>) and points C(reports/latest) there.
+  - Runs on the controller and does not connect to any node. Use it with C(run_once).
+  - Does not fail for a bad verdict; RV(refused) is there to fail the nodes by.
+version_added: "0.1.0"
+author:
+  - The gpulab maintainers
+options:
+  nodes:
+    description:
+      - The nodes that the run was about. One without a record is shown as V(fail) or V(unknown).
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    description: Writes and judges nothing in check mode and says so.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed in diff mode.
+    support: none
+seealso:
+  - module: gpulab.core.record
+"""
+
+EXAMPLES = r"""
+- name: Report
+  gpulab.core.report:
+    nodes: "{{ ansible_play_hosts_all }}"
+  run_once: true
+  register: report
+
+- name: Refuse the nodes that did not pass
+  ansible.builtin.fail:
+    msg: "Not accepted: {{ report.refused[inventory_hostname] }}"
+  when: inventory_hostname in report.refused
+"""
+
+RETURN = r"""
+verdict:
+  description: The lab's verdict.
+  returned: unless in check mode
+  type: str
+  sample: pass
+page:
+  description: The page's file.
+  returned: unless in check mode
+  type: str
+  sample: /srv/gpulab/reports/20261123T171500Z/index.html
+refused:
+  description: The verdict of each node that is not accepted.
+  returned: always
+  type: dict
+  sample:
+    node02: fail
+"""
