@@ -1,0 +1,95 @@
+"""The action ``gpulab.core.declaration``: check the whole inventory on the controller.
+
+Documentation: plugins/modules/declaration.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
+from ansible.template import Templar
+
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller import (
+    controller_problem,
+)
+
+try:
+    import jsonschema  # noqa: F401 -- the checks below need it
+
+    MISSING_PACKAGE = ""
+except ImportError:
+    MISSING_PACKAGE = "jsonschema"
+
+# This file lies in python_modules/ansible_collections/gpulab/core/plugins/action.
+PROJECT = Path(__file__).resolve().parents[6]
+SCHEMA = PROJECT / "inventory" / "lab.schema.json"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Reads the variables of every machine; connects to none."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset({"schema"})
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return ``errors`` and ``machines``; fail when there is an error."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        problem = controller_problem(ansible_version, sys.version_info[:2], MISSING_PACKAGE)
+        if problem:
+            return {**result, "failed": True, "errors": [], "machines": 0, "msg": problem}
+        schema = Path(self._task.args.get("schema", SCHEMA))
+        return result | _check(task_vars or {}, schema, self._loader)
+
+
+def _check(task_vars: dict[str, Any], schema: Path, loader: DataLoader) -> dict[str, Any]:
+    # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
+    from ansible_collections.gpulab.core.plugins.module_utils.declaration import check, sources
+    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import collect
+    from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
+
+    machines = _machines(task_vars, loader)
+    declaration = collect(machines, frozenset(map(str, task_vars["groups"])))
+    errors = check.check_declaration(
+        declaration,
+        json.loads(schema.read_text(encoding="utf-8")),
+        sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd()),
+        BUILTIN_SPECS,
+    )
+    # Ansible prints a failed task's message twice and its values once: so the message is short.
+    found = {"errors": [check.block(error) for error in errors], "machines": len(machines)}
+    if errors:
+        return {**found, "failed": True, "msg": check.headline(errors)}
+    return {**found, "msg": f"The declaration of {len(machines)} machines is sound."}
+
+
+def _machines(task_vars: dict[str, Any], loader: DataLoader) -> list[Any]:
+    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Machine
+
+    hostvars = task_vars["hostvars"]
+    members = {
+        str(group): list(map(str, names))
+        for group, names in task_vars["groups"].items()
+        if group not in ("all", "ungrouped")
+    }
+    machines = []
+    for name in map(str, hostvars):
+        variables: Mapping[str, Any] = hostvars.raw_get(name)
+        templar = Templar(loader=loader, variables={**variables, "hostvars": hostvars})
+        own = sorted(
+            (group for group, names in members.items() if name in names),
+            key=lambda group: (len(members[group]), group),
+        )
+        machines.append(Machine(name, tuple(own), variables, templar.template))
+    return machines

@@ -1,0 +1,59 @@
+"""The action ``gpulab.core.preflight_node``: read a node by its module of that name; judge it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpulab.core.plugins.module_utils.preflight.judge import (
+    Limits,
+    judge,
+    judge_failure,
+)
+
+MODULE = "gpulab.core.preflight_node"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Turns every way in which a node can fail to answer into a row."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return ``ok`` and ``checks``; never fail because of the node."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                "root_gib_min": {"type": "float", "default": 5},
+                "var_gib_min": {"type": "float", "default": 2},
+                "clock_skew_s_max": {"type": "float", "default": 30},
+            }
+        )
+        return result | {"changed": False} | self._row(Limits(**options), task_vars or {})
+
+    def _row(self, limits: Limits, task_vars: dict[str, Any]) -> dict[str, Any]:
+        asked = time.time()
+        try:
+            read = self._execute_module(MODULE, module_args={}, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return self._failure(str(error), reached=False)
+        except AnsibleError as error:
+            return self._failure(str(error), reached=True)
+        if read.get("failed") or "facts" not in read:
+            said = (read.get(key) for key in ("msg", "module_stderr", "module_stdout"))
+            return self._failure("\n".join(str(text) for text in said if text), reached=True)
+        row = judge(read["facts"], limits, asked, time.time())
+        # The interpreter that Ansible found, so that the next task need not look again.
+        found = read.get("ansible_facts")
+        return {**row, "ansible_facts": found} if found else row
+
+    def _failure(self, message: str, *, reached: bool) -> dict[str, Any]:
+        address = str(self._play_context.remote_addr)
+        user = str(self._play_context.remote_user or "the login")
+        return judge_failure(message, reached=reached, address=address, user=user)
