@@ -1,0 +1,209 @@
+"""The role ssh, seen from a client: who gets in, by what, and what the role refuses to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+DROP_IN = "/etc/ssh/sshd_config.d/00-gpulab.conf"
+Converge = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def login(host: Host) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Try a login over a fresh connection; further arguments go to ssh."""
+
+    def attempt(*options: str, user: str = "gpulab") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                "ssh",
+                "-F",
+                host.backend.ssh_config,
+                "-o",
+                "ControlPath=none",
+                "-o",
+                "BatchMode=yes",
+                *options,
+                "-l",
+                user,
+                host.backend.get_hostname(),
+                "id -un",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+    return attempt
+
+
+def effective(host: Host) -> dict[str, str]:
+    lines = host.check_output("sshd -T -C user=gpulab,host=x,addr=10.0.0.1").splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+def main_pid(host: Host) -> str:
+    return str(host.check_output("systemctl show --property MainPID ssh"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("permitrootlogin", "no"),
+        ("passwordauthentication", "no"),
+        ("kbdinteractiveauthentication", "no"),
+        ("authenticationmethods", "publickey"),
+        ("x11forwarding", "no"),
+        ("allowtcpforwarding", "local"),
+        ("allowagentforwarding", "no"),
+        ("permituserenvironment", "no"),
+        ("maxauthtries", "4"),
+        ("logingracetime", "30"),
+        ("loglevel", "VERBOSE"),
+    ],
+)
+def test_the_drop_in_wins_over_a_cloud_images(host: Host, option: str, value: str) -> None:
+    assert effective(host)[option] == value
+
+
+def test_a_key_opens(login: Converge) -> None:
+    assert login().stdout == "gpulab\n"
+
+
+def test_a_password_is_not_even_asked_for(login: Converge) -> None:
+    refused = login(
+        "-o",
+        "PubkeyAuthentication=no",
+        "-o",
+        "PreferredAuthentications=password,keyboard-interactive",
+        user="carol",
+    )
+    assert refused.returncode == 255
+    assert "Permission denied (publickey)." in refused.stderr
+
+
+def test_root_is_refused_with_a_key_that_root_trusts(host: Host, login: Converge) -> None:
+    assert host.file("/root/.ssh/authorized_keys").size > 0
+    refused = login(user="root")
+    assert refused.returncode == 255
+    assert "Permission denied" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        "KexAlgorithms=diffie-hellman-group14-sha256",
+        "KexAlgorithms=diffie-hellman-group-exchange-sha256",
+        "KexAlgorithms=ecdh-sha2-nistp256",
+        "Ciphers=chacha20-poly1305@openssh.com",
+        "MACs=hmac-sha1",
+        "HostKeyAlgorithms=ecdsa-sha2-nistp256",
+    ],
+)
+def test_old_algorithms_are_refused(login: Converge, old: str) -> None:
+    # A MAC counts only beside a cipher without one of its own.
+    refused = login("-o", "Ciphers=aes256-ctr", "-o", old) if "MACs" in old else login("-o", old)
+    assert refused.returncode == 255
+    assert "no matching" in refused.stderr
+
+
+def test_ssh_audit_finds_no_failure(host: Host) -> None:
+    address = subprocess.run(
+        ["ssh", "-F", host.backend.ssh_config, "-G", host.backend.get_hostname()],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    target = dict(line.split(" ", 1) for line in address.splitlines() if " " in line)
+    audit = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ssh-audit")),
+            "--json",
+            "--skip-rate-test",
+            "--port",
+            target["port"],
+            target["hostname"],
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    found: dict[str, Any] = json.loads(audit.stdout)
+    notes = {
+        level: [
+            f"{entry['algorithm']}: {note}"
+            for kind in ("kex", "key", "enc", "mac")
+            for entry in found[kind]
+            for note in entry.get("notes", {}).get(level, [])
+        ]
+        for level in ("fail", "warn")
+    }
+    assert len(found["kex"]) >= 2
+    assert notes["fail"] == []
+    # curve25519 stays for clients without a post-quantum exchange; nothing else is warned of.
+    assert [note for note in notes["warn"] if not note.startswith("curve25519-sha256")] == []
+
+
+def test_host_keys_are_the_old_ones(host: Host) -> None:
+    assert host.run("sha256sum --check --quiet /root/host_keys.sha256").succeeded
+
+
+def test_nonsense_leaves_file_and_daemon_alone(
+    host: Host, converge: Converge, login: Converge
+) -> None:
+    before = (host.file(DROP_IN).sha256sum, main_pid(host))
+    run = converge(ssh_extra_options={"NoSuchOption": "yes"})
+    assert run.returncode != 0
+    assert "Bad configuration option: NoSuchOption" in run.stdout
+    assert "nothing was written" in run.stdout
+    assert (host.file(DROP_IN).sha256sum, main_pid(host)) == before
+    assert login().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "names"),
+    [
+        ({"ssh_allow_users": ["carol"]}, "gpulab is not in ssh_allow_users"),
+        ({"ssh_allow_groups": ["nobody-is-in-it"]}, "none of ssh_allow_groups"),
+        ({"__ssh_user": "carol"}, "carol has no key"),
+    ],
+)
+def test_a_lockout_is_refused(
+    host: Host, converge: Converge, variables: dict[str, Any], names: str
+) -> None:
+    before = host.file(DROP_IN).sha256sum
+    run = converge(**variables)
+    assert run.returncode != 0
+    assert names in " ".join(run.stdout.split())
+    assert host.file(DROP_IN).sha256sum == before
+
+
+def test_a_change_reloads_and_keeps_the_daemon(host: Host, converge: Converge) -> None:
+    before = main_pid(host)
+    try:
+        run = converge(ssh_max_auth_tries=7)
+        assert run.returncode == 0, run.stdout
+        assert effective(host)["maxauthtries"] == "7"
+        assert main_pid(host) == before
+    finally:
+        assert converge().returncode == 0
+
+
+def test_a_drop_in_that_overrides_ours_is_found(host: Host, converge: Converge) -> None:
+    earlier = "/etc/ssh/sshd_config.d/00-aaa.conf"
+    host.check_output(f"sh -c 'echo PasswordAuthentication yes > {earlier}'")
+    try:
+        run = converge()
+        assert run.returncode != 0
+        assert "overrides passwordauthentication" in " ".join(run.stdout.split())
+    finally:
+        host.check_output(f"rm {earlier}")
