@@ -23,6 +23,7 @@ class Device:
         precision: ``fp32``, ``bf16`` or ``fp16`` (with a gradient scaler).
         name: model of the CPU or GPU.
         uuid: the GPU's UUID as nvidia-smi prints it; None on a CPU.
+        bdf: the GPU's PCI address as sysfs writes it; None on a CPU.
         capability: compute capability, such as ``9.0``; None on a CPU.
         memory_bytes: the GPU's memory; None on a CPU.
         threads: CPU threads that PyTorch uses.
@@ -32,6 +33,7 @@ class Device:
     precision: str
     name: str
     uuid: str | None
+    bdf: str | None
     capability: str | None
     memory_bytes: int | None
     threads: int
@@ -42,6 +44,7 @@ class Device:
             "type": self.torch_device.type,
             "name": self.name,
             "uuid": self.uuid,
+            "bdf": self.bdf,
             "capability": self.capability,
             "memory_bytes": self.memory_bytes,
             "precision": self.precision,
@@ -94,7 +97,7 @@ def open_device(requested: str, cpu_threads: int) -> Device:
     # An operation without a repeatable implementation must raise, not drift.
     torch.use_deterministic_algorithms(True)
     if requested == "cpu" or (requested == "auto" and not torch.cuda.is_available()):
-        return Device(torch.device("cpu"), "fp32", cpu_name(), None, None, None, threads)
+        return Device(torch.device("cpu"), "fp32", cpu_name(), None, None, None, None, threads)
     if not torch.cuda.is_available():
         build = torch.version.cuda
         why = "this build of PyTorch has no CUDA" if build is None else f"CUDA {build} sees no GPU"
@@ -109,6 +112,9 @@ def open_device(requested: str, cpu_threads: int) -> Device:
         precision=choose_precision(capability),
         name=properties.name,
         uuid=f"GPU-{properties.uuid}",
+        # A GPU is function 0 of its device.
+        bdf=f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}"
+        f":{properties.pci_device_id:02x}.0",
         capability=f"{properties.major}.{properties.minor}",
         memory_bytes=properties.total_memory,
         threads=threads,

@@ -7,6 +7,7 @@ same document with ``partial`` true and what it did not reach as null.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -72,8 +73,8 @@ class Report:
 
 def training_section(
     preset: Preset,
-    losses: list[float | None],
-    step_s: list[float],
+    losses: Sequence[float | None],
+    step_s: Sequence[float],
     nonfinite_steps: int,
     scaler_skips: int,
 ) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def training_section(
         "warmup_steps": preset.warmup_steps,
         "batch_items": preset.batch_items,
         "tokens_per_step": preset.tokens_per_step,
-        "losses": losses,
+        "losses": list(losses),
         "loss_first": mean(losses[:ENDS]),
         "loss_last": mean(losses[-ENDS:]),
         "nonfinite_steps": nonfinite_steps,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
-def quantile(values: list[float], q: float) -> float:
+def quantile(values: Sequence[float], q: float) -> float:
     """Quantile by linear interpolation between the closest ranks (numpy's default method).
 
     Args:
@@ -24,7 +25,7 @@ def quantile(values: list[float], q: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
 
 
-def mean(values: list[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
     """Mean of the finite values (None stands for a loss that was not finite), or None."""
     finite = [value for value in values if value is not None]
     return sum(finite) / len(finite) if finite else None
