@@ -1,0 +1,40 @@
+"""From the end of a process to what the record holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import judge_gates
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import number_at, section_at
+from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+
+
+def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
+    """Return ``verdict``, ``checks``, ``metrics``, ``result`` and ``durations_s`` of a run.
+
+    Args:
+        outcome: how the program ended.
+        request: what was asked of it.
+    """
+    run, result = judge_run(outcome, request)
+    checks = [run]
+    metrics: list[dict[str, Any]] = []
+    durations = {"total": round(outcome.wall_s, 3)}
+    if result is not None:
+        checks += judge_gates(result, request)
+        metrics = metrics_of(result)
+        parts = section_at(result, "durations_s")
+        durations.update(
+            {name: seconds for name in parts if (seconds := number_at(parts, name)) is not None}
+        )
+    return {
+        "verdict": verdict_of(checks),
+        "checks": checks,
+        "metrics": metrics,
+        "result": result,
+        "durations_s": durations,
+    }

@@ -1,0 +1,268 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: smoke_train
+author: The gpulab maintainers
+version_added: 0.1.0
+short_description: Train a small model on the node and judge how it went
+description:
+  - Runs C(gpulab_bench.pyz) under the interpreter that has PyTorch, in a process group of its own
+    and with a minimal environment, and ends the whole group when its time is up.
+  - Judges the result by gates. A bad verdict does not fail the task; the report does. A crash, a
+    time-out, or a missing interpreter is a finding that says what to do next.
+  - Changes nothing on the node.
+options:
+  python:
+    description: Interpreter of the framework's environment.
+    type: path
+    default: /opt/gpulab/pytorch/bin/python
+  bench:
+    description: The packed benchmark on the node.
+    type: path
+    default: /opt/gpulab/bench/gpulab_bench.pyz
+  preset:
+    description: Model and task to train.
+    type: str
+    default: xs
+  profile:
+    description: Set of gate limits that O(gates) starts from.
+    type: str
+    choices: [smoke]
+    default: smoke
+  device:
+    description:
+      - Where to train. V(auto) takes the first GPU, and the CPU only if the node has none; a GPU
+        that is on the PCI bus but that PyTorch does not see fails a gate.
+    type: str
+    choices: [auto, cpu, cuda]
+    default: auto
+  seed:
+    description: Seed of the data and of the weights.
+    type: int
+    default: 1234
+  threads:
+    description: CPU threads; the benchmark's preset decides when this is not given.
+    type: int
+  timeout_s:
+    description:
+      - Seconds that the benchmark may take. It stops itself after nine tenths of them with a
+        partial result; after all of them it is ended.
+    type: int
+    default: 150
+  gates:
+    description: Limits of the gates; what is not given comes from O(profile).
+    type: dict
+    default: {}
+    suboptions:
+      loss_ratio_max:
+        description: Highest ratio of the last loss to the first.
+        type: float
+      exact_match_min:
+        description: Lowest share of held-out items answered right.
+        type: float
+      nonfinite_steps_max:
+        description: Most steps with a loss or gradient that is not finite.
+        type: int
+      step_jitter_max:
+        description: Highest ratio of the 95th percentile of the step time to its median; a warning.
+        type: float
+attributes:
+  check_mode:
+    description: Skips the run and says so.
+    support: partial
+    details: Nothing is trained, so there is no verdict.
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Train the smallest model
+  gpulab.core.smoke_train:
+  register: smoke
+
+- name: Train on the CPU of a node whose GPU belongs to somebody else
+  gpulab.core.smoke_train:
+    device: cpu
+    timeout_s: 60
+    gates:
+      exact_match_min: 0.95
+  register: smoke
+"""
+
+RETURN = r"""
+verdict:
+  description: What the findings amount to, C(pass), C(warn), C(fail) or C(unknown).
+  type: str
+  returned: always
+  sample: pass
+profile:
+  description: The profile that was used.
+  type: str
+  returned: always
+  sample: smoke
+checks:
+  description: Findings, C(smoke.run) first; the others are there if there is a result.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - id: smoke.exact_match
+      part: {kind: gpu, name: NVIDIA H100 80GB HBM3, serial: "", bdf: "0000:3b:00.0", slot: "3"}
+      observed: 1.0
+      expected: 0.9
+      unit: ""
+      source: gpulab_bench
+      severity: fail
+      status: pass
+      action: ""
+      evidence: 100.0% of 512 held-out items
+metrics:
+  description: Numbers of the run; the scope is the GPU's UUID, or C(cpu).
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - {id: train.step_s, scope: cpu, value: 0.0173, unit: s, n: 190, p50: 0.0173, p95: 0.0196}
+result:
+  description: Document of gpulab_bench by its published schema, or null if there is none.
+  type: dict
+  returned: always
+stderr_tail:
+  description: Last lines that the benchmark printed on stderr.
+  type: str
+  returned: always
+durations_s:
+  description: Seconds of the whole run (C(total)) and of its parts.
+  type: dict
+  returned: always
+  sample: {total: 8.5, import: 2.0, setup: 1.9, train: 3.6, evaluate: 0.3}
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import (
+    Outcome,
+    parse_oom_kills,
+    restricted_environment,
+    run_group,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
+
+PROFILES = {"smoke": GateLimits()}
+
+# The benchmark stops itself after this share of its time, so that a slow node leaves numbers.
+BUDGET_SHARE = 0.9
+
+ARGUMENTS = {
+    "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},
+    "bench": {"type": "path", "default": "/opt/gpulab/bench/gpulab_bench.pyz"},
+    "preset": {"type": "str", "default": "xs"},
+    "profile": {"type": "str", "choices": ["smoke"], "default": "smoke"},
+    "device": {"type": "str", "choices": ["auto", "cpu", "cuda"], "default": "auto"},
+    "seed": {"type": "int", "default": 1234},
+    "threads": {"type": "int"},
+    "timeout_s": {"type": "int", "default": 150},
+    "gates": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "loss_ratio_max": {"type": "float"},
+            "exact_match_min": {"type": "float"},
+            "nonfinite_steps_max": {"type": "int"},
+            "step_jitter_max": {"type": "float"},
+        },
+    },
+}
+
+
+def nvidia_gpus_on_bus() -> list[dict[str, Any]] | None:
+    """Return the NVIDIA GPUs that the PCI bus shows, or None if it can't be read."""
+    try:
+        return [gpu for gpu in read_gpus(Tree()) if is_nvidia(gpu)]
+    except ProbeError:
+        return None
+
+
+def oom_kills() -> int | None:
+    """Return how many processes the kernel has killed for memory since boot, or None."""
+    try:
+        return parse_oom_kills(Path("/proc/vmstat").read_text(encoding="ascii"))
+    except OSError:
+        return None
+
+
+def run(argv: list[str], threads: int | None, timeout_s: float) -> Outcome:
+    """Run the benchmark and count the kernel's kills for memory meanwhile."""
+    before = oom_kills()
+    outcome = run_group(argv, restricted_environment(os.environ, threads), timeout_s)
+    after = oom_kills()
+    if before is None or after is None:
+        return outcome
+    return replace(outcome, oom_kills=after - before)
+
+
+def check_arguments(module: AnsibleModule) -> None:
+    """Refuse numbers that make no sense, by name."""
+    for name in ("timeout_s", "threads"):
+        value = module.params[name]
+        if value is not None and value < 1:
+            module.fail_json(msg=f"{name} must be 1 or more, not {value}")
+    if not Path(module.params["bench"]).is_file():
+        module.fail_json(
+            msg=f"bench: {module.params['bench']} is not on the node; copy it there first "
+            "(playbooks/benchmark.yml does: python -m gpulab_bench.pack makes the file)"
+        )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    if module.check_mode:
+        module.exit_json(
+            changed=False,
+            skipped=True,
+            msg="check mode: nothing was trained, so there is no verdict",
+            verdict="unknown",
+            profile=params["profile"],
+            checks=[],
+            metrics=[],
+            result=None,
+            stderr_tail="",
+            durations_s={},
+        )
+    check_arguments(module)
+    given = {name: value for name, value in params["gates"].items() if value is not None}
+    budget_s = params["timeout_s"] * BUDGET_SHARE
+    request = Request(
+        python=params["python"],
+        device=params["device"],
+        budget_s=budget_s,
+        bus_gpus=nvidia_gpus_on_bus(),
+        limits=replace(PROFILES[params["profile"]], **given),
+    )
+    # -I: neither the user's site-packages nor PYTHON* variables reach the benchmark.
+    argv = [params["python"], "-I", params["bench"], "--json", "-"]
+    argv += ["--preset", params["preset"], "--device", params["device"]]
+    argv += ["--seed", str(params["seed"]), "--budget-s", str(budget_s)]
+    outcome = run(argv, params["threads"], params["timeout_s"])
+    module.exit_json(
+        changed=False,
+        profile=params["profile"],
+        stderr_tail=outcome.stderr_tail,
+        **judge(outcome, request),
+    )
+
+
+if __name__ == "__main__":
+    main()

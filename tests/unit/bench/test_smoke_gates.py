@@ -1,0 +1,191 @@
+"""Each gate passes, fails and does not know, on documents that the benchmark could print."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
+from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+
+Document = dict[str, Any]
+Change = Callable[[Document], None]
+Bus = Optional[list[dict[str, Any]]]
+
+SMOKE = GateLimits()
+H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB"}
+OTHER = {"bdf": "0000:5e:00.0", "slot": "4", "name": "H100 SXM5 80GB"}
+
+
+def request_for(device: str = "auto", bus: Bus = None, limits: GateLimits = SMOKE) -> Request:
+    return Request("/opt/gpulab/pytorch/bin/python", device, 135, bus, limits)
+
+
+def put(*path: str, value: object) -> Change:
+    """A change that sets one value of a document."""
+
+    def change(document: Document) -> None:
+        here = document
+        for key in path[:-1]:
+            here = here[key]
+        here[path[-1]] = value
+
+    return change
+
+
+def stopped_by_budget(document: Document) -> None:
+    document.update(partial=True, stopped_by="budget", evaluation=None)
+
+
+CASES = [
+    ("nonfinite", None, "pass"),
+    ("nonfinite", put("training", "nonfinite_steps", value=1), "fail"),
+    ("nonfinite", put("training", value=None), "unknown"),
+    ("nonfinite", put("training", "nonfinite_steps", value=float("nan")), "unknown"),
+    ("nonfinite", put("training", "steps_done", value=0), "unknown"),
+    ("loss_falls", None, "pass"),
+    ("loss_falls", put("training", "loss_last", value=3.4), "fail"),
+    ("loss_falls", put("training", "loss_last", value=None), "unknown"),
+    ("loss_falls", put("training", "loss_first", value=0), "unknown"),
+    ("loss_falls", stopped_by_budget, "unknown"),
+    ("exact_match", None, "pass"),
+    ("exact_match", put("evaluation", "exact_match", value=0.89), "fail"),
+    ("exact_match", put("evaluation", value=None), "unknown"),
+    ("exact_match", put("evaluation", "exact_match", value="1.0"), "unknown"),
+    ("exact_match", put("evaluation", "items", value=0), "unknown"),
+    ("time_budget", None, "pass"),
+    ("time_budget", put("wall_s", value=136), "fail"),
+    ("time_budget", stopped_by_budget, "fail"),
+    ("time_budget", put("wall_s", value=None), "unknown"),
+    ("step_time", None, "pass"),
+    ("step_time", put("training", "step_s", "median", value=0.0), "fail"),
+    ("step_time", put("training", "step_s", "p95", value=0.001), "fail"),
+    ("step_time", put("training", "step_s", "median", value=0.09), "fail"),
+    ("step_time", put("durations_s", "train", value=0.1), "fail"),
+    ("step_time", put("training", "step_s", "n", value=0), "unknown"),
+    ("step_time", put("training", value=None), "unknown"),
+    ("step_jitter", None, "pass"),
+    ("step_jitter", put("training", "step_s", "p95", value=0.05), "warn"),
+    ("step_jitter", put("training", "step_s", "p95", value=None), "unknown"),
+]
+
+
+@pytest.mark.parametrize(("gate", "change", "status"), CASES)
+@pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])
+def test_gate(
+    kind: str, gate: str, change: Change | None, status: str, request: pytest.FixtureRequest
+) -> None:
+    document = request.getfixturevalue(kind)
+    if change is not None:
+        change(document)
+    finding = getattr(gates, gate)(document, request_for(bus=[H100]))
+    assert finding["id"] == f"smoke.{gate}"
+    assert finding["status"] == status
+    assert bool(finding["action"]) == (status != "pass")
+    assert finding["evidence"]
+
+
+def test_every_gate_has_a_case_for_each_answer() -> None:
+    """The device gate has a table of its own below."""
+    answers: dict[str, set[str]] = {}
+    for gate, _, status in CASES:
+        answers.setdefault(gate, set()).add("fail" if status == "warn" else status)
+    judged = {finding["id"] for finding in gates.judge_gates({}, request_for())}
+    assert judged == {f"smoke.{gate}" for gate in answers} | {"smoke.device"}
+    assert all(statuses == {"pass", "fail", "unknown"} for statuses in answers.values())
+
+
+@pytest.mark.parametrize(
+    ("asked", "ran", "bus", "status", "kind"),
+    [
+        ("cpu", "cpu", [H100], "pass", "cpu"),
+        ("cpu", "cpu", None, "pass", "cpu"),
+        ("auto", "cpu", [], "pass", "cpu"),
+        ("auto", "gpu", [H100], "pass", "gpu"),
+        ("auto", "gpu", None, "pass", "gpu"),
+        ("cuda", "gpu", None, "pass", "gpu"),
+        ("auto", "cpu", None, "unknown", "node"),
+        ("auto", "cpu", [H100], "fail", "framework"),  # this build of PyTorch has no CUDA
+        ("cuda", "cpu", [H100], "fail", "framework"),
+        ("cuda", "cpu", [], "fail", "gpu"),
+        ("cpu", "gpu", [H100], "fail", "gpu"),
+    ],
+)
+def test_device_gate(
+    asked: str, ran: str, bus: Bus, status: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    document = request.getfixturevalue(f"{ran}_document")
+    finding = gates.device(document, request_for(asked, bus))
+    assert finding["status"] == status
+    assert finding["part"]["kind"] == kind
+    assert bool(finding["action"]) == (status != "pass")
+
+
+def test_device_gate_does_not_know_without_a_device(cpu_document: Document) -> None:
+    cpu_document["device"] = None
+    assert gates.device(cpu_document, request_for("auto", []))["status"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("bus", "part"),
+    [
+        (
+            [H100],
+            {
+                "kind": "gpu",
+                "name": "H100 SXM5 80GB",
+                "serial": "",
+                "bdf": H100["bdf"],
+                "slot": "3",
+            },
+        ),
+        (
+            [H100, OTHER],
+            {"kind": "os", "name": "NVIDIA driver", "serial": "", "bdf": "", "slot": ""},
+        ),
+    ],
+)
+def test_a_cuda_build_that_sees_no_gpu_is_no_framework_fault(
+    bus: Bus, part: dict[str, str], cpu_document: Document
+) -> None:
+    cpu_document["environment"]["cuda_build"] = "13.0"
+    finding = gates.device(cpu_document, request_for("auto", bus))
+    assert finding["status"] == "fail"
+    assert finding["part"] == part
+    assert "driver" in finding["action"]
+
+
+def test_a_fault_of_a_gpu_names_its_address_and_slot(gpu_document: Document) -> None:
+    gpu_document["evaluation"]["exact_match"] = 0.2
+    finding = gates.exact_match(gpu_document, request_for(bus=[OTHER, H100]))
+    assert finding["part"] == {
+        "kind": "gpu",
+        "name": "NVIDIA H100 80GB HBM3",
+        "serial": "",
+        "bdf": "0000:3b:00.0",
+        "slot": "3",
+    }
+    assert "device: cpu" in finding["action"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "limits"),
+    [
+        ("exact_match", GateLimits(exact_match_min=1.1)),
+        ("loss_falls", GateLimits(loss_ratio_max=0.001)),
+        ("nonfinite", GateLimits(nonfinite_steps_max=-1)),
+        ("step_jitter", GateLimits(step_jitter_max=1.0)),
+    ],
+)
+def test_limits_decide(gate: str, limits: GateLimits, cpu_document: Document) -> None:
+    finding = getattr(gates, gate)(cpu_document, request_for(limits=limits))
+    assert finding["status"] in {"fail", "warn"}
+
+
+def test_a_healthy_run_passes_and_an_empty_document_is_unknown(cpu_document: Document) -> None:
+    assert verdict_of(gates.judge_gates(cpu_document, request_for("auto", []))) == "pass"
+    nothing = gates.judge_gates({}, request_for("auto", []))
+    assert {finding["status"] for finding in nothing} == {"unknown"}
+    assert verdict_of(nothing) == "unknown"

@@ -1,0 +1,184 @@
+"""How the program ended, and whose fault that is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
+    ResultError,
+    parse_result,
+)
+
+REQUEST = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [])
+LAST = "gpulab_bench: step 50/150 loss 0.3 8.0 ms"
+
+
+def ended(returncode: int | None, **more: Any) -> Outcome:
+    return Outcome(returncode, stderr_tail=LAST, wall_s=3.2, **more)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "kind", "action"),
+    [
+        (
+            Outcome(None, start_error="/opt/x/python: No such file or directory"),
+            "fail",
+            "framework",
+            "--tags frameworks",
+        ),
+        (ended(-15, timed_out=True), "fail", "node", "look for other load"),
+        (ended(None, timed_out=True, unkillable=True), "fail", "os", "reboot the node"),
+        (ended(-9, oom_kills=1), "fail", "memory", "out of memory"),
+        (ended(-9, oom_kills=0), "fail", "memory", "'oom'"),
+        (ended(-9), "fail", "memory", "'oom'"),
+        (ended(-4), "fail", "cpu", "framework unsupported"),
+        (ended(-7), "fail", "memory", "a failing disk"),
+        (ended(-11), "fail", "framework", "--tags frameworks"),
+        (ended(-15), "unknown", "node", "run the benchmark again"),
+        (ended(-64), "fail", "framework", "--tags frameworks"),
+        (ended(2), "unknown", "node", "current gpulab_bench.pyz"),
+        (ended(1), "fail", "framework", "--tags frameworks"),
+        (ended(0, stdout="Welcome to node01!"), "fail", "framework", "--tags frameworks"),
+    ],
+)
+def test_without_a_result(outcome: Outcome, status: str, kind: str, action: str) -> None:
+    finding, result = judge_run(outcome, REQUEST)
+    assert result is None
+    assert (finding["id"], finding["status"]) == ("smoke.run", status)
+    assert finding["part"]["kind"] == kind
+    assert action in finding["action"]
+    assert "\n" not in finding["evidence"]
+    if not outcome.start_error:
+        assert LAST in finding["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "action"),
+    [
+        (("framework", "OSError: libcudart.so"), "framework", "--tags frameworks"),
+        (("device", "cuda was asked for, but CUDA 13.0 sees no GPU"), "gpu", "seat and power"),
+        (("out_of_memory", "CUDA out of memory"), "gpu", "free the memory"),
+        (("runtime", "CUDA error: uncorrectable ECC error encountered"), "gpu", "row-remap"),
+        (("runtime", "CUDA error: unspecified launch failure"), "gpu", "Xid"),
+        (
+            ("runtime", "CUDA error: no kernel image is available for execution on the device"),
+            "framework",
+            "no hardware fault",
+        ),
+        (
+            ("runtime", "CUDA driver version is insufficient for CUDA runtime version"),
+            "os",
+            "update the NVIDIA driver",
+        ),
+        (
+            ("runtime", "put_ does not have a deterministic implementation"),
+            "framework",
+            "no hardware fault",
+        ),
+        (("runtime", "ValueError: surprise"), "framework", "--tags frameworks"),
+    ],
+)
+def test_errors_that_the_benchmark_reports(
+    error: tuple[str, str], kind: str, action: str, gpu_document: dict[str, Any]
+) -> None:
+    gpu_document.update(
+        partial=True, error=dict(zip(("kind", "message"), error)), training=None, evaluation=None
+    )
+    finding, result = judge_run(ended(1, stdout=json.dumps(gpu_document)), REQUEST)
+    assert result is None
+    assert finding["status"] == "fail"
+    assert finding["part"]["kind"] == kind
+    assert action in finding["action"]
+    assert error[1] in finding["evidence"]
+
+
+def test_out_of_memory_on_a_cpu_is_the_hosts(cpu_document: dict[str, Any]) -> None:
+    cpu_document.update(partial=True, error={"kind": "out_of_memory", "message": "cannot allocate"})
+    finding, _ = judge_run(ended(1, stdout=json.dumps(cpu_document)), REQUEST)
+    assert finding["part"]["kind"] == "memory"
+
+
+def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> None:
+    judged = judge(ended(0, stdout=json.dumps(cpu_document)), REQUEST)
+    assert judged["verdict"] == "pass"
+    assert judged["result"] == cpu_document
+    assert judged["checks"][0]["id"] == "smoke.run"
+    assert judged["durations_s"] == {
+        "total": 3.2,
+        "import": 1.9,
+        "setup": 1.9,
+        "train": 1.4,
+        "evaluate": 0.3,
+    }
+    metrics = {metric["id"]: metric for metric in judged["metrics"]}
+    assert metrics["train.step_s"] == {
+        "id": "train.step_s",
+        "scope": "cpu",
+        "value": 0.0085,
+        "unit": "s",
+        "n": 140,
+        "p50": 0.0085,
+        "p95": 0.009,
+    }
+    assert metrics["accuracy.exact_match"]["value"] == 1.0
+    assert "memory.gpu_peak" not in metrics
+
+
+def test_metrics_of_a_gpu_carry_its_uuid(gpu_document: dict[str, Any]) -> None:
+    assert {metric["scope"] for metric in metrics_of(gpu_document)} == {
+        f"gpu:{gpu_document['device']['uuid']}"
+    }
+
+
+def test_a_run_without_training_has_no_made_up_metrics(cpu_document: dict[str, Any]) -> None:
+    cpu_document.update(training=None, evaluation=None, memory=None)
+    assert metrics_of(cpu_document) == []
+
+
+def test_a_partial_result_that_we_asked_for_is_a_time_out(cpu_document: dict[str, Any]) -> None:
+    cpu_document.update(partial=True, stopped_by="SIGTERM", evaluation=None)
+    judged = judge(ended(6, timed_out=True, stdout=json.dumps(cpu_document)), REQUEST)
+    assert judged["verdict"] == "fail"
+    assert judged["checks"][0]["observed"] == "timed out"
+    assert judged["result"]["stopped_by"] == "SIGTERM"
+
+
+def test_a_partial_result_that_somebody_else_caused_is_unknown(
+    cpu_document: dict[str, Any],
+) -> None:
+    cpu_document.update(partial=True, stopped_by="SIGTERM", evaluation=None)
+    judged = judge(ended(6, stdout=json.dumps(cpu_document)), REQUEST)
+    assert judged["verdict"] == "unknown"
+    assert judged["checks"][0]["action"] == "run the benchmark again"
+
+
+def test_a_crash_after_the_result_is_not_overlooked(cpu_document: dict[str, Any]) -> None:
+    judged = judge(ended(-11, stdout=json.dumps(cpu_document)), REQUEST)
+    assert judged["verdict"] == "fail"
+    assert judged["checks"][0]["observed"] == "SIGSEGV"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty"),
+        ("{", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("[1]", "no object"),
+        ('{"schema": 1, "partial": false, "wall_s": NaN}', "contains NaN"),
+        ('{"schema": 2, "partial": false}', "its schema is 2, not 1"),
+        ('{"schema": 1}', "lacks the key 'partial'"),
+        ('{"schema": 1, "partial": false}\nbye', "it is not JSON"),
+    ],
+)
+def test_what_is_no_result(text: str, message: str) -> None:
+    with pytest.raises(ResultError, match=message):
+        parse_result(text)

@@ -1,0 +1,179 @@
+"""The module itself, against interpreters that are small scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ansible_collections.gpulab.core.plugins.modules import smoke_train
+
+FakePython = Callable[[str], str]
+Run = Callable[..., dict[str, Any]]
+
+H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB", "vendor_id": "0x10de"}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> str:
+    path = tmp_path / "gpulab_bench.pyz"
+    path.write_text("packed")
+    return str(path)
+
+
+@pytest.fixture
+def run(bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", list)
+
+    def run_module(**arguments: Any) -> dict[str, Any]:
+        with patch_module_args({"bench": bench, **arguments}), pytest.raises(SystemExit):
+            smoke_train.main()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    return run_module
+
+
+def printing(document: dict[str, Any], status: int = 0) -> str:
+    return f"import sys\nsys.stdout.write({json.dumps(document)!r})\nsys.exit({status})"
+
+
+def test_a_healthy_run(run: Run, fake_python: FakePython, cpu_document: dict[str, Any]) -> None:
+    answer = run(python=fake_python(printing(cpu_document)))
+    assert answer["verdict"] == "pass"
+    assert answer["changed"] is False
+    assert answer["profile"] == "smoke"
+    assert answer["result"] == cpu_document
+    assert len(answer["checks"]) == 8
+
+
+def test_the_benchmark_is_called_as_documented(
+    run: Run, fake_python: FakePython, bench: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    program = fake_python("import os, sys; sys.exit(f'{sys.argv[1:]} {sorted(os.environ)}')")
+    answer = run(python=program, device="cuda", seed=7, timeout_s=100, threads=2)
+    expected = ["-I", bench, "--json", "-", "--preset", "xs", "--device", "cuda"]
+    expected += ["--seed", "7", "--budget-s", "90.0"]
+    assert str(expected) in answer["stderr_tail"]
+    assert "OMP_NUM_THREADS" in answer["stderr_tail"]
+    assert "PYTHONPATH" not in answer["stderr_tail"]
+
+
+def test_gates_can_be_set_one_by_one(
+    run: Run, fake_python: FakePython, cpu_document: dict[str, Any]
+) -> None:
+    cpu_document["evaluation"]["exact_match"] = 0.93
+    program = fake_python(printing(cpu_document))
+    assert run(python=program)["verdict"] == "pass"
+    answer = run(python=program, gates={"exact_match_min": 0.95})
+    assert answer["verdict"] == "fail"
+    assert [check["id"] for check in answer["checks"] if check["status"] == "fail"] == [
+        "smoke.exact_match"
+    ]
+
+
+def test_a_gpu_on_the_bus_that_was_not_used(
+    run: Run,
+    fake_python: FakePython,
+    cpu_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", lambda: [H100])
+    answer = run(python=fake_python(printing(cpu_document)))
+    assert answer["verdict"] == "fail"
+    failed = next(check for check in answer["checks"] if check["id"] == "smoke.device")
+    assert failed["status"] == "fail"
+    assert "0000:3b:00.0" in failed["evidence"]
+
+
+def test_a_missing_interpreter(run: Run, tmp_path: Path) -> None:
+    answer = run(python=str(tmp_path / "nowhere"))
+    assert answer["verdict"] == "fail"
+    assert "--tags frameworks" in answer["checks"][0]["action"]
+    assert answer["result"] is None
+
+
+def test_a_missing_pytorch(run: Run, fake_python: FakePython, cpu_document: dict[str, Any]) -> None:
+    cpu_document.update(
+        partial=True,
+        environment=None,
+        device=None,
+        training=None,
+        evaluation=None,
+        memory=None,
+        error={"kind": "framework", "message": "ModuleNotFoundError: No module named 'torch'"},
+    )
+    answer = run(python=fake_python(printing(cpu_document, 3)))
+    assert answer["verdict"] == "fail"
+    assert answer["checks"][0]["part"]["kind"] == "framework"
+    assert "No module named 'torch'" in answer["checks"][0]["evidence"]
+
+
+def test_a_run_that_hangs(run: Run, fake_python: FakePython) -> None:
+    program = fake_python(
+        "import sys, time; print('importing', file=sys.stderr, flush=True); time.sleep(60)"
+    )
+    answer = run(python=program, timeout_s=2)
+    assert answer["verdict"] == "fail"
+    assert answer["checks"][0]["observed"] == "timed out"
+    assert answer["stderr_tail"] == "importing"
+    assert answer["durations_s"]["total"] < 30
+
+
+def test_a_run_that_is_killed(
+    run: Run, fake_python: FakePython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = iter([4, 5])
+    monkeypatch.setattr(smoke_train, "oom_kills", lambda: next(counter))
+    program = fake_python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    answer = run(python=program)
+    assert answer["checks"][0]["part"]["kind"] == "memory"
+    assert "the kernel killed 1 for lack of memory" in answer["checks"][0]["evidence"]
+
+
+def test_garbage_on_stdout(run: Run, fake_python: FakePython) -> None:
+    answer = run(python=fake_python("print('{oops')"))
+    assert answer["verdict"] == "fail"
+    assert "not JSON" in answer["checks"][0]["evidence"]
+
+
+def test_check_mode_skips_and_says_so(run: Run, tmp_path: Path) -> None:
+    answer = run(python=str(tmp_path / "nowhere"), _ansible_check_mode=True)
+    assert answer["skipped"] is True
+    assert answer["verdict"] == "unknown"
+    assert "nothing was trained" in answer["msg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bench": "/nowhere/bench.pyz"}, "bench: /nowhere/bench.pyz is not on the node"),
+        ({"timeout_s": 0}, "timeout_s must be 1 or more, not 0"),
+        ({"threads": -1}, "threads must be 1 or more, not -1"),
+        ({"gates": {"speed_min": 1}}, "speed_min"),
+        ({"device": "tpu"}, "device"),
+    ],
+)
+def test_arguments_that_make_no_sense(run: Run, arguments: dict[str, Any], message: str) -> None:
+    answer = run(**arguments)
+    assert answer["failed"] is True
+    assert message in answer["msg"]
+
+
+def test_only_nvidia_gpus_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrox = {"bdf": "0000:01:00.0", "vendor_id": "0x102b"}
+    monkeypatch.setattr(smoke_train, "read_gpus", lambda _tree: [matrox, H100])
+    assert smoke_train.nvidia_gpus_on_bus() == [H100]
+
+
+def test_a_bus_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_tree: Tree) -> list[dict[str, Any]]:
+        raise ProbeError("/sys/bus is not readable")
+
+    monkeypatch.setattr(smoke_train, "read_gpus", unreadable)
+    assert smoke_train.nvidia_gpus_on_bus() is None
