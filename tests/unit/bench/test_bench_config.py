@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_heads_that_cannot_be_grouped_are_refused() -> None:
         ({"vocab_size": 32}, "vocab_size must be at least symbols"),
     ],
 )
-def test_a_task_that_the_model_cannot_hold_is_refused(change: dict[str, int], message: str) -> None:
+def test_a_task_that_the_model_cannot_hold_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(XS, model=replace(XS.model, **change))
 

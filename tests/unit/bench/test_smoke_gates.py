@@ -67,7 +67,7 @@ CASES = [
     ("step_time", put("training", "step_s", "n", value=0), "unknown"),
     ("step_time", put("training", value=None), "unknown"),
     ("step_jitter", None, "pass"),
-    ("step_jitter", put("training", "step_s", "p95", value=0.05), "warn"),
+    ("step_jitter", put("training", "step_s", "p95", value=0.15), "warn"),
     ("step_jitter", put("training", "step_s", "p95", value=None), "unknown"),
 ]
 
@@ -176,12 +176,20 @@ def test_a_fault_of_a_gpu_names_its_address_and_slot(gpu_document: Document) -> 
         ("exact_match", GateLimits(exact_match_min=1.1)),
         ("loss_falls", GateLimits(loss_ratio_max=0.001)),
         ("nonfinite", GateLimits(nonfinite_steps_max=-1)),
-        ("step_jitter", GateLimits(step_jitter_max=1.0)),
+        ("step_jitter", GateLimits(step_jitter_max=-100.0)),
     ],
 )
 def test_limits_decide(gate: str, limits: GateLimits, cpu_document: Document) -> None:
     finding = getattr(gates, gate)(cpu_document, request_for(limits=limits))
     assert finding["status"] in {"fail", "warn"}
+
+
+def test_a_pause_of_the_scheduler_is_jitter_on_a_gpu_only(
+    cpu_document: Document, gpu_document: Document
+) -> None:
+    for document, status in ((cpu_document, "pass"), (gpu_document, "warn")):
+        document["training"]["step_s"]["p95"] = 0.07
+        assert gates.step_jitter(document, request_for())["status"] == status
 
 
 def test_a_healthy_run_passes_and_an_empty_document_is_unknown(cpu_document: Document) -> None:

@@ -65,7 +65,9 @@ options:
         description: Most steps with a loss or gradient that is not finite.
         type: int
       step_jitter_max:
-        description: Highest ratio of the 95th percentile of the step time to its median; a warning.
+        description:
+          - Highest ratio of the 95th percentile of the step time to its median; on a CPU, a pause
+            of 0.1 s is allowed on top. Gives a warning.
         type: float
 attributes:
   check_mode:

@@ -22,6 +22,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
 
 Result = Mapping[str, Any]
 
+# How long another process may hold the CPU: two nodes on one machine showed pauses of 0.07 s.
+SCHEDULER_PAUSE_S = 0.1
+
 _AGAIN = "run the benchmark again and read its stderr; the document lacks this value"
 _SUSPECT_CPU = (
     "run the benchmark again; if it fails again, look for memory errors and machine checks "
@@ -217,21 +220,25 @@ def step_time(result: Result, request: Request) -> Finding:
 
 
 def step_jitter(result: Result, request: Request) -> Finding:
-    """Slow steps are not much slower than the usual one."""
+    """Slow steps are not much slower than the usual one.
+
+    On a CPU a step may also wait for its turn: a pause of that length says nothing of the part.
+    """
     median = number_at(result, "training", "step_s", "median")
     p95 = number_at(result, "training", "step_s", "p95")
     limit = request.limits.step_jitter_max
     if not median or p95 is None:
         return _not_reached("step_jitter", limit, result, request, severity="warn")
+    pause = 0.0 if text_at(result, "device", "type") == "cuda" else SCHEDULER_PAUSE_S
     ratio = p95 / median
     return finding(
         "step_jitter",
-        "pass" if ratio <= limit else "warn",
+        "pass" if p95 <= limit * median + pause else "warn",
         trained_on(result, request),
         observed=round(ratio, 2),
         expected=limit,
         severity="warn",
-        evidence=f"p95 is {ratio:.2f} times the median step",
+        evidence=f"median step {median:.4g} s, p95 {p95:.4g} s",
         action="look for other load on the node (top, nvidia-smi) and for throttling, "
         "then run the benchmark again",
     )

@@ -17,8 +17,8 @@ class GateLimits:
         exact_match_min: share of held-out items answered right. A healthy node reaches 1; guessing
             reaches 0.
         nonfinite_steps_max: steps with a loss or gradient that is not finite.
-        step_jitter_max: p95 over median of the step time. An idle machine stays below 1.5; above
-            the limit something else takes the device's time, or slows it down.
+        step_jitter_max: p95 over median of the step time, on a CPU beyond a scheduler's pause. An
+            idle machine stays below 1.5; above the limit something slows the device down.
     """
 
     loss_ratio_max: float = 0.5
