@@ -20,6 +20,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.model impo
     mapping,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.secrets import (
+    REFERENCE,
     VAULT_PREFIX,
     is_secret_variable,
 )
@@ -147,8 +148,13 @@ class _Resolver:
 
     def _failure(self, error: AnsibleError, value: Value, path: Path) -> Problem:
         reason = str(error).splitlines()[0]
-        if isinstance(value, EncryptedString) or "decrypt" in reason.lower():
+        if isinstance(value, EncryptedString):
             return Problem(self.owner, path, UNDECRYPTED, GIVE_PASSWORD)
+        if "decrypt" in reason.lower():
+            # Told where the secret stands: one place, however many machines refer to it.
+            reference = REFERENCE.fullmatch(str(value).strip())
+            where: Path = (reference[1],) if reference else path
+            return Problem(self.owner, where, UNDECRYPTED, GIVE_PASSWORD)
         wrong = f"its template cannot be resolved: {reason}"
         return Problem(
             self.owner, path, wrong, "define the variable that it names, or write a value"
