@@ -60,11 +60,19 @@ _FAILED = (
         "sudo asks for a password on {host}: run with --ask-become-pass",
     ),
     _rule(
+        r"python[\d.]*: (command )?not found|No such file or directory: '?\S*python|"
+        r"Failed to (discover|locate) .*interpreter|No python interpreters found",
+        "no usable Python on {host}: install python3, or set ansible_python_interpreter",
+    ),
+    _rule(
         r"Temporary failure in name resolution|Temporary failure resolving|Could not resolve host|"
         r"Failed to fetch|Failed to download|Cannot download|Connection timed out",
         "{host} cannot reach what it downloads from: check its DNS, route and proxy, then rerun",
     ),
 )
+
+# Ansible's own words for "look at the output".
+_SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
 
 
 def next_action(message: str, host: str, *, unreachable: bool, rerun: str) -> str:
@@ -107,11 +115,14 @@ def message_of(result: Mapping[str, Any]) -> str:
         if bad:
             return message_of(bad[0])
     message = str(result.get("msg") or "")
-    for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
-        detail = str(result.get(key) or "").strip()
-        # "non-zero return code" and the like: the last line of the output is the reason.
-        if detail and (not message or message.startswith(("non-zero return code", "MODULE FAIL"))):
-            return f"{message}: {detail.splitlines()[-1]}" if message else detail.splitlines()[-1]
+    if message and not message.startswith(_SAYS_NOTHING):
+        return message
+    for key, line in (("stderr", -1), ("module_stderr", 0), ("stdout", -1), ("module_stdout", -1)):
+        detail = str(result.get(key) or "").strip().splitlines()
+        if detail:
+            # A traceback's last line is the error; a shell's first line is ("command not found").
+            told = detail[-1 if detail[0].startswith("Traceback") else line]
+            return f"{message}: {told}" if message else told
     return message or str(result.get("censored") or "the task failed without a message")
 
 

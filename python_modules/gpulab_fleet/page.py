@@ -25,15 +25,13 @@ def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
     Everything that came from a machine is escaped; what the page says is in its template.
     """
     names = sorted(node["name"] for node in summary["nodes"])
-    measured = [name for name in names if name in records and records[name]["metrics"]]
     losses = {name: smoke.losses(records[name]["smoke"]) for name in names if name in records}
     return _template().render(
         summary=summary,
         records=records,
         todo=terminal.merge(summary["faults"]),
         findings={name: _findings(summary, records.get(name), name) for name in names},
-        measured=measured,
-        matrix=matrix.rows(records, measured),
+        metrics=matrix.table(records),
         chart=curve.chart(losses),
     )
 

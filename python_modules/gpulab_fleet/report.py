@@ -13,19 +13,26 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import folders, lab, page, runs, schema, terminal
+from . import folders, lab, matrix, page, runs, schema, terminal
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
 GOOD = ("pass", "warn")
 
 
+class Report(NamedTuple):
+    """What was reported: ``summary`` is what ``lab.json`` holds, ``lines`` are for a terminal."""
+
+    summary: lab.Summary
+    lines: list[terminal.Line]
+
+
 def write(
     folder: Path, expected: Iterable[Mapping[str, Any]], name: str, problem: str = ""
-) -> lab.Summary:
-    """Write the page and ``lab.json`` of a run and return what ``lab.json`` holds.
+) -> Report:
+    """Write the page and ``lab.json`` of a run.
 
     Args:
         folder: The run's folder.
@@ -43,7 +50,7 @@ def write(
     schema.check(summary, "lab")
     folders.write_json(folder / SUMMARY, summary)
     folders.write_text(folder / PAGE, page.render(summary, run.records))
-    return summary
+    return Report(summary, terminal.lines(summary, matrix.table(run.records), folder / PAGE))
 
 
 def read_summary(folder: Path) -> lab.Summary:
@@ -83,10 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder of the run, such as reports/latest")
     folder = parser.parse_args(arguments).folder
     try:
-        summary = write(folder, *earlier(folder))
+        summary, lines = write(folder, *earlier(folder))
     except folders.FolderError as error:
         parser.error(str(error))
-    for line in terminal.lines(summary, folder / PAGE):
+    for line in lines:
         print(_coloured(line))  # noqa: T201  this is the command's output
     return 0 if summary["verdict"] in GOOD else 1
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import words
+from .matrix import Table
 
 # A small lab's report fits a screen: the page has the rest.
 _MOST_FAULTS = 8
 _MOST_NODES = 12
 _MOST_FINDINGS = 4
+_MOST_METRICS = 12
 _WIDTH = 100
 
 ANSI = {"pass": "32", "warn": "33", "fail": "31", "unknown": "35"}
@@ -25,14 +27,28 @@ class Line(NamedTuple):
     text: str
 
 
-def lines(summary: Mapping[str, Any], page: Path | None) -> list[Line]:
+def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
     """Return the report's lines.
 
     Args:
         summary: What :func:`gpulab_fleet.lab.summarise` returned.
-        page: Where the page is, for the last line; None where none was written.
+        metrics: The run's metrics; shown as far as they fit.
+        page: Where the page is; told as seen from the working folder.
     """
-    return [*_head(summary), *_nodes(summary["nodes"]), *_todo(summary["faults"]), *_foot(page)]
+    return [
+        *_head(summary),
+        *_nodes(summary["nodes"]),
+        *_todo(summary["faults"]),
+        *_metrics(metrics),
+        Line("", ""),
+        Line("", f"Report: {from_here(page)}"),
+    ]
+
+
+def from_here(path: Path) -> Path:
+    """Return the path as seen from the working folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def verdict_line(summary: Mapping[str, Any]) -> Line:
@@ -81,10 +97,25 @@ def _todo(faults: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         yield Line("", f"  … and {len(groups) - _MOST_FAULTS} more: they are on the page")
 
 
-def _foot(page: Path | None) -> Iterator[Line]:
-    if page:
-        yield Line("", "")
-        yield Line("", f"Report: {page}")
+def _metrics(metrics: Table) -> Iterator[Line]:
+    """Yield the table of metrics if every node's column fits."""
+    if not metrics.rows:
+        return
+    heads = [f"{row.id} [{row.unit}]" if row.unit else row.id for row in metrics.rows]
+    wide = max(map(len, heads))
+    columns = [
+        max(len(cell) for cell in [name, *(row.cells[column] for row in metrics.rows)])
+        for column, name in enumerate(metrics.nodes)
+    ]
+    if 2 + wide + sum(2 + width for width in columns) > _WIDTH:
+        return
+    yield Line("", "")
+    for head, cells in [
+        ("Metrics", metrics.nodes),
+        *((f"  {h}", row.cells) for h, row in zip(heads, metrics.rows, strict=True)),
+    ][: _MOST_METRICS + 1]:
+        told = (f"  {cell:>{width}}" for cell, width in zip(cells, columns, strict=True))
+        yield Line("", f"{head:<{wide + 2}}{''.join(told)}")
 
 
 def _wrapped(status: str, text: str, indent: str) -> Iterator[Line]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOTHING = "\N{EN DASH}"
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KINDS = {
     "cpu": "CPU",
     "memory": "memory",
@@ -23,10 +24,13 @@ _KINDS = {
 def value(item: object, unit: str = "") -> str:
     """Return a JSON value in words, with its unit; ``None`` is a dash.
 
-    Numbers keep four significant digits (whole numbers all of them) and group their thousands.
+    Numbers keep four significant digits (whole numbers all of them) and group their thousands;
+    bytes are scaled by powers of 1024.
     """
     if item is None:
         return NOTHING
+    if unit == "B" and isinstance(item, (int, float)):
+        return _bytes(item)
     return f"{_bare(item)} {unit}".strip()
 
 
@@ -98,6 +102,13 @@ def _bare(item: object) -> str:
     if isinstance(item, Sequence):
         return ", ".join(_bare(each) for each in item) if item else "none"
     return json.dumps(item, ensure_ascii=False, sort_keys=True)
+
+
+def _bytes(item: float) -> str:
+    power = 0
+    while abs(item) >= 1024 and power < len(_BINARY) - 1:
+        item, power = item / 1024, power + 1
+    return f"{item:.4g} {_BINARY[power]}"
 
 
 def _number(item: float) -> str:

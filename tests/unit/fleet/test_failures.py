@@ -39,6 +39,8 @@ def test_unreachable(message: str, told: str) -> None:
         ("sudo: a password is required", "--ask-become-pass"),
         ("Failed to fetch http://deb.test/x.deb", "DNS, route and proxy"),
         ("Temporary failure resolving 'deb.test'", "DNS, route and proxy"),
+        ("deserialization failed: /bin/sh: 1: python3.13: not found", "no usable Python on n1"),
+        ("pyenv: python3.13: command not found", "no usable Python on n1"),
         ("sshd -t: bad option", "fix what the message says, then: again"),
     ],
 )
@@ -52,7 +54,17 @@ def test_failed(message: str, told: str) -> None:
         ({"msg": "no such user"}, "no such user"),
         ({"msg": "non-zero return code", "stderr": "a\nbad option"}, "bad option"),
         ({"msg": "non-zero return code", "stdout": "only here\n"}, "only here"),
-        ({"msg": "MODULE FAILURE", "module_stderr": "T\nKeyError: 'x'"}, "KeyError: 'x'"),
+        (
+            {"msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent):\nKeyError: 'x'"},
+            "KeyError: 'x'",
+        ),
+        (
+            {
+                "msg": "Module result deserialization failed: No start of json char found",
+                "module_stderr": "sh: python3: not found\nsee the manual",
+            },
+            "sh: python3: not found",
+        ),
         ({"stderr": "alone"}, "alone"),
         (
             {

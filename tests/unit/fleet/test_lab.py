@@ -11,6 +11,8 @@ import pytest
 
 from gpulab_fleet import lab, matrix, records, runs, schema, terminal, words
 
+NO_METRICS = matrix.Table([], [])
+
 
 def summarise(folder: Path, *expected: str, name: str = "basement") -> lab.Summary:
     hosts = [{"name": host, "groups": ["compute"]} for host in expected]
@@ -23,8 +25,9 @@ def node_of(summary: lab.Summary, name: str) -> dict[str, Any]:
     return next(node for node in summary["nodes"] if node["name"] == name)
 
 
-def text_of(summary: lab.Summary, page: Path | None = None) -> str:
-    return "\n".join(line.text for line in terminal.lines(summary, page))
+def text_of(summary: lab.Summary, metrics: matrix.Table = NO_METRICS) -> str:
+    lines = terminal.lines(summary, metrics, Path("index.html"))
+    return "\n".join(line.text for line in lines)
 
 
 def test_every_node_passes(run_dir: Path) -> None:
@@ -37,6 +40,8 @@ def test_every_node_passes(run_dir: Path) -> None:
     assert text_of(summary).splitlines() == [
         "PASS     lab basement, 2 nodes: 2 pass",
         "  PASS     node01, node02",
+        "",
+        "Report: index.html",
     ]
 
 
@@ -186,7 +191,7 @@ def test_a_small_labs_report_fits_a_screen(run_dir: Path) -> None:
             for n in range(9)
         ]
         records.save(samples.record(f"node{number:02}", checks=checks), run_dir)
-    lines = text_of(summarise(run_dir), Path("index.html")).splitlines()
+    lines = text_of(summarise(run_dir)).splitlines()
     assert len(lines) <= 62
     assert max(map(len, lines)) <= 100
 
@@ -205,7 +210,9 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
             ),
         ),
     }
-    rows = matrix.rows(found, ["node01", "node02"])
+    found["node03"] = samples.record("node03", groups=("edge",))
+    nodes, rows = matrix.table(found)
+    assert nodes == ["node01", "node02"]
     assert rows == [
         ("gemm", "TFLOP/s", ["610 … 650.5", "610"]),
         ("mfu", "", [words.NOTHING, words.NOTHING]),
@@ -218,14 +225,39 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
         (None, "GiB", words.NOTHING),
         (0, "", "0"),
         (True, "", "yes"),
-        (1234567, "B", "1,234,567 B"),
+        (1234567, "W", "1,234,567 W"),
         (0.123456, "s", "0.1235 s"),
         (123456.7, "1/s", "123,457 1/s"),
         (0.0000012, "", "1.20e-06"),
         ([], "", "none"),
         (["V100", "A100"], "", "V100, A100"),
         ({"b": 1}, "", '{"b": 1}'),
+        (1023, "B", "1023 B"),
+        (352215040, "B", "335.9 MiB"),
     ],
 )
 def test_values_in_words(item: object, unit: str, told: str) -> None:
     assert words.value(item, unit) == told
+
+
+def metrics_of(nodes: int) -> matrix.Table:
+    measured = [
+        {"id": "train.tokens_per_s", "scope": "node", "value": 37370.8, "unit": "1/s"},
+        {"id": "memory.peak", "scope": "node", "value": 2**30, "unit": "B"},
+    ]
+    trained = samples.smoke(metrics=measured)
+    names = [f"node{number:02}" for number in range(1, nodes + 1)]
+    return matrix.table({name: samples.record(name, trained=trained) for name in names})
+
+
+def test_metrics_of_a_small_lab_are_printed(run_dir: Path) -> None:
+    lines = text_of(summarise(run_dir), metrics_of(2)).splitlines()
+    at = lines.index("Metrics                     node01  node02")
+    assert lines[at + 1 : at + 3] == [
+        "  train.tokens_per_s [1/s]  37,371  37,371",
+        "  memory.peak                1 GiB   1 GiB",
+    ]
+
+
+def test_metrics_of_a_large_lab_are_left_to_the_page(run_dir: Path) -> None:
+    assert "tokens_per_s" not in text_of(summarise(run_dir), metrics_of(40))

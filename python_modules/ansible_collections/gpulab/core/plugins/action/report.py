@@ -18,7 +18,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hos
 
 fleet_path.add()
 
-from gpulab_fleet import folders, report, terminal
+from gpulab_fleet import folders, report
 
 _COLOURS = {
     "pass": constants.COLOR_OK,
@@ -51,15 +51,15 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
             folder = _folder()
-            summary = report.write(folder, expected, _lab_name(variables))
+            summary, lines = report.write(folder, expected, _lab_name(variables))
             folders.point_latest(folder)
         except folders.FolderError as error:
             raise AnsibleActionFail(str(error)) from error
-        page = folder / report.PAGE
-        for line in terminal.lines(summary, _short(page)):
+        for line in lines:
             self._display.display(line.text, color=_COLOURS[line.status])
         refused = _refused(summary, arguments["nodes"])
-        return {**result, "verdict": summary["verdict"], "page": str(page), "refused": refused}
+        page = str(folder / report.PAGE)
+        return {**result, "verdict": summary["verdict"], "page": page, "refused": refused}
 
 
 def _folder() -> Path:
@@ -90,9 +90,3 @@ def _refused(summary: dict[str, Any], nodes: Iterable[str]) -> dict[str, str]:
     if here or summary["verdict"] in report.GOOD:
         return here
     return dict.fromkeys(nodes, str(summary["verdict"]))
-
-
-def _short(path: Path) -> Path:
-    """Return the path as seen from here, where that is shorter to read and to open."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

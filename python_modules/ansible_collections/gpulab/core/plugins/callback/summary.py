@@ -76,7 +76,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
 
     def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401 -- Ansible's own type
         """Name the run, and take up the failures that it already has."""
-        self._playbook = _from_here(str(getattr(playbook, "_file_name", "") or "site.yml"))
+        name = getattr(playbook, "_file_name", "") or "site.yml"
+        self._playbook = str(terminal.from_here(Path(name)))
         if not os.environ.get(folders.RUN_ID_VARIABLE):
             os.environ[folders.RUN_ID_VARIABLE] = self._new_run_id()
         folder = self._folder()
@@ -170,7 +171,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
         if self._summary or not self._seconds or not folder.is_dir():
             return
         names = [name for name in processed if name != "localhost"]
-        self._summary = report.write(folder, [{"name": name} for name in names], self._lab_name())
+        hosts = [{"name": name} for name in names]
+        self._summary = report.write(folder, hosts, self._lab_name()).summary
         folders.point_latest(folder)
 
     def _lab_name(self) -> str:
@@ -191,7 +193,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
         if self._summary:
             line = terminal.verdict_line(self._summary)
             self._display.display(line.text, color=_COLOURS[line.status])
-            self._display.display(f"Report: {_from_here(str(self._folder() / report.PAGE))}")
+            page = terminal.from_here(self._folder() / report.PAGE)
+            self._display.display(f"Report: {page}")
         elif self._seconds and not self._failures:
             self._display.display(
                 "Nothing failed and nothing was verified. Next: "
@@ -218,15 +221,11 @@ def _inventories() -> list[str]:
     chosen: Mapping[str, Any] = context.CLIARGS
     sources = [str(source) for source in chosen.get("inventory") or ()]
     default = [str(source) for source in constants.DEFAULT_HOST_LIST]
-    return [] if sources == default else [_from_here(source) for source in sources]
+    return (
+        [] if sources == default else [str(terminal.from_here(Path(source))) for source in sources]
+    )
 
 
 def _tags() -> list[str]:
     tags = [str(tag) for tag in context.CLIARGS.get("tags") or ()]
     return [] if tags == ["all"] else tags
-
-
-def _from_here(path: str) -> str:
-    """Return a path as seen from the working folder, where it lies below it."""
-    target = Path(path)
-    return str(target.relative_to(Path.cwd())) if target.is_relative_to(Path.cwd()) else path
