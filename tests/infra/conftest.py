@@ -6,7 +6,11 @@ inventory); each test that takes ``host`` runs on each of them, as root.
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +75,39 @@ def connect(name: str, *, sudo: bool = True) -> Host:
 def host(request: pytest.FixtureRequest) -> Host:
     """The machine under test, as root."""
     return connect(request.param)
+
+
+@pytest.fixture(scope="session")
+def declared() -> dict[str, Any]:
+    """What the running scenario's machines.yml says: machine → its variables."""
+    hosts: dict[str, Any] = load(scenario_inventory() / "machines.yml")["all"]["hosts"]
+    return hosts
+
+
+@pytest.fixture(scope="session")
+def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the scenario's converge.yml again, with other variables (``converge(key=value)``).
+
+    Gives the finished process; its ``stdout`` has what Ansible said. For tests of what a role
+    refuses, which the scenario's own run can't contain.
+    """
+    project = Path(__file__).parents[2]
+    inventory = scenario_inventory()
+
+    def run(**variables: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                str(Path(sys.executable).with_name("ansible-playbook")),
+                f"--inventory={inventory}",
+                f"--extra-vars={json.dumps(variables)}",
+                str(inventory.parent / "converge.yml"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            cwd=project,
+            env={**os.environ, "ANSIBLE_CONFIG": str(project / "ansible.cfg"), "NO_COLOR": "1"},
+        )
+
+    return run

@@ -9,9 +9,9 @@ DOCUMENTATION = r"""
 module: sandbox
 short_description: Start or remove a sandbox lab on this host
 description:
-  - Makes one network per zone and one systemd machine per host out of containers of this host,
-    reached over SSH with a key of its own and checked host keys, and writes the inventory file
-    that tells where they are.
+  - Makes one network per zone and one systemd machine per host, as a container or as a virtual
+    machine within one, reached over SSH with a key of its own and checked host keys, and writes
+    the inventory file that tells where they are.
   - Subnets are chosen among the private ones that this host does not use, and kept.
 options:
   state:
@@ -52,7 +52,9 @@ options:
         type: str
         required: true
       kind:
-        description: What the machine is made of.
+        description:
+          - What the machine is made of. A V(vm) is emulated in software; it has a kernel, disks
+            and reboots of its own, and costs about ten times the time of a V(container).
         type: str
         choices: [container, vm]
         default: container
@@ -61,9 +63,37 @@ options:
         type: list
         elements: str
         required: true
-  image:
-    description: The container image, from M(gpulab.core.sandbox_image).
-    type: str
+      memory_mib:
+        description: RAM of a V(vm), MiB.
+        type: int
+        default: 1024
+      cpus:
+        description: Virtual CPUs of a V(vm).
+        type: int
+        default: 2
+      disks:
+        description: Disks that a V(vm) has beside its system's.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          serial:
+            description: Its serial number, up to 20 characters.
+            type: str
+            required: true
+          size_gib:
+            description: Its size, GiB. Only what is written takes space on this host.
+            type: int
+            required: true
+          kind:
+            description: A V(ssd) is an NVMe drive, a V(hdd) a SCSI disk that turns.
+            type: str
+            choices: [ssd, hdd]
+            default: ssd
+  images:
+    description: Kind of machine → its image, from M(gpulab.core.sandbox_image).
+    type: dict
+    default: {}
 author: The gpulab maintainers
 attributes:
   check_mode:
@@ -84,7 +114,8 @@ EXAMPLES = r"""
     machines:
       - name: node01
         zones: [management]
-    image: "{{ image.image }}"
+    images:
+      container: "{{ image.image }}"
   delegate_to: localhost
 """
 
@@ -123,10 +154,18 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine
 
+DISK_OPTIONS = {
+    "serial": {"type": "str", "required": True},
+    "size_gib": {"type": "int", "required": True},
+    "kind": {"type": "str", "choices": ["ssd", "hdd"], "default": "ssd"},
+}
 MACHINE_OPTIONS = {
     "name": {"type": "str", "required": True},
     "kind": {"type": "str", "choices": ["container", "vm"], "default": "container"},
     "zones": {"type": "list", "elements": "str", "required": True},
+    "memory_mib": {"type": "int", "default": 1024},
+    "cpus": {"type": "int", "default": 2},
+    "disks": {"type": "list", "elements": "dict", "default": [], "options": DISK_OPTIONS},
 }
 
 
@@ -146,7 +185,7 @@ def main() -> None:
                 "default": [],
                 "options": MACHINE_OPTIONS,
             },
-            "image": {"type": "str"},
+            "images": {"type": "dict", "default": {}},
         },
     )
     params = module.params
@@ -158,10 +197,17 @@ def main() -> None:
         zones=tuple(params["zones"]),
         outside=frozenset(params["outside"]),
         machines=tuple(
-            Machine(machine["name"], machine["kind"], tuple(machine["zones"]))
+            Machine(
+                machine["name"],
+                machine["kind"],
+                tuple(machine["zones"]),
+                machine["memory_mib"],
+                machine["cpus"],
+                tuple(machine["disks"]),
+            )
             for machine in params["machines"]
         ),
-        images={"container": params["image"]},
+        images=params["images"],
     )
     try:
         action = lab.up if params["state"] == "started" else lab.down

@@ -7,12 +7,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: sandbox_image
-short_description: Build the image that a sandbox's machines start from
+short_description: Build the images that a sandbox's machines start from
 description:
   - Builds a small installation of systemd, sshd and Python, and keeps it in the store of the
     container engine of this host (podman, or docker) under a tag that is a hash of its recipe.
+  - For virtual machines that installation also gets a kernel and a boot loader, and becomes
+    a disk in an image that has QEMU.
   - Does nothing when an image of that recipe is there.
 options:
+  kinds:
+    description: The kinds of machine to build an image for.
+    type: list
+    elements: str
+    choices: [container, vm]
+    default: [container]
   state:
     description: Whether the image should be there.
     type: str
@@ -39,18 +47,20 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Build the image
+- name: Build the images of both kinds of machine
   gpulab.core.sandbox_image:
+    kinds: [container, vm]
     containerfiles: "{{ playbook_dir }}/files/sandbox"
   delegate_to: localhost
 """
 
 RETURN = r"""
-image:
-  description: The image's reference in the engine's store.
-  type: str
+images:
+  description: Kind of machine → its image's reference in the engine's store.
+  type: dict
   returned: always
-  sample: localhost/gpulab-sandbox-debian-12:0c6f2a9d41b7
+  sample:
+    container: localhost/gpulab-sandbox-debian-12:0c6f2a9d41b7
 engine:
   description: The engine in use.
   type: str
@@ -58,20 +68,42 @@ engine:
   sample: podman
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import images
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import images, vm_images
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine, find_engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
 
 
+@dataclass(frozen=True)
+class Kind:
+    """How the image of a kind of machine is called, and how it is built."""
+
+    reference: Callable[[images.Recipe], str]
+    build: Callable[[Engine, images.Recipe], None]
+
+
+KINDS = {
+    "container": Kind(lambda recipe: recipe.reference, images.build),
+    "vm": Kind(vm_images.reference, vm_images.build),
+}
+
+
 def main() -> None:
-    """Build or remove the image."""
+    """Build or remove the images."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "kinds": {
+                "type": "list",
+                "elements": "str",
+                "choices": sorted(KINDS),
+                "default": ["container"],
+            },
             "source": {"type": "str", "default": "auto"},
             "containerfiles": {"type": "path", "required": True},
         },
@@ -83,15 +115,22 @@ def main() -> None:
             module.params["source"], Path(module.params["containerfiles"]), images.host_release()
         )
         wanted = module.params["state"] == "present"
-        changed = engine.image_exists(recipe.reference) != wanted
-        if changed and not module.check_mode:
+        references = {kind: KINDS[kind].reference(recipe) for kind in module.params["kinds"]}
+        to_do = {
+            kind: reference
+            for kind, reference in references.items()
+            if engine.image_exists(reference) != wanted
+        }
+        for kind, reference in to_do.items():
+            if module.check_mode:
+                continue
             if wanted:
-                images.build(engine, recipe)
+                KINDS[kind].build(engine, recipe)
             else:
-                engine.run("image", "rm", recipe.reference)
+                engine.run("image", "rm", reference)
     except SandboxError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=changed, image=recipe.reference, engine=engine.name)
+    module.exit_json(changed=bool(to_do), images=references, engine=engine.name)
 
 
 if __name__ == "__main__":

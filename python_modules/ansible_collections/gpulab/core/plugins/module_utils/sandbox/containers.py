@@ -1,24 +1,22 @@
-"""Sandbox machines of the kind ``container``: systemd in a container that cannot reach the host.
+"""Sandbox machines as containers: systemd in a container that cannot reach the host, or QEMU.
 
-The containers are *not* privileged. They get the capabilities that systemd, sshd and a firewall of
-their own need. They do not get CAP_SYS_TIME, CAP_SYS_MODULE, CAP_SYS_BOOT or CAP_SYS_RAWIO, and
-``/proc/sys`` stays read-only, so that no role can set the host's clock, load a module into its
-kernel, reboot it or change its sysctls, whatever it tries.
+The containers of the kind ``container`` are *not* privileged. They get the capabilities that
+systemd, sshd and a firewall of their own need. They do not get CAP_SYS_TIME, CAP_SYS_MODULE,
+CAP_SYS_BOOT or CAP_SYS_RAWIO, and ``/proc/sys`` stays read-only, so that no role can set the
+host's clock, load a module into its kernel, reboot it or change its sysctls, whatever it tries.
+What the container of a ``vm`` may do is in ``vms``.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks, seed, vms
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import (
     Engine,
     ulimit_args,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
 
 #: On top of the engine's default set. SYS_ADMIN: systemd mounts and unshares for its units.
@@ -42,7 +40,7 @@ def container_name(lab: str, machine: str) -> str:
 
 
 def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: str) -> list[str]:
-    """Compose the arguments of ``create`` for a container machine.
+    """Compose the arguments of ``create`` for a machine.
 
     Docker takes one network at creation; the others are connected afterwards.
     """
@@ -54,7 +52,11 @@ def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: s
             attach += ["--network", f"{network}:ip={address},interface_name=eth{index}"]
         else:
             attach += ["--network", network, "--ip", address]
-    systemd = ["--systemd=always"] if engine.name == "podman" else _DOCKER_SYSTEMD
+    if machine.kind == "vm":
+        options = vms.container_options()
+        command = vms.container_command(lab, machine, plan)
+    else:
+        options, command = _systemd_options(engine), ["/sbin/init"]
     return [
         "create",
         *(["--runtime", engine.runtime] if engine.runtime and engine.name == "docker" else []),
@@ -62,16 +64,24 @@ def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: s
         "--hostname", machine.name,
         "--label", f"{networks.LABEL}={lab}",
         "--label", f"gpulab.machine={machine.name}",
+        "--label", f"gpulab.kind={machine.kind}",
         "--label", f"gpulab.zones={','.join(machine.zones)}",
+        *options,
+        *ulimit_args(),
+        *attach,
+        image,
+        *command,
+    ]  # fmt: skip
+
+
+def _systemd_options(engine: Engine) -> list[str]:
+    """Give what systemd needs of the engine, and the machine may do."""
+    return [
         "--stop-signal", "SIGRTMIN+3",
         *(argument for name in CAPABILITIES for argument in ("--cap-add", name)),
         "--security-opt", "seccomp=unconfined",
         "--security-opt", "apparmor=unconfined",
-        *systemd,
-        *ulimit_args(),
-        *attach,
-        image,
-        "/sbin/init",
+        *(["--systemd=always"] if engine.name == "podman" else _DOCKER_SYSTEMD),
     ]  # fmt: skip
 
 
@@ -84,40 +94,28 @@ _DOCKER_SYSTEMD = [
 
 
 def seed_archive(host_keys: Path, authorized_key: str) -> bytes:
-    """Pack what a machine must have before its first boot as a tar archive of ``/``."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-
-        def add(name: str, data: bytes, mode: int) -> None:
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), mode
-            archive.addfile(entry, io.BytesIO(data))
-
-        folder = tarfile.TarInfo(f"home/{LOGIN}/.ssh")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
-        archive.addfile(folder)
-        add(f"home/{LOGIN}/.ssh/authorized_keys", f"{authorized_key}\n".encode(), 0o600)
-        for file in sorted(host_keys.glob("ssh_host_*")):
-            public = file.suffix == ".pub"
-            add(f"etc/ssh/{file.name}", file.read_bytes(), 0o644 if public else 0o600)
-    return buffer.getvalue()
+    """Pack what a container must have before its first boot as a tar archive of its ``/``."""
+    return seed.pack(seed.access_files(host_keys, authorized_key), seed.ACCESS_FOLDERS)
 
 
 def states(engine: Engine, lab: str) -> dict[str, dict[str, str]]:
-    """List the lab's machines that exist: machine → ``{"state", "zones"}``."""
+    """List the lab's machines that exist: machine → ``{"state", "kind", "zones"}``."""
     ids = engine.run("ps", "--all", "--quiet", "--filter", f"label={networks.LABEL}={lab}")
     names = ids.stdout.decode().split()
     found = engine.inspect("inspect", "--type", "container", *names) if names else []
     return {
         entry["Config"]["Labels"]["gpulab.machine"]: {
             "state": entry["State"]["Status"],
+            "kind": entry["Config"]["Labels"].get("gpulab.kind", "container"),
             "zones": entry["Config"]["Labels"]["gpulab.zones"],
         }
         for entry in found
     }
 
 
-def start(engine: Engine, lab: str, machine: Machine, plan: Plan, image: str, seed: bytes) -> None:
+def start(
+    engine: Engine, lab: str, machine: Machine, plan: Plan, image: str, archive: bytes
+) -> None:
     """Create and start a machine that does not exist yet.
 
     Raises:
@@ -134,11 +132,17 @@ def start(engine: Engine, lab: str, machine: Machine, plan: Plan, image: str, se
                 network = networks.network_name(lab, zone)
                 address = plan.addresses[machine.name][zone]
                 engine.run("network", "connect", "--ip", address, network, name)
-        engine.run("cp", "-", f"{name}:/", stdin=seed)
+        engine.run("cp", "-", f"{name}:/", stdin=archive)
     except BaseException:
         engine.run("rm", "--force", name, check=False)
         raise
     engine.run("start", name)
+
+
+def is_running(engine: Engine, lab: str, machine: str) -> bool:
+    """Say whether a machine that was started still runs."""
+    asked = engine.run("inspect", "--format", "{{.State.Running}}", container_name(lab, machine))
+    return asked.stdout.split() == [b"true"]
 
 
 def restart(engine: Engine, lab: str, machine: str) -> None:
@@ -151,6 +155,8 @@ def interfaces(engine: Engine, lab: str, machine: Machine, plan: Plan) -> dict[s
 
     Docker orders the interfaces as it likes, so the addresses tell.
     """
+    if machine.kind == "vm":
+        return vms.interfaces(machine)
     shown = engine.run("exec", container_name(lab, machine.name), "ip", "-json", "-4", "address")
     by_address = {address: zone for zone, address in plan.addresses[machine.name].items()}
     return {

@@ -15,6 +15,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox import (
     keys,
     networks,
     state,
+    vms,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
@@ -62,6 +63,10 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
     Raises:
         SandboxError: when the host lacks something, or a machine exists in another shape.
     """
+    for machine in sandbox.machines:
+        if machine.kind == "vm":
+            vms.check_host(engine.name)
+            vms.check(machine)
     former = state.read(sandbox.folder)
     busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
     planned = plan(sandbox.zones, sandbox.machines, busy, former)
@@ -106,15 +111,17 @@ def _host_key_folder(sandbox: Sandbox, machine: Machine) -> Path:
 
 
 def _refuse_other_shapes(sandbox: Sandbox, there: dict[str, dict[str, str]]) -> None:
-    """Stop where a machine exists with other zones: changing it would mean to wipe it."""
+    """Stop where a machine exists as something else: changing it would mean to wipe it."""
     for machine in sandbox.machines:
-        zones = there.get(machine.name, {}).get("zones", ",".join(machine.zones))
-        if zones != ",".join(machine.zones):
-            msg = (
-                f"{machine.name} runs in the zones {zones} but is declared in "
-                f"{','.join(machine.zones)}: `make down` removes the sandbox, then start it again"
-            )
-            raise SandboxError(msg)
+        declared = {"kind": machine.kind, "zones": ",".join(machine.zones)}
+        found = there.get(machine.name, {})
+        for label, value in declared.items():
+            if found.get(label, value) != value:
+                msg = (
+                    f"{machine.name} runs with {label} {found[label]} but is declared with "
+                    f"{value}: `make down` removes the sandbox, then start it again"
+                )
+                raise SandboxError(msg)
 
 
 def _start(
@@ -133,9 +140,15 @@ def _start(
     elif former is not None:
         containers.restart(engine, sandbox.lab, machine.name)
         return
-    seed = containers.seed_archive(_host_key_folder(sandbox, machine), client_key)
+    folder = _host_key_folder(sandbox, machine)
+    if machine.kind == "vm":
+        archive = vms.seed_archive(
+            sandbox.lab, machine, planned, sandbox.outside, folder, client_key
+        )
+    else:
+        archive = containers.seed_archive(folder, client_key)
     image = (sandbox.images or {})[machine.kind]
-    containers.start(engine, sandbox.lab, machine, planned, image, seed)
+    containers.start(engine, sandbox.lab, machine, planned, image, archive)
 
 
 def _interfaces(
@@ -182,21 +195,28 @@ def _wait_for_ssh(engine: Engine, sandbox: Sandbox, machine: Machine, planned: P
     """Wait until a machine's sshd greets.
 
     Raises:
-        SandboxError: when it does not within the kind's time; it tells how to look inside.
+        SandboxError: when it does not within the kind's time, or has ended before; it tells how
+            to look inside.
     """
     address = planned.addresses[machine.name][machine.zones[0]]
     limit = BOOT_TIMEOUT_S[machine.kind]
-    deadline = time.monotonic() + limit
+    name = containers.container_name(sandbox.lab, machine.name)
+    look = f"{' '.join(engine.command)} logs {name}"
+    if machine.kind == "container":
+        look += f"; {' '.join(engine.command)} exec {name} systemctl --failed"
+    began = time.monotonic()
     while not greets(address):
-        if time.monotonic() > deadline:
-            name = containers.container_name(sandbox.lab, machine.name)
+        waited = time.monotonic() - began
+        if not containers.is_running(engine, sandbox.lab, machine.name):
+            msg = f"{machine.name} ({address}) ended {waited:.0f} s after its start. See: {look}"
+            raise SandboxError(msg)
+        if waited > limit:
             msg = (
                 f"{machine.name} ({address}) does not answer on port 22 after {limit} s. "
-                f"Look inside: {' '.join(engine.command)} logs {name}; "
-                f"{' '.join(engine.command)} exec {name} systemctl --failed"
+                f"Look inside: {look}"
             )
             raise SandboxError(msg)
-        time.sleep(0.2)
+        time.sleep(1 if machine.kind == "vm" else 0.2)
 
 
 def greets(address: str, port: int = 22) -> bool:

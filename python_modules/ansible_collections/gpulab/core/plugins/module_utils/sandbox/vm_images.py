@@ -1,0 +1,226 @@
+"""The image that virtual machines start from: QEMU in a container, with the guest's disk inside.
+
+A virtual machine lives in a container of the engine (its *chassis*), so that the engine's networks
+and its ``rm`` serve both kinds of machine, and nothing of it runs on the host itself. The image
+has two parts, both built from this host's own mirror:
+
+- the chassis: QEMU and iproute2;
+- ``/base/root.qcow2``: the same installation that container machines start from, plus a kernel
+  and GRUB, on a disk with a boot sector. The firmware boots the disk like a server's, so the
+  kernel, initramfs and command line that the guest itself installs are the ones that boot next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import tempfile
+from pathlib import Path
+
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import (
+    BUILD_TIMEOUT_S,
+    CUSTOMIZE,
+    PACKAGES,
+    Recipe,
+    mmdebstrap_command,
+    run_as_root,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import File, pack
+
+#: What a machine with a kernel and a disk of its own needs beyond ``images.PACKAGES``.
+GUEST_PACKAGES = ("e2fsprogs", "grub-pc", "initramfs-tools", "kmod", "udev", "zstd")
+#: The kernel without drivers for physical hardware, by distribution.
+KERNELS = {"debian": "linux-image-cloud-amd64", "ubuntu": "linux-image-virtual"}
+#: fdisk, e2fsprogs and qemu-utils make the guest's disk during the build.
+CHASSIS_PACKAGES = ("e2fsprogs", "fdisk", "iproute2", "qemu-system-x86", "qemu-utils")
+#: Size of the guest's disk, GiB; sparse, so only what is written takes space.
+ROOT_GIB = 16
+#: Where the firmware's tool hands the seed over (QEMU's documented place for users' own data:
+#: ``opt/`` and a name of one's own, docs/specs/fw_cfg.rst).
+SEED_FIRMWARE_NAME = "opt/gpulab/seed"
+BASE_DISK = "/base/root.qcow2"
+
+_SEED_UNIT = """\
+[Unit]
+Description=Install this machine's own keys and addresses on its first boot
+DefaultDependencies=no
+ConditionPathExists=!/var/lib/sandbox-seed/done
+After=systemd-remount-fs.service
+Before=sysinit.target systemd-tmpfiles-setup.service network-pre.target
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/sandbox-seed
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+_SEED_SCRIPT = f"""\
+#!/bin/sh
+set -eu
+modprobe qemu_fw_cfg
+tar --extract --directory / --file /sys/firmware/qemu_fw_cfg/by_name/{SEED_FIRMWARE_NAME}/raw
+hostname --file /etc/hostname
+mkdir -p /var/lib/sandbox-seed
+: > /var/lib/sandbox-seed/done
+"""
+
+#: Until the guest runs update-grub for the first time, its newest kernel is what the links that
+#: the kernel packages keep point at.
+_FIRST_GRUB_CONFIG = """\
+serial --unit=0 --speed=115200
+terminal_output serial
+linux /vmlinuz root=LABEL=root ro console=ttyS0,115200 net.ifnames=0
+initrd /initrd.img
+boot
+"""
+
+#: Names like a container's (eth0, eth1, in the zones' order), and a console in the engine's log.
+_GRUB_DEFAULTS = """\
+GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=ttyS0,115200 net.ifnames=0"
+GRUB_TERMINAL=serial
+GRUB_TIMEOUT=0
+"""
+
+#: Under emulation each driver costs boot time: the initramfs has those of the disks alone.
+_INITRAMFS_MODULES = "nvme\nsd_mod\nvirtio_blk\nvirtio_pci\nvirtio_scsi\n"
+
+GUEST_FILES = {
+    "etc/default/grub.d/50-sandbox.cfg": File(_GRUB_DEFAULTS.encode()),
+    "etc/fstab": File(b"LABEL=root / ext4 errors=remount-ro 0 1\n"),
+    "etc/initramfs-tools/conf.d/sandbox": File(b"MODULES=list\n"),
+    "etc/systemd/system/sandbox-seed.service": File(_SEED_UNIT.encode()),
+    "usr/local/sbin/sandbox-seed": File(_SEED_SCRIPT.encode(), 0o755),
+    "usr/share/initramfs-tools/modules.d/sandbox": File(_INITRAMFS_MODULES.encode()),
+    "boot/grub/grub.cfg": File(_FIRST_GRUB_CONFIG.encode()),
+}
+
+#: Jobs that would take the emulated processors for themselves right after the boot.
+_NOT_AT_BOOT = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+)
+
+#: Run in the guest's new root, ``$1``. What of GRUB the boot sector loads is installed here; an
+#: upgrade of grub-pc leaves it alone, as it is told that no device is its to write.
+GUEST_HOOK = f"""\
+set -eu
+tar --extract --directory "$1" --file "$GUEST_FILES"
+chroot "$1" systemctl --quiet enable sandbox-seed.service systemd-networkd.service
+chroot "$1" systemctl --quiet mask {" ".join(_NOT_AT_BOOT)}
+chroot "$1" update-initramfs -u -k all
+grub="$1/boot/grub/i386-pc"
+mkdir -p "$grub"
+cp "$1"/usr/lib/grub/i386-pc/*.mod "$1"/usr/lib/grub/i386-pc/*.lst "$grub/"
+chroot "$1" grub-mkimage --format i386-pc --prefix "(,msdos1)/boot/grub" \\
+    --output /boot/grub/i386-pc/core.img biosdisk part_msdos ext2 normal linux serial
+echo "grub-pc grub-pc/install_devices_empty boolean true" | chroot "$1" debconf-set-selections
+"""
+
+#: Run in the chassis's new root, ``$1``: unpack the guest's root there, and make a disk of it by
+#: the tools of the chassis. The code of a boot sector ends where its table of partitions has its
+#: signature, at byte 440; the rest of the loader follows the sector.
+CHASSIS_HOOK = f"""\
+set -eu
+mkdir -p "$1/base" "$1/guest"
+tar --extract --directory "$1/guest" --file "$GUEST_ROOT" --numeric-owner \\
+    --xattrs --xattrs-include="*"
+chroot "$1" sh -eu <<'IN_CHASSIS'
+disk=/base/root.raw
+grub=/guest/boot/grub/i386-pc
+truncate --size {ROOT_GIB}G "$disk"
+echo 'start=2048, type=83, bootable' | sfdisk --quiet --label dos "$disk"
+mke2fs -q -t ext4 -L root -E offset=1048576 -d /guest "$disk" {ROOT_GIB * 1024 * 1024 - 1024}k
+dd if=/guest/usr/lib/grub/i386-pc/boot.img of="$disk" bs=440 count=1 conv=notrunc status=none
+dd if="$grub/core.img" of="$disk" bs=512 seek=1 conv=notrunc status=none
+qemu-img convert -O qcow2 "$disk" {BASE_DISK}
+rm -rf "$disk" /guest
+IN_CHASSIS
+"""
+
+
+def kernel_package(recipe: Recipe) -> str:
+    """Name the guest's kernel.
+
+    Raises:
+        SandboxError: when virtual machines cannot be made on this host; it says what would help.
+    """
+    kernel = KERNELS.get(recipe.name.partition("-")[0])
+    if recipe.source != "packages" or kernel is None:
+        msg = (
+            "sandbox_kind vm needs an image source of packages on Debian or Ubuntu (mmdebstrap "
+            f"builds the guest), not {recipe.source} of {recipe.name}: set "
+            "sandbox_image_source=packages there, or use sandbox_kind container"
+        )
+        raise SandboxError(msg)
+    if platform.machine() != "x86_64":
+        msg = f"sandbox_kind vm emulates x86_64 hosts only; this one is {platform.machine()}"
+        raise SandboxError(msg)
+    return kernel
+
+
+def reference(recipe: Recipe) -> str:
+    """Give the image's reference in the engine's store: a hash of all that goes into it.
+
+    Raises:
+        SandboxError: as ``kernel_package`` does.
+    """
+    parts: list[str] = [recipe.text, *recipe.settings, kernel_package(recipe)]
+    parts += [*PACKAGES, *CUSTOMIZE, *GUEST_PACKAGES, GUEST_HOOK]
+    parts += [*CHASSIS_PACKAGES, CHASSIS_HOOK]
+    parts += [f"{name} {file.mode:o} {file.data.decode()}" for name, file in GUEST_FILES.items()]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    return f"localhost/gpulab-sandbox-vm-{recipe.name}:{digest}"
+
+
+def chassis_command(recipe: Recipe, sources: Path, hook: str, target: Path) -> list[str]:
+    """Compose the mmdebstrap call for the chassis."""
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        f"--include={','.join(CHASSIS_PACKAGES)}",
+        *(f"--aptopt={setting}" for setting in recipe.settings),
+        f"--customize-hook={hook}",
+        recipe.codename,
+        str(target),
+        str(sources),
+    ]
+
+
+def _with_paths(hook: str, **paths: Path) -> str:
+    """Set a hook's variables; sudo would drop them from the environment."""
+    return "".join(f'{name}="{path}"\n' for name, path in paths.items()) + hook
+
+
+def build(engine: Engine, recipe: Recipe) -> None:
+    """Make the image and put it into the engine's store (about two minutes on two cores).
+
+    Raises:
+        SandboxError: when a step fails; it carries the last lines that the step printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="gpulab-vm-image-") as scratch:
+        folder = Path(scratch)
+        sources = folder / "sources.list"
+        sources.write_text(recipe.text)
+        guest_files = folder / "guest-files.tar"
+        guest_files.write_bytes(pack(GUEST_FILES))
+        guest, chassis = folder / "guest.tar", folder / "chassis.tar"
+        run_as_root(
+            engine,
+            mmdebstrap_command(
+                recipe,
+                sources,
+                (*GUEST_PACKAGES, kernel_package(recipe)),
+                (_with_paths(GUEST_HOOK, GUEST_FILES=guest_files),),
+                str(guest),
+            ),
+        )
+        hook = _with_paths(CHASSIS_HOOK, GUEST_ROOT=guest)
+        run_as_root(engine, chassis_command(recipe, sources, hook, chassis))
+        engine.run("import", str(chassis), reference(recipe), timeout_s=BUILD_TIMEOUT_S)
