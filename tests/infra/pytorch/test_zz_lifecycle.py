@@ -1,0 +1,202 @@
+"""Upgrade, refused upgrades and removal, in this order: each test goes on from the one before.
+
+Last by its name: it leaves machines from which PyTorch was removed. `molecule converge -s pytorch`
+brings it back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+TARGETS = ["node01"]
+
+ROOT = Path(__file__).parents[3]
+LOCK = ROOT / "roles/pytorch/files/requirements-cpu.txt"
+PREFIX = "/opt/gpulab/pytorch"
+FOLDER = "/srv/gpulab/www/wheelhouse"
+UNIT = "gpulab-wheelhouse"
+FILELOCK = re.compile(r"^filelock==.* \\$", re.M)
+NUMPY = re.compile(r"^numpy==(\S+) ; python_full_version >= '3.11'(?: \\\n    --hash=\S+)+", re.M)
+LOCKED = "".join(NUMPY.findall(LOCK.read_text()))
+# The release before the lock's, for CPython 3.11 on x86_64 (PyPI).
+OTHER_NUMPY = """\
+numpy==2.4.5 ; python_full_version >= '3.11' \\
+    --hash=sha256:07ce7e74da92d7c71b5df157b9758bcdd53d7fea10602154de3afd2b3ddc34dd"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a playbook run said: exit status, and of each machine its failure and its changes."""
+
+    code: int
+    failures: dict[str, str]
+    changed: dict[str, int]
+
+
+def play(*arguments: str, **options: Any) -> Run:
+    """Run playbooks/frameworks.yml on the scenario's machines with these role options."""
+    inventory = os.environ.get("GPULAB_INVENTORY")
+    if inventory is None:
+        inventory = f"{os.environ['MOLECULE_SCENARIO_DIRECTORY']}/inventory"
+    done = subprocess.run(
+        [
+            *[str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", inventory],
+            *["playbooks/frameworks.yml", "--extra-vars", json.dumps(options), *arguments],
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            # Instead of the project's: a refused upgrade of a test is nobody's failed run.
+            "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    failures = {
+        name: " ".join(
+            str(item["msg"]) for item in result.get("results", [result]) if item.get("failed")
+        )
+        for one in said["plays"]
+        for task in one["tasks"]
+        for name, result in task["hosts"].items()
+        if result.get("failed")
+    }
+    changed = {name: counts["changed"] for name, counts in said["stats"].items()}
+    return Run(done.returncode, failures, changed)
+
+
+def numpy_of(node: Host) -> str:
+    """The numpy that the environment in use imports, beside a torch that works."""
+    program = "import numpy, torch; torch.ones(2, 2) @ torch.ones(2, 2); print(numpy.__version__)"
+    return str(node.check_output("%s/bin/python -c %s", PREFIX, program))
+
+
+@pytest.fixture(scope="module")
+def head(host: Host) -> Host:
+    """The machine that serves the wheels."""
+    found: Host = host.get_host("ssh://head01", ssh_config=host.backend.ssh_config, sudo=True)
+    return found
+
+
+@pytest.fixture
+def no_way_out(host: Host) -> Iterator[None]:
+    """Leave the node its own networks only."""
+    route = host.check_output("ip route show default")
+    host.check_output("ip route del default")
+    assert host.run("ip route get 192.0.2.1").failed
+    yield
+    host.check_output(f"ip route add {route}")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lock with another numpy."""
+    changed, count = NUMPY.subn(lambda _: OTHER_NUMPY, LOCK.read_text())
+    assert count == 1
+    lock = tmp_path_factory.mktemp("locks") / "requirements-cpu.txt"
+    lock.write_text(changed)
+    return lock
+
+
+def test_a_wrong_hash_is_refused_by_the_controller(host: Host, other: Path) -> None:
+    wrong = other.with_name("wrong.txt")
+    wrong.write_text(other.read_text().replace("07ce7e74", "00000000"))
+    before = host.file(PREFIX).linked_to
+    run = play(pytorch_lock_cpu=str(wrong))
+    assert run.code != 0
+    assert "DO NOT MATCH THE HASHES" in run.failures["head01"]
+    assert "make lock" in run.failures["head01"]
+    # The node is told that its wheels are not there, and keeps what it has.
+    assert "answers 404" in run.failures["node01"]
+    assert host.file(PREFIX).linked_to == before
+    assert numpy_of(host) == LOCKED
+
+
+def test_an_unreachable_head_is_named_with_the_fix(host: Host, head: Host, other: Path) -> None:
+    head.check_output("systemctl stop %s", UNIT)
+    run = play("--limit", "node01", pytorch_lock_cpu=str(other))
+    head.check_output("systemctl start %s", UNIT)
+    message = run.failures["node01"]
+    assert re.search(r"http://[\d.]+:8008/cpu-cp311-x86_64-\S+\.json does not answer", message)
+    assert "systemctl status gpulab-wheelhouse" in message
+    assert numpy_of(host) == LOCKED
+
+
+def test_too_little_space_is_said_before_anything_is_touched(host: Host, other: Path) -> None:
+    run = play(
+        "--limit",
+        "node01",
+        pytorch_lock_cpu=str(other),
+        pytorch_disk_gib={"cpu": 1e6, "cuda": 1e6},
+    )
+    assert "needs 1000000.0 GiB of free space" in run.failures["node01"]
+    assert run.changed["node01"] == 0
+    assert numpy_of(host) == LOCKED
+
+
+def test_a_wheel_that_was_tampered_with_on_the_way_is_refused_by_the_node(
+    host: Host, head: Host, other: Path
+) -> None:
+    """Same wheels under another key: the lock allows a file more, which nobody has."""
+    lock = other.with_name("tampered.txt")
+    text, count = FILELOCK.subn(rf"\g<0>\n    --hash=sha256:{'0' * 64} \\\\", LOCK.read_text())
+    assert count == 1
+    lock.write_text(text)
+    missing = play("--limit", "node01", pytorch_lock_cpu=str(lock)).failures["node01"]
+    key = re.search(r"8008/(\S+)\.json answers 404", missing)
+    assert key is not None, missing
+    served = host.file(PREFIX).linked_to.rpartition("/")[2]
+    head.check_output("cp -r %s/%s %s/%s", FOLDER, served, FOLDER, key[1])
+    head.check_output("cp %s/%s.json %s/%s.json", FOLDER, served, FOLDER, key[1])
+    head.check_output(f"sh -c 'echo x >> $(ls {FOLDER}/{key[1]}/filelock-*.whl)'")
+
+    run = play("--limit", "node01", pytorch_lock_cpu=str(lock))
+    assert "DO NOT MATCH THE HASHES" in run.failures["node01"]
+    assert f"{PREFIX} is unchanged ({served})" in run.failures["node01"]
+    assert host.file(f"{PREFIX}-versions").listdir() == [served]
+    assert numpy_of(host) == LOCKED
+    head.check_output("rm -r %s/%s %s/%s.json", FOLDER, key[1], FOLDER, key[1])
+
+
+@pytest.mark.usefixtures("no_way_out")
+def test_an_upgrade_needs_nothing_but_the_head(host: Host, head: Host, other: Path) -> None:
+    before = host.file(PREFIX).linked_to
+    run = play(pytorch_lock_cpu=str(other))
+    assert run.code == 0, run.failures
+    now = host.file(PREFIX).linked_to
+    assert now != before
+    assert numpy_of(host) == "2.4.5"
+    # Neither machine keeps what nothing uses any more.
+    key = now.rpartition("/")[2]
+    assert host.file(f"{PREFIX}-versions").listdir() == [key]
+    assert sorted(head.file(FOLDER).listdir()) == [key, f"{key}.json"]
+    again = play(pytorch_lock_cpu=str(other))
+    assert (again.code, again.changed) == (0, {"head01": 0, "node01": 0})
+
+
+def test_removal_leaves_nothing_and_is_quiet_the_second_time(host: Host, head: Host) -> None:
+    assert play(pytorch_state="absent").code == 0
+    assert host.file("/opt/gpulab").listdir() == []
+    assert not head.file(FOLDER).exists
+    assert not head.file(f"/etc/systemd/system/{UNIT}.service").exists
+    assert not head.file("/etc/gpulab-wheelhouse.conf").exists
+    assert ":8008" not in head.check_output("ss -Hltn")
+    again = play(pytorch_state="absent")
+    assert (again.code, again.changed) == (0, {"head01": 0, "node01": 0})
