@@ -1,0 +1,164 @@
+"""The filters behind the roles base and time: names, addresses, people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.gpulab.core.plugins.filter.accounts import accounts, user_changes
+from ansible_collections.gpulab.core.plugins.filter.hosts_entries import hosts_entries
+from ansible_collections.gpulab.core.plugins.filter.shared_address import shared_address
+from ansible_collections.gpulab.core.plugins.filter.user_problems import user_problems
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN2l2UhmgsLGQ2lRCbVX4mO1J4oHVnXyPNtAJlP8Fb0Q x"
+HEAD = {
+    "eth1": {"zone": "edge", "address": "10.3.0.1"},
+    "eth0": {"zone": "management", "address": "10.0.0.1", "address6": "fd00::1"},
+}
+
+
+Interfaces = dict[str, dict[str, Any]] | None
+
+
+def test_hosts_entries_puts_management_first() -> None:
+    assert hosts_entries(["head01"], {"head01": {"node_interfaces": HEAD}}, "lab.test") == [
+        {"address": "10.0.0.1", "names": ["head01.lab.test", "head01"]},
+        {"address": "fd00::1", "names": ["head01.lab.test", "head01"]},
+        {"address": "10.3.0.1", "names": ["head01-edge.lab.test", "head01-edge"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "entries"),
+    [
+        ({"ansible_host": "10.0.0.9"}, [{"address": "10.0.0.9", "names": ["n"]}]),
+        ({"ansible_host": "n.example.org"}, []),
+        ({}, []),
+        ({"node_interfaces": None}, []),
+        # A leg without an address yet (DHCP) is passed over.
+        ({"node_interfaces": {"eth0": {"zone": "management"}}}, []),
+        (
+            {
+                "node_interfaces": {"eth0": {"zone": "edge", "address": "10.3.0.9"}},
+                "ansible_host": "10.3.0.9",
+            },
+            [
+                {"address": "10.3.0.9", "names": ["n-edge"]},
+                {"address": "10.3.0.9", "names": ["n"]},
+            ],
+        ),
+    ],
+)
+def test_hosts_entries_without_management(
+    variables: dict[str, Any], entries: list[dict[str, Any]]
+) -> None:
+    assert hosts_entries(["n"], {"n": variables}) == entries
+
+
+def test_hosts_entries_refuses_what_is_no_address() -> None:
+    variables = {"node_interfaces": {"eth0": {"zone": "management", "address": "10.0.0.1/24"}}}
+    with pytest.raises(AnsibleFilterError, match=r"n: node_interfaces: address '10\.0\.0\.1/24'"):
+        hosts_entries(["n"], {"n": variables})
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "address"),
+    [
+        (HEAD, {"eth0": {"zone": "management", "address": "10.0.0.2"}}, "10.0.0.1"),
+        (HEAD, {"eth0": {"zone": "edge", "address": "10.3.0.2"}}, "10.3.0.1"),
+        # Both shared: management.
+        (HEAD, {"a": {"zone": "edge"}, "b": {"zone": "management"}}, "10.0.0.1"),
+        # None shared: the zones may be routed.
+        (HEAD, {"eth0": {"zone": "storage", "address": "10.2.0.2"}}, "10.0.0.1"),
+        (HEAD, {}, "10.0.0.1"),
+        ({"eth0": {"zone": "edge", "address": "10.3.0.1"}}, {"e": {"zone": "storage"}}, ""),
+        ({}, HEAD, ""),
+        (None, None, ""),
+    ],
+)
+def test_shared_address(server: Interfaces, client: Interfaces, address: str) -> None:
+    assert shared_address(server, client) == address
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ([], []),
+        ([{"name": "alice", "ssh_keys": [KEY]}], []),
+        ([{"name": "alice", "ssh_keys": [f'from="10.0.0.0/8" {KEY}']}], []),
+        ([{"name": "alice", "state": "absent"}], []),
+        ([{"name": "ops", "ssh_keys": [KEY], "sudo": True}], []),
+        ([{"name": "alice"}], ["lab_users[0] (alice).ssh_keys is empty"]),
+        ([{"name": "alice", "ssh_keys": []}], ["lab_users[0] (alice).ssh_keys is empty"]),
+        (
+            [{"name": "alice", "ssh_keys": [KEY, "ssh-dss AAAA"]}],
+            ["lab_users[0] (alice).ssh_keys[1] is not a public key"],
+        ),
+        (
+            [{"name": "alice", "ssh_keys": [f"{KEY}\n{KEY}"]}],
+            ["lab_users[0] (alice).ssh_keys[0] has several lines"],
+        ),
+        (
+            [{"name": "alice", "ssh_keys": [KEY]}, {"name": "alice", "state": "absent"}],
+            ["lab_users[1] (alice).name is declared twice"],
+        ),
+        ([{"name": "root", "ssh_keys": [KEY]}], ["root is not a declared user"]),
+        ([{"name": "A b", "ssh_keys": [KEY]}], ["lab_users[0] (A b).name must match"]),
+        ([{"name": "ops", "state": "absent"}], ["Ansible connects as ops"]),
+        ([{"name": "ops", "ssh_keys": [KEY]}], ["lab_users[0] (ops).sudo is false"]),
+        ([{"name": "a"}, {"name": "b"}], ["(a).ssh_keys is empty", "(b).ssh_keys is empty"]),
+    ],
+)
+def test_user_problems(users: list[dict[str, Any]], said: list[str]) -> None:
+    found = user_problems(users, "ops")
+    assert len(found) == len(said)
+    assert all(words in problem for words, problem in zip(said, found))
+
+
+LINES = [
+    "installed curl",
+    "passwd root:x:0:0:root:/root:/bin/bash",
+    "passwd alice:x:1001:1001:Alice:/data/alice:/bin/bash",
+    "group root:x:0:",
+    "group alice:x:1001:",
+    "group trainers:x:1002:bob,alice",
+    "locked alice",
+]
+
+
+def test_accounts() -> None:
+    found = accounts(LINES)
+    assert set(found) == {"root", "alice"}
+    assert found["alice"] == {
+        "home": "/data/alice",
+        "shell": "/bin/bash",
+        "comment": "Alice",
+        "locked": True,
+        "groups": ["alice", "trainers"],
+    }
+    assert not found["root"]["locked"]
+
+
+@pytest.mark.parametrize(
+    ("user", "differs"),
+    [
+        ({"name": "alice"}, False),
+        ({"name": "alice", "groups": ["trainers"], "comment": "Alice"}, False),
+        ({"name": "alice", "groups": ["docker"]}, True),
+        ({"name": "alice", "shell": "/bin/zsh"}, True),
+        ({"name": "alice", "comment": "A."}, True),
+        ({"name": "alice", "state": "absent"}, True),
+        ({"name": "eve", "state": "absent"}, False),
+        ({"name": "eve"}, True),
+        # A password that is not locked: locked for everybody but the connecting user.
+        ({"name": "root"}, True),
+    ],
+)
+def test_user_changes(user: dict[str, Any], differs: bool) -> None:
+    assert user_changes([user], accounts(LINES), "ops") == ([user] if differs else [])
+
+
+def test_the_connecting_users_password_may_stay() -> None:
+    assert user_changes([{"name": "root"}], accounts(LINES), "root") == []
