@@ -107,7 +107,8 @@ hardware:
     nics:
       description: >-
         Network interfaces but the loopback; C(physical) tells hardware from bridges, bonds and
-        container ends, and C(speed_mbps) is null without a link and on what is no hardware but bonds.
+        container ends. C(speed_mbps) is null without a link, and on what is neither hardware nor a
+        bond.
       type: list
       elements: dict
       sample:
