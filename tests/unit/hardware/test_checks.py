@@ -16,6 +16,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue imp
     verify,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import is_model
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
+    NETWORK_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Check
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
     BUILTIN_SPECS,
@@ -496,3 +499,30 @@ def test_facts_of_another_shape_are_refused(
 def test_facts_that_are_no_mapping_are_refused() -> None:
     with pytest.raises(FactsError):
         verify("garbage", {})  # type: ignore[arg-type]
+
+
+def _container(*, virtualization: str, link: str) -> dict[str, Any]:
+    end = {"name": "eth0", "physical": False, "link": link, "speed_mbps": None, "mac": "02:00"}
+    return {
+        "nics": [end],
+        "os": {"virtualization": virtualization},
+        "probes": {"nics": {"status": "ok", "reason": "", "seconds": 0.0}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("virtualization", "link", "status"),
+    [
+        ("container", "up", "pass"),
+        ("container", "down", "fail"),
+        # On a machine of its own, a virtual interface is no cable.
+        ("none", "up", "fail"),
+        ("vm", "up", "fail"),
+    ],
+)
+def test_a_containers_own_links_count_and_nobody_elses(
+    virtualization: str, link: str, status: str
+) -> None:
+    facts = _container(virtualization=virtualization, link=link)
+    findings = NETWORK_CHECKS[0].judge(NETWORK_CHECKS[0], facts, {"links_min": 1})
+    assert [finding["status"] for finding in findings] == [status]
