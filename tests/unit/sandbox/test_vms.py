@@ -49,7 +49,8 @@ def test_it_is_emulated_in_software() -> None:
 def test_the_disk_boots_not_a_kernel_from_outside() -> None:
     command = vms.qemu_command(LAB, VM)
     assert not {"-kernel", "-initrd", "-append"} & set(command)
-    assert "nvme,drive=root,bootindex=0,serial=root-vm01" in options(command, "-device")
+    root = "scsi-hd,bus=scsi.0,rotation_rate=1,drive=root,bootindex=0,serial=root-vm01"
+    assert root in options(command, "-device")
 
 
 def test_disks_say_their_serial_and_whether_they_turn() -> None:

@@ -79,8 +79,10 @@ initrd /initrd.img
 boot
 """
 
-#: Names like a container's (eth0, eth1, in the zones' order), and a console in the engine's log.
+#: Names like a container's (eth0, eth1, in the zones' order), and the kernel's words in the log of
+#: the engine: Debian's default is quiet.
 _GRUB_DEFAULTS = """\
+GRUB_CMDLINE_LINUX_DEFAULT=""
 GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=ttyS0,115200 net.ifnames=0"
 GRUB_TERMINAL=serial
 GRUB_TIMEOUT=0
@@ -99,7 +101,8 @@ GUEST_FILES = {
     "boot/grub/grub.cfg": File(_FIRST_GRUB_CONFIG.encode()),
 }
 
-#: Jobs that would take the emulated processors for themselves right after the boot.
+#: Jobs that would take the emulated processors for themselves right after the boot. Disabled, not
+#: masked: a role may switch them on.
 _NOT_AT_BOOT = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -113,7 +116,7 @@ GUEST_HOOK = f"""\
 set -eu
 tar --extract --directory "$1" --file "$GUEST_FILES"
 chroot "$1" systemctl --quiet enable sandbox-seed.service systemd-networkd.service
-chroot "$1" systemctl --quiet mask {" ".join(_NOT_AT_BOOT)}
+chroot "$1" systemctl --quiet disable {" ".join(_NOT_AT_BOOT)}
 chroot "$1" update-initramfs -u -k all
 grub="$1/boot/grub/i386-pc"
 mkdir -p "$grub"
