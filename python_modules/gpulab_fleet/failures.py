@@ -48,12 +48,12 @@ _FAILED = (
     _rule(
         r"Could not get lock|is locked by|lock-frontend|waiting for process with pid|"
         r"another app is currently holding|Failed to lock",
-        "another package run holds the lock on {host}: wait until it ends, then run again",
+        "another package run holds the lock on {host}: wait until it ends",
     ),
     _rule(
         r"No space left on device|not enough free space|Disk quota exceeded|"
         r"needs? [\d.]+ ?[kMGT]?i?B more space",
-        "its disk is full: free space on {host} (df -h), then run again",
+        "its disk is full: free space on {host} (df -h)",
     ),
     _rule(
         r"Missing sudo password|sudo: a (terminal|password) is required|Incorrect sudo password",
@@ -67,7 +67,7 @@ _FAILED = (
     _rule(
         r"Temporary failure in name resolution|Temporary failure resolving|Could not resolve host|"
         r"Failed to fetch|Failed to download|Cannot download|Connection timed out",
-        "{host} cannot reach what it downloads from: check its DNS, route and proxy, then rerun",
+        "{host} cannot reach what it downloads from: check its DNS, route and proxy",
     ),
 )
 
@@ -76,20 +76,24 @@ _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deseri
 
 
 def next_action(message: str, host: str, *, unreachable: bool, rerun: str) -> str:
-    """Return what to do about a failed task, in one line.
+    """Return what to do about a failed task, in one line that ends with the command to go on with.
 
     Args:
         message: The whole message; it may have several lines.
         host: The node.
         unreachable: Ansible could not connect, so nothing ran there.
-        rerun: The command that runs this again, used where the message says nothing better.
+        rerun: The command that runs this again.
     """
+    # Preflight's own messages carry their action behind an arrow, one a line.
+    told = [line.partition(" -> ")[2] for line in message.splitlines() if " -> " in line]
+    if told:
+        return f"{'; '.join(told)}, then: {rerun}"
+    action = _UNREACHABLE_ELSE if unreachable else "fix what the message says"
     for rule in _UNREACHABLE if unreachable else _FAILED:
         if rule.pattern.search(message):
-            return rule.action.format(host=host)
-    if unreachable:
-        return _UNREACHABLE_ELSE.format(host=host)
-    return f"fix what the message says, then: {rerun}"
+            action = rule.action
+            break
+    return f"{action.format(host=host)}, then: {rerun}"
 
 
 def rerun_command(playbook: str, host: str, inventories: Sequence[str], tags: Sequence[str]) -> str:

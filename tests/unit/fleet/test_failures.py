@@ -81,6 +81,12 @@ def test_message(result: dict[str, Any], message: str) -> None:
     assert failures.message_of(result).endswith(message)
 
 
+def test_an_action_that_the_message_brings_along_is_kept() -> None:
+    message = "n1: sudo: refused -> fix sudoers\nn1: free /: 1 GiB -> free space"
+    told = failures.next_action(message, "n1", unreachable=True, rerun="again")
+    assert told == "fix sudoers; free space, then: again"
+
+
 def test_rerun_command_can_be_pasted() -> None:
     command = failures.rerun_command("site.yml", "node01", ["my lab"], ["base", "ssh"])
     assert command == "ansible-playbook -i 'my lab' site.yml --limit node01 --tags base,ssh"
