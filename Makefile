@@ -11,8 +11,7 @@ mitogen = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS="$$(cat .venv
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab up site verify down clean test test-fast lint types unit docs docs-check \
-	test-bench molecule faults second-core bench lock
+.PHONY: help setup lab up site verify down clean test test-fast lint types unit docs bench lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
