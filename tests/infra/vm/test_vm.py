@@ -66,4 +66,6 @@ def test_the_outside_is_reached_by_name(host: Host) -> None:
 
 
 def test_the_base_role_holds(host: Host) -> None:
+    # What a container may not set; the kernel's own value is 60.
+    assert host.check_output("sysctl --values vm.swappiness") == "10"
     assert host.check_output("systemctl is-system-running --wait") == "running"
