@@ -58,6 +58,13 @@ unmet() {
     fi
 }
 
+# Whether this user can become root, now or after sudo has asked at the terminal.
+can_be_root() {
+    [ "$(id -u)" = 0 ] && return 0
+    command -v sudo >/dev/null 2>&1 || return 1
+    sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }
+}
+
 install_packages() {
     if command -v apt-get >/dev/null 2>&1; then manager=apt-get
     elif command -v dnf >/dev/null 2>&1; then manager=dnf
@@ -65,15 +72,10 @@ install_packages() {
     fi
     packages=$(unmet "$manager" | sort -u | tr '\n' ' ')
     [ -n "${packages% }" ] || return 0
-    sudo=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && sudo=sudo
-        # A terminal can be asked for the password; CI cannot.
-        [ -z "$sudo" ] && [ -t 0 ] && command -v sudo >/dev/null 2>&1 && sudo=sudo
-        [ -n "$sudo" ] || die "these packages are missing and this user can neither be root nor use
-sudo. Ask an administrator to run:  $manager install -y $packages
+    can_be_root || die "these packages are missing and this user can neither be root nor use sudo.
+Ask an administrator to run:  $manager install -y $packages
 Nothing was changed."
-    fi
+    sudo=$([ "$(id -u)" = 0 ] || echo sudo)
     say "installing $packages"
     if [ "$manager" = apt-get ]; then
         $sudo apt-get update -q >&2
@@ -103,7 +105,14 @@ install_requirements() {
     printf '%s' "$wanted" >"$stamp"
 }
 
-install_packages
+[ "$purpose" = bench ] || install_packages
+if [ "$purpose" != bench ] && ! can_be_root; then
+    die "the sandbox's machines run systemd in containers, which needs root or sudo, and this user
+has neither. Ask an administrator for sudo, or run this as root. To run the playbooks on a lab of
+your own, an environment is enough:
+  python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt
+Nothing was changed."
+fi
 python=$(find_python)
 [ -n "$python" ] || die "no Python 3.11 or newer on PATH: install one, or name it: PYTHON=python3.12 make lab"
 venv=${GPULAB_VENV:-.venv}

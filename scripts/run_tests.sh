@@ -32,7 +32,7 @@ bench() { scripts/bootstrap.sh bench && .venv-bench/bin/python -m pytest tests/b
 second-core() { scripts/second_core.sh; }
 
 # Whole runs with something broken in the middle.
-faults() { python -m pytest tests/faults; }
+runs() { python -m pytest tests/runs; }
 
 molecule-scenario() {
     # A failed scenario is left with its machines by molecule; they must not outlive the test.
@@ -43,7 +43,7 @@ parts=("$@")
 if [ ${#parts[@]} = 0 ]; then
     parts=(lint types docs units bench)
     for scenario in "${scenarios[@]}"; do parts+=("molecule:$scenario"); done
-    parts+=(second-core faults)
+    parts+=(second-core runs)
 fi
 
 summary=() failed=0

@@ -83,7 +83,9 @@ def fake_python(tmp_path: Path) -> Callable[[str], str]:
 
     def make(body: str) -> str:
         path = tmp_path / "fake_python"
-        path.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}", encoding="utf-8")
+        # By way of sh, as pip does: a shebang cannot name a path with a space in it.
+        by_sh = f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n"
+        path.write_text(f"{by_sh}{textwrap.dedent(body)}", encoding="utf-8")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return str(path)
 

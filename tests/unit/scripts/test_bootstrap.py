@@ -122,6 +122,19 @@ def test_without_root_and_sudo_it_says_what_to_install_and_touches_nothing(
     assert not (machine.root / ".venv").exists()
 
 
+def test_without_root_and_sudo_nothing_is_begun_even_when_all_packages_are_there(
+    machine: Machine,
+) -> None:
+    machine.tool("dnf", "exit 0")
+    (machine.tools / "apt-get").unlink()
+    machine.tool("id", "echo 1000")
+    done = machine.bootstrap()
+    assert done.returncode == 1
+    assert "needs root or sudo" in done.stderr
+    assert "Nothing was changed." in done.stderr
+    assert not (machine.root / ".venv").exists()
+
+
 def test_sudo_is_used_where_the_user_is_not_root(machine: Machine) -> None:
     (machine.tools / "podman").unlink()
     machine.tool("id", "echo 1000")

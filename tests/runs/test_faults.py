@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Lab
-
-RECAP = r"{host} +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)"
-
-
-def recap(output: str, host: str) -> dict[str, int]:
-    """Read a host's line of Ansible's own recap."""
-    match = re.search(RECAP.format(host=host), output)
-    assert match, f"no recap of {host} in:\n{output}"
-    return dict(
-        zip(("ok", "changed", "unreachable", "failed"), map(int, match.groups()), strict=True)
-    )
+from .conftest import Lab, recap
 
 
 @pytest.fixture

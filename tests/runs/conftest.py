@@ -1,11 +1,14 @@
-"""A small lab of its own, a head and two nodes, to break things in."""
+"""A small lab of its own, a head and two nodes, and ways to run and to break things in it."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +44,20 @@ class Lab:
     """A running sandbox lab."""
 
     inventory: Path
-    lab: str = field(default="", init=False)
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The lab's id on this host: the prefix of its containers and networks."""
+        config = yaml.safe_load((self.inventory / "machines.yml").read_text())["all"]["vars"]
+        return Path(config["ansible_ssh_common_args"].partition('"')[2]).parent.name
 
     def playbook(
-        self, name: str, *arguments: str, when: dict[str, Callable[[], None]] | None = None
+        self,
+        name: str,
+        *arguments: str,
+        when: dict[str, Callable[[], None]] | None = None,
+        interrupt: tuple[str, float] | None = None,
     ) -> Run:
         """Run a playbook on the lab.
 
@@ -52,8 +65,11 @@ class Lab:
             name: the playbook, from the project's root.
             arguments: more words for ansible-playbook.
             when: text → what to do, once, as soon as a line with that text is printed.
+            interrupt: press Ctrl-C so many seconds after a line with this text is printed.
         """
         waiting = dict(when or {})
+        if interrupt:
+            waiting[interrupt[0]] = lambda: press_ctrl_c(process, interrupt[1])
         process = subprocess.Popen(
             ["ansible-playbook", "-i", str(self.inventory), name, *arguments],
             cwd=ROOT,
@@ -61,7 +77,9 @@ class Lab:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", **self.env},
+            # Like a terminal's foreground job: Ctrl-C goes to the whole group.
+            start_new_session=True,
         )
         guard = threading.Timer(RUN_TIMEOUT_S, process.kill)
         guard.start()
@@ -86,11 +104,11 @@ class Lab:
 
     def shell(self, machine: str, script: str) -> str:
         """Run a script as root inside a machine, past SSH and Ansible."""
-        return self.engine("exec", container_name(self.lab, machine), "sh", "-ec", script)
+        return self.engine("exec", container_name(self.name, machine), "sh", "-ec", script)
 
     def kill(self, machine: str) -> None:
         """Cut a machine's power."""
-        self.engine("kill", container_name(self.lab, machine))
+        self.engine("kill", container_name(self.name, machine))
 
     def up(self) -> None:
         """Start what is not running."""
@@ -98,20 +116,36 @@ class Lab:
         assert done.status == 0, done.output
 
 
+def recap(output: str, host: str) -> dict[str, int]:
+    """Read a host's line of Ansible's own recap."""
+    line = rf"{host} +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)"
+    match = re.search(line, output)
+    assert match, f"no recap of {host} in:\n{output}"
+    names = ("ok", "changed", "unreachable", "failed")
+    return dict(zip(names, map(int, match.groups()), strict=True))
+
+
+def press_ctrl_c(process: subprocess.Popen[str], after_s: float) -> None:
+    """Interrupt a process and all of its children, as a terminal does."""
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def declare(folder: Path) -> Lab:
+    """Declare a lab of a head and two nodes in a folder, without starting it."""
+    hosts = yaml.safe_load((ROOT / "inventory/sandbox/hosts.yml").read_text())
+    del hosts["all"]["children"]["edge"]
+    (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    shutil.copytree(ROOT / "inventory/sandbox/group_vars", folder / "group_vars")
+    return Lab(folder)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab, built through the stage base, removed afterwards whatever happens."""
-    inventory = tmp_path_factory.mktemp("faulty lab")
-    hosts = yaml.safe_load((ROOT / "inventory/sandbox/hosts.yml").read_text())
-    del hosts["all"]["children"]["edge"]
-    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    shutil.copytree(ROOT / "inventory/sandbox/group_vars", inventory / "group_vars")
-    made = Lab(inventory)
+    made = declare(tmp_path_factory.mktemp("faulty lab"))
     try:
-        started = made.playbook("playbooks/sandbox_up.yml")
-        assert started.status == 0, started.output
-        config = yaml.safe_load((inventory / "machines.yml").read_text())["all"]["vars"]
-        made.lab = Path(config["ansible_ssh_common_args"].partition('"')[2]).parent.name
+        made.up()
         built = made.playbook("site.yml", "--tags", "base")
         assert built.status == 0, built.output
         yield made

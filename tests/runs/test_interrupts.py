@@ -1,0 +1,63 @@
+"""Ctrl-C in the middle: the next run completes what was begun, and removal leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
+
+from .conftest import Lab, declare, recap
+
+
+@pytest.fixture
+def unstarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that is declared and not started, removed afterwards whatever happens."""
+    made = declare(tmp_path_factory.mktemp("interrupted lab"))
+    yield made
+    made.playbook("playbooks/sandbox_down.yml")
+
+
+def objects_of(lab: str) -> list[str]:
+    """List the engine's containers and networks of a lab."""
+    engine = find_engine()
+    label = f"label=gpulab.lab={lab}"
+    containers = engine.run("ps", "--all", "--filter", label, "--format", "{{.Names}}")
+    networks = engine.run("network", "ls", "--filter", label, "--format", "{{.Name}}")
+    return (containers.stdout + networks.stdout).decode().split()
+
+
+@pytest.mark.parametrize("after_s", [0.6, 1.5, 3.0])
+def test_an_interrupted_start_is_completed_and_removed_whole(
+    unstarted: Lab, after_s: float
+) -> None:
+    start = "playbooks/sandbox_up.yml"
+    interrupted = unstarted.playbook(start, interrupt=("TASK [Start the networks", after_s))
+    assert interrupted.status != 0
+    unstarted.up()
+    assert recap(unstarted.playbook(start).output, "localhost")["changed"] == 0
+    answered = unstarted.playbook("playbooks/preflight.yml")
+    assert answered.status == 0, answered.output
+
+    name = unstarted.name
+    assert len(objects_of(name)) == 7, "three machines and four networks"
+    assert unstarted.playbook("playbooks/sandbox_down.yml").status == 0
+    assert objects_of(name) == []
+    assert not (unstarted.inventory / "machines.yml").exists()
+    again = unstarted.playbook("playbooks/sandbox_down.yml")
+    assert recap(again.output, "localhost")["changed"] == 0
+
+
+def test_an_interrupted_build_is_completed(lab: Lab) -> None:
+    lab.shell("node01", "apt-get remove -y -q chrony >/dev/null 2>&1")
+    interrupted = lab.playbook(
+        "site.yml", "--tags", "base", interrupt=("TASK [time : Install chrony", 2.0)
+    )
+    assert interrupted.status != 0
+    # What dpkg was stopped in the middle of ends first: the lock is waited for.
+    completed = lab.playbook("site.yml", "--tags", "base")
+    assert completed.status == 0, completed.output
+    assert lab.shell("node01", "dpkg-query -W -f '${Status}' chrony") == "install ok installed"
+    last = lab.playbook("site.yml", "--tags", "base")
+    assert [recap(last.output, host)["changed"] for host in ("head01", "node01")] == [0, 0]
