@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox import engine as engine_module
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import images
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import (
     Engine,
     cgroups_are_unified,
@@ -108,3 +109,13 @@ def test_sudo_is_used_where_it_asks_nothing(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(engine_module.os, "geteuid", lambda: 1000)
     assert find_engine().command == ("sudo", "-n", "podman")
+
+
+def test_only_the_sandboxs_own_images_are_listed_for_removal(tmp_path: Path) -> None:
+    listing = "echo localhost/gpulab-sandbox-debian-12:aa; echo docker.io/library/debian:12; "
+    more = "echo localhost/gpulab-sandbox-vm-debian-12:bb; echo '<none>:<none>'"
+    engine = Engine("podman", ("sh", "-c", listing + more, "podman"), "")
+    assert images.cached(engine) == [
+        "localhost/gpulab-sandbox-debian-12:aa",
+        "localhost/gpulab-sandbox-vm-debian-12:bb",
+    ]

@@ -22,7 +22,10 @@ options:
     choices: [container, vm]
     default: [container]
   state:
-    description: Whether the image should be there.
+    description:
+      - Whether the images should be there.
+      - V(absent) removes all that any sandbox has left in the engine's store, of other recipes
+        and kinds too. It fails while machines use one.
     type: str
     choices: [present, absent]
     default: present
@@ -114,20 +117,15 @@ def main() -> None:
         recipe = images.choose_recipe(
             module.params["source"], Path(module.params["containerfiles"]), images.host_release()
         )
-        wanted = module.params["state"] == "present"
         references = {kind: KINDS[kind].reference(recipe) for kind in module.params["kinds"]}
-        to_do = {
-            kind: reference
-            for kind, reference in references.items()
-            if engine.image_exists(reference) != wanted
-        }
-        for kind, reference in to_do.items():
-            if module.check_mode:
-                continue
-            if wanted:
+        if module.params["state"] == "absent":
+            to_do = images.cached(engine)
+            if to_do and not module.check_mode:
+                engine.run("image", "rm", *to_do)
+        else:
+            to_do = [kind for kind, name in references.items() if not engine.image_exists(name)]
+            for kind in to_do if not module.check_mode else ():
                 KINDS[kind].build(engine, recipe)
-            else:
-                engine.run("image", "rm", reference)
     except SandboxError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(to_do), images=references, engine=engine.name)

@@ -20,6 +20,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox import apt_sou
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
 
+#: What the references of all of the sandbox's images begin with.
+PREFIX = "localhost/gpulab-sandbox-"
 #: What a fresh server installation has and Ansible needs; the rest is the roles' work.
 PACKAGES = (
     "ca-certificates",
@@ -75,7 +77,7 @@ class Recipe:
         """The image's reference in the engine's store."""
         parts = (self.text, *PACKAGES, *CUSTOMIZE, *self.settings)
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-        return f"localhost/gpulab-sandbox-{self.name}:{digest}"
+        return f"{PREFIX}{self.name}:{digest}"
 
 
 def choose_recipe(source: str, containerfiles: Path, release: dict[str, str]) -> Recipe:
@@ -173,6 +175,12 @@ def build(engine: Engine, recipe: Recipe) -> None:
             recipe.reference,
             timeout_s=BUILD_TIMEOUT_S,
         )
+
+
+def cached(engine: Engine) -> list[str]:
+    """List the references of all images that a sandbox has ever left in the engine's store."""
+    listed = engine.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+    return sorted(name for name in listed.stdout.decode().split() if name.startswith(PREFIX))
 
 
 def run_as_root(engine: Engine, command: list[str]) -> None:

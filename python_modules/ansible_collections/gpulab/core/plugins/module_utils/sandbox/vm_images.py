@@ -179,7 +179,7 @@ def reference(recipe: Recipe) -> str:
     parts += [*CHASSIS_PACKAGES, CHASSIS_HOOK]
     parts += [f"{name} {file.mode:o} {file.data.decode()}" for name, file in GUEST_FILES.items()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return f"localhost/gpulab-sandbox-vm-{recipe.name}:{digest}"
+    return f"{images.PREFIX}vm-{recipe.name}:{digest}"
 
 
 def chassis_command(recipe: Recipe, sources: Path, hook: str, target: Path) -> list[str]:
