@@ -111,7 +111,7 @@ def test_sudo_is_used_where_it_asks_nothing(
     assert find_engine().command == ("sudo", "-n", "podman")
 
 
-def test_only_the_sandboxs_own_images_are_listed_for_removal(tmp_path: Path) -> None:
+def test_only_the_sandboxs_own_images_are_listed_for_removal() -> None:
     listing = "echo localhost/gpulab-sandbox-debian-12:aa; echo docker.io/library/debian:12; "
     more = "echo localhost/gpulab-sandbox-vm-debian-12:bb; echo '<none>:<none>'"
     engine = Engine("podman", ("sh", "-c", listing + more, "podman"), "")

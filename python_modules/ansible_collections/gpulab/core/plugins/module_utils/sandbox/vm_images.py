@@ -23,6 +23,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import 
     BUILD_TIMEOUT_S,
     CUSTOMIZE,
     PACKAGES,
+    PREFIX,
     Recipe,
     mmdebstrap_command,
     run_as_root,
@@ -179,7 +180,7 @@ def reference(recipe: Recipe) -> str:
     parts += [*CHASSIS_PACKAGES, CHASSIS_HOOK]
     parts += [f"{name} {file.mode:o} {file.data.decode()}" for name, file in GUEST_FILES.items()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return f"{images.PREFIX}vm-{recipe.name}:{digest}"
+    return f"{PREFIX}vm-{recipe.name}:{digest}"
 
 
 def chassis_command(recipe: Recipe, sources: Path, hook: str, target: Path) -> list[str]:
