@@ -1,7 +1,8 @@
 """Reach the machines of a scenario over SSH, without Ansible.
 
 A test module names its machines in ``TARGETS`` (host names or groups of the scenario's
-inventory); each test that takes ``host`` runs on each of them, as root.
+inventory), a single test by ``@pytest.mark.on("node01")``; a test that takes ``host`` runs on each
+of them, as root.
 """
 
 from __future__ import annotations
@@ -59,9 +60,10 @@ def members(target: str) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes ``host`` on each machine that its module names in ``TARGETS``."""
+    """Run a test that takes ``host`` on each machine that it, or its module, names."""
     if "host" in metafunc.fixturenames:
-        targets = getattr(metafunc.module, "TARGETS", ["all"])
+        mark = metafunc.definition.get_closest_marker("on")
+        targets = mark.args if mark else getattr(metafunc.module, "TARGETS", ["all"])
         names = [name for target in targets for name in members(target)]
         metafunc.parametrize("host", dict.fromkeys(names), indirect=True, scope="module")
 

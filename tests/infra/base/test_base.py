@@ -126,18 +126,16 @@ def test_upgrade_policy_as_apt_reads_it(host: Host) -> None:
     assert host.check_output("systemctl is-enabled apt-daily-upgrade.timer") == "enabled"
 
 
+@pytest.mark.on("node01")
 def test_a_user_without_a_key_is_refused(host: Host, converge: Converge) -> None:
-    if host.check_output("hostname") != "node01":
-        pytest.skip("one machine is enough")
     run = converge(lab_users=[{"name": "eve", "ssh_keys": []}])
     assert run.returncode != 0
     assert "lab_users[0] (eve).ssh_keys is empty" in " ".join(run.stdout.split())
     assert not host.user("eve").exists
 
 
+@pytest.mark.on("node01")
 def test_a_key_that_is_taken_away_no_longer_opens(host: Host, converge: Converge) -> None:
-    if host.check_output("hostname") != "node01":
-        pytest.skip("one machine is enough")
     assert login(host, "bob", "true").returncode == 0
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN2l2UhmgsLGQ2lRCbVX4mO1J4oHVnXyPNtAJlP8Fb0Q other"
     try:
