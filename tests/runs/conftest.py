@@ -80,6 +80,8 @@ class Lab:
             env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", **self.env},
             # Like a terminal's foreground job: Ctrl-C goes to the whole group.
             start_new_session=True,
+            # A background job, as CI's tests may be, inherits that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         guard = threading.Timer(RUN_TIMEOUT_S, process.kill)
         guard.start()
