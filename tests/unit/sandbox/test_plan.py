@@ -33,7 +33,16 @@ def test_every_zone_gets_its_own_subnet_and_every_machine_one_number() -> None:
 
 def test_a_second_start_changes_nothing_even_when_its_own_networks_are_busy() -> None:
     first = plan(ZONES, [HEAD, NODE], [], Plan())
-    assert plan(ZONES, [HEAD, NODE], first.subnets.values(), first) == first
+    assert plan(ZONES, [HEAD, NODE], first.subnets.values(), first, ZONES) == first
+
+
+def test_a_subnet_that_another_took_after_an_interrupted_start_is_given_up() -> None:
+    first = plan(ZONES, [HEAD, NODE], [], Plan())
+    taken = first.subnets["fabric"]
+    again = plan(ZONES, [HEAD, NODE], first.subnets.values(), first, ["management", "edge"])
+    assert again.subnets["fabric"] != taken
+    assert again.subnets["management"] == first.subnets["management"]
+    assert again.addresses["node01"]["fabric"].endswith(".12")
 
 
 def test_a_new_machine_takes_no_address_from_an_old_one() -> None:

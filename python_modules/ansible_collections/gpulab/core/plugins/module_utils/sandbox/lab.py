@@ -69,7 +69,8 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
             vms.check(machine)
     former = state.read(sandbox.folder)
     busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
-    planned = plan(sandbox.zones, sandbox.machines, busy, former)
+    made = _made_zones(engine, sandbox, former)
+    planned = plan(sandbox.zones, sandbox.machines, busy, former, made)
     state.write(sandbox.folder, planned)
     there = containers.states(engine, sandbox.lab)
     _refuse_other_shapes(sandbox, there)
@@ -108,6 +109,23 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
 
 def _host_key_folder(sandbox: Sandbox, machine: Machine) -> Path:
     return sandbox.folder / "host_keys" / machine.name
+
+
+def _made_zones(engine: Engine, sandbox: Sandbox, former: Plan) -> set[str]:
+    """Find the zones whose networks exist.
+
+    Raises:
+        SandboxError: when there is one that ``former`` knows nothing of.
+    """
+    there = networks.existing(engine, sandbox.lab)
+    made = {zone for zone in sandbox.zones if networks.network_name(sandbox.lab, zone) in there}
+    if not made <= former.subnets.keys():
+        msg = (
+            f"the networks of {sandbox.lab} exist, but {sandbox.folder} does not say with which "
+            "addresses: `make down` removes the sandbox, then start it again"
+        )
+        raise SandboxError(msg)
+    return made
 
 
 def _refuse_other_shapes(sandbox: Sandbox, there: dict[str, dict[str, str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,13 @@ class Plan:
         return str(ipaddress.ip_network(self.subnets[zone])[1])
 
 
+def _overlaps(network: str, others: Iterable[str]) -> bool:
+    """Say whether an IPv4 network shares addresses with any of others (IPv6 ones never do)."""
+    own = ipaddress.IPv4Network(network)
+    nets = (ipaddress.ip_network(other) for other in others)
+    return any(net.version == 4 and own.overlaps(net) for net in nets)
+
+
 def _free_subnets(busy: Iterable[str]) -> Iterator[ipaddress.IPv4Network]:
     """Yield the /24s of the pools that overlap nothing that is taken."""
     taken = [net for net in map(ipaddress.ip_network, busy) if net.version == 4]
@@ -66,18 +73,24 @@ def _free_subnets(busy: Iterable[str]) -> Iterator[ipaddress.IPv4Network]:
 
 
 def plan(
-    zones: Iterable[str], machines: Iterable[Machine], busy: Iterable[str], former: Plan
+    zones: Iterable[str],
+    machines: Iterable[Machine],
+    busy: Iterable[str],
+    former: Plan,
+    made: Collection[str] = (),
 ) -> Plan:
     """Give each zone a subnet and each machine an address in each of its zones.
 
     What ``former`` has is kept, so that a second start changes nothing; the rest gets the first
-    free subnet and the first free host number.
+    free subnet and the first free host number. A subnet that somebody else took between an
+    interrupted start and this one is given up.
 
     Args:
         zones: the zones of the lab.
         machines: the machines, in the inventory's order.
         busy: networks in use on this host, CIDR.
         former: the plan of an earlier start, or an empty one.
+        made: the zones whose networks exist, and so are busy themselves.
 
     Raises:
         SandboxError: when a machine names no zone or an unknown one, or nothing is free.
@@ -94,7 +107,12 @@ def plan(
                     f"declare (it has {', '.join(zones) or 'none'})"
                 )
                 raise SandboxError(msg)
-    subnets = {zone: net for zone, net in former.subnets.items() if zone in zones}
+    busy = list(busy)
+    subnets = {
+        zone: net
+        for zone, net in former.subnets.items()
+        if zone in zones and (zone in made or not _overlaps(net, busy))
+    }
     free = _free_subnets([*busy, *subnets.values()])
     for zone in zones:
         if zone not in subnets:
