@@ -45,10 +45,11 @@ unmet() {
     need 'command -v ssh-keygen' openssh-client openssh-clients
     if ! { command -v docker && docker info; } >/dev/null 2>&1; then
         need 'command -v podman' podman podman
-        # Debian 12 and Ubuntu only recommend podman's network tools.
+        # Debian and Ubuntu only recommend podman's network tools, and what those call.
         if [ "$manager" = apt-get ]; then
             need '[ -x /usr/lib/podman/netavark ]' netavark ''
             need '[ -x /usr/lib/podman/aardvark-dns ]' aardvark-dns ''
+            need 'command -v iptables || [ -x /usr/sbin/iptables ]' iptables ''
         fi
         # On a hybrid cgroup tree, crun (podman's first choice) refuses to start systemd.
         need '[ -f /sys/fs/cgroup/cgroup.controllers ] || command -v runc' runc runc
