@@ -11,6 +11,8 @@ mitogen = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS="$$(cat .venv
 endif
 
 .DEFAULT_GOAL := help
+# Stages follow each other, also under `make -j`.
+.NOTPARALLEL:
 .PHONY: help setup lab up site verify down clean test test-fast lint types unit docs bench lock
 
 help: ## list the targets
@@ -32,19 +34,20 @@ verify: ## verify, benchmark and report only, on machines that are already built
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml
-	@echo "The image is kept for the next start, and reports/ is yours: \`make clean\` removes all."
+	@echo "Kept for the next start: the image, downloads (.cache), .venv. reports/ is yours. \`make clean\` removes all."
 
 clean: ## remove the sandbox, its cached image, the environments and the reports
 	if [ -x .venv/bin/ansible-playbook ]; then \
 		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true; fi
 	rm -rf .cache .venv .venv-* reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-test: ## set everything up and pass all tests (35 to 45 minutes on two cores)
+test: ## set everything up and pass all tests (about 35 minutes on two cores)
+	scripts/second_core.sh --check
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh
 
-test-fast: ## lint, types and units: about a minute
-	scripts/bootstrap.sh test
+test-fast: ## lint, types and units: about two minutes, without root
+	scripts/bootstrap.sh dev
 	scripts/run_tests.sh lint types docs units
 
 lint: ## ansible-lint (production), yamllint, ruff

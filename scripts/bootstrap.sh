@@ -3,6 +3,7 @@
 #
 #   scripts/bootstrap.sh lab      what `make lab` needs
 #   scripts/bootstrap.sh test     the same and what `make test` needs
+#   scripts/bootstrap.sh dev      the environment of lint, types and units alone: no root needed
 #   scripts/bootstrap.sh bench    the environment of tests/bench, with the nodes' own PyTorch
 #
 # The environment is .venv (GPULAB_VENV names another); the Python is the first one on PATH that is
@@ -11,7 +12,7 @@
 # Nothing is installed twice. When packages are missing and neither root nor sudo is there, it says
 # which and stops before it has done anything. An interrupted run is completed by the next one.
 set -eu
-purpose=${1:?usage: bootstrap.sh lab|test|bench}
+purpose=${1:?usage: bootstrap.sh lab|test|dev|bench}
 cd "$(dirname "$0")/.."
 
 say() { printf 'gpulab: %s\n' "$*" >&2; }
@@ -106,8 +107,8 @@ install_requirements() {
     printf '%s' "$wanted" >"$stamp"
 }
 
-[ "$purpose" = bench ] || install_packages
-if [ "$purpose" != bench ] && ! can_be_root; then
+case $purpose in lab | test) install_packages ;; esac
+if { [ "$purpose" = lab ] || [ "$purpose" = test ]; } && ! can_be_root; then
     die "the sandbox's machines run systemd in containers, which needs root or sudo, and this user
 has neither. Ask an administrator for sudo, or run this as root. To run the playbooks on a lab of
 your own, an environment is enough:
@@ -119,12 +120,12 @@ python=$(find_python)
 venv=${GPULAB_VENV:-.venv}
 case $purpose in
     lab) install_requirements "$venv" requirements.txt "$python" ;;
-    test) install_requirements "$venv" requirements-dev.txt "$python" ;;
+    test | dev) install_requirements "$venv" requirements-dev.txt "$python" ;;
     bench)
         install_requirements .venv-bench roles/pytorch/files/requirements-cpu.txt "$python"
         install_requirements .venv-bench requirements-bench.txt "$python"
         ;;
-    *) die "usage: bootstrap.sh lab|test|bench" ;;
+    *) die "usage: bootstrap.sh lab|test|dev|bench" ;;
 esac
 if [ -n "${GPULAB_MITOGEN:-}" ]; then
     install_requirements "$venv" requirements-mitogen.txt "$python"

@@ -77,7 +77,14 @@ class Lab:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", **self.env},
+            env={
+                **os.environ,
+                "ANSIBLE_NOCOLOR": "1",
+                "PYTHONUNBUFFERED": "1",
+                # The user's own reports/ stay the user's.
+                "GPULAB_REPORTS_DIR": str(self.inventory.parent / "reports"),
+                **self.env,
+            },
             # Like a terminal's foreground job: Ctrl-C goes to the whole group.
             start_new_session=True,
             # A background job, as CI's tests may be, inherits that Ctrl-C is ignored.

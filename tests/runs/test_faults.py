@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -40,16 +42,32 @@ def test_a_node_that_is_down_from_the_start_is_named_and_the_others_go_on(powere
 
 
 def test_a_held_apt_lock_is_waited_for(lab: Lab) -> None:
+    released: list[float] = []
+    ended: list[float] = []
+
+    def release() -> None:
+        lab.shell("node01", "systemctl stop gpulab-test-lock")
+        released.append(time.monotonic())
+
     lab.shell(
         "node01",
         "systemd-run --unit gpulab-test-lock python3 -c 'import fcntl, time; "
         'f = open("/var/lib/dpkg/lock-frontend", "w"); fcntl.lockf(f, fcntl.LOCK_EX); '
-        "time.sleep(20)'",
+        "time.sleep(3600)'",
     )
+    # Released ten seconds after apt was asked, so that it has had to wait.
+    asked = "TASK [base : Install the missing packages by apt"
+    timer = threading.Timer(10, release)
     run = lab.playbook(
-        "site.yml", "--tags", "base", "--limit", "node01", "-e", '{"base_packages": ["tree"]}'
+        *("site.yml", "--tags", "base", "--limit", "node01"),
+        *("-e", '{"base_packages": ["tree"]}'),
+        when={
+            asked: timer.start,
+            "TASK [base : Write the files": lambda: ended.append(time.monotonic()),
+        },
     )
     assert run.status == 0, run.output
+    assert ended[0] > released[0]
     assert lab.shell("node01", "command -v tree").strip() == "/usr/bin/tree"
 
 

@@ -301,11 +301,6 @@ def test_nvidia_smi_that_fails_otherwise_is_unknown(tmp_path: Path) -> None:
             0.000012,
         ),
         (
-            "7F7F0101,,10,1763917000.1,0.000000000,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,Normal\n",
-            True,
-            0.0,
-        ),
-        (
             "00000000,,0,0.000000000,0.000000000,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0,Not synchronised\n",
             False,
             0.0,
@@ -315,6 +310,13 @@ def test_nvidia_smi_that_fails_otherwise_is_unknown(tmp_path: Path) -> None:
 def test_tracking(text: str, synchronised: bool, offset: float) -> None:
     found = parse_tracking(text)
     assert (found["synchronised"], found["offset_s"]) == (synchronised, pytest.approx(offset))
+
+
+def test_a_clock_that_leads_by_itself_is_not_synchronised() -> None:
+    # As a head without upstreams says it: directive "local stratum 10".
+    text = "7F7F0101,,10,1795460256.1,0.000000000,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,Normal"
+    found = parse_tracking(text)
+    assert (found["synchronised"], found["reference"]) == (False, "its own clock")
 
 
 @pytest.mark.parametrize("offset", ["nan", "inf", "", "0,1"])

@@ -197,6 +197,17 @@ def apply(
     return own(module, entry, path) or step.action == "write"
 
 
+def detour(entry: dict[str, Any]) -> str:
+    """Say which folder above a file is a link that somebody else than root made.
+
+    Root would follow it and write where that user cannot, such as into another user's home.
+    """
+    for folder in Path(entry["path"]).parents:
+        if folder.is_symlink() and folder.lstat().st_uid != 0:
+            return f"{entry['path']}: {folder} is a link of a user's making: remove it"
+    return ""
+
+
 def main() -> None:
     """Run the module."""
     os.umask(0o077)  # what carries a secret is never readable in between
@@ -207,7 +218,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     entries: list[dict[str, Any]] = module.params["files"]
-    problems = [said for said in map(problem, entries) if said]
+    problems = [said for said in (*map(problem, entries), *map(detour, entries)) if said]
     if problems:
         module.fail_json(msg="; ".join(problems))
 

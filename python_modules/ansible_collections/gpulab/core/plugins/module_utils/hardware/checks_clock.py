@@ -28,7 +28,10 @@ def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     elif not isinstance(synchronised, bool):
         status, evidence = "unknown", f"{source} does not tell whether the clock is synchronised"
     elif not synchronised:
-        status, evidence = "fail", f"{source} says that the clock is not synchronised"
+        status, evidence = (
+            "fail",
+            f"{source} says that the clock follows {clock.get('reference') or 'nothing'}",
+        )
     elif offset is None:
         status, severity = "unknown", "warn"
         evidence = f"synchronised, but {source} does not tell the offset"
@@ -41,7 +44,8 @@ def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
         "warn": "See in `chronyc tracking` whether the offset shrinks; if not, check the path to "
         "the time source.",
         "fail": "Check that chronyd runs and reaches its source (`chronyc sources`: one line must "
-        "start with ^*); UDP port 123 may be blocked.",
+        "start with ^*); UDP port 123 may be blocked. A head that leads by its own clock "
+        "on purpose declares `clock: {synchronised: false}` in its spec.",
     }
     return [
         check.finding(

@@ -12,7 +12,9 @@ _CHRONYC = ("chronyc", "-n", "-c", "tracking")
 _TIMEDATECTL = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
 # chronyc(1), "tracking", as comma-separated values.
 _FIELDS = 14
-_REFERENCE, _STRATUM, _OFFSET, _LEAP = 1, 2, 4, 13
+_REFERENCE_ID, _REFERENCE, _STRATUM, _OFFSET, _LEAP = 0, 1, 2, 4, 13
+# 127.127.1.1: chrony leads by its own clock (directive "local") and follows nobody.
+_OWN_CLOCK = "7F7F0101"
 _LEAP_STATES = ("Normal", "Insert second", "Delete second", "Not synchronised")
 
 
@@ -49,12 +51,13 @@ def parse_tracking(text: str) -> dict[str, Any]:
         raise ProbeError(f"chronyc: {error}") from error
     if not math.isfinite(offset):
         raise ProbeError(f"chronyc: the offset is {fields[_OFFSET]}")
+    own_clock = fields[_REFERENCE_ID] == _OWN_CLOCK
     return {
         "source": "chrony",
-        "synchronised": fields[_LEAP] != "Not synchronised",
+        "synchronised": fields[_LEAP] != "Not synchronised" and not own_clock,
         "offset_s": abs(offset),
         "stratum": stratum,
-        "reference": fields[_REFERENCE] or None,
+        "reference": "its own clock" if own_clock else fields[_REFERENCE] or None,
     }
 
 

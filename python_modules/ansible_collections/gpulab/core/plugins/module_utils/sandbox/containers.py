@@ -2,8 +2,10 @@
 
 The containers of the kind ``container`` are *not* privileged. They get the capabilities that
 systemd, sshd and a firewall of their own need. They do not get CAP_SYS_TIME, CAP_SYS_MODULE,
-CAP_SYS_BOOT or CAP_SYS_RAWIO, and ``/proc/sys`` stays read-only, so that no role can set the
-host's clock, load a module into its kernel, reboot it or change its sysctls, whatever it tries.
+CAP_SYS_BOOT or CAP_SYS_RAWIO, and ``/proc/sys`` stays read-only, so that no role, package or boot
+script sets the host's clock, loads a module into its kernel, reboots it or changes its sysctls.
+This guards against accidents, not against an attacker: root with CAP_SYS_ADMIN and without a user
+namespace can mount what it likes.
 What the container of a ``vm`` may do is in ``vms``.
 """
 
@@ -88,7 +90,8 @@ def _systemd_options(engine: Engine) -> list[str]:
 #: What podman's --systemd=always sets up by itself.
 _DOCKER_SYSTEMD = [
     "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",  # noqa: S108 - in the container
-    "--cgroupns", "private", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    # Its own part of the tree, writable: docker 28 or newer, cgroup v2. Never the host's tree.
+    "--cgroupns", "private", "--security-opt", "writable-cgroups=true",
     "--env", "container=docker",
 ]  # fmt: skip
 
