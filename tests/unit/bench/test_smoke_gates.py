@@ -123,6 +123,25 @@ def test_device_gate(
     assert bool(finding["action"]) == (status != "pass")
 
 
+@pytest.mark.parametrize(
+    ("bus", "left"),
+    [([H100], []), ([H100, OTHER], ["0000:5e:00.0"]), ([], []), (None, [])],
+)
+def test_gpus_that_were_not_trained_on_are_unknown(
+    gpu_document: Document, bus: Bus, left: list[str]
+) -> None:
+    gpu_document["device"]["bdf"] = "0000:3b:00.0"
+    found = gates.untrained(gpu_document, request_for("auto", bus))
+    assert [finding["part"]["bdf"] for finding in found] == left
+    assert all(finding["status"] == "unknown" for finding in found)
+    verdict = verdict_of(gates.judge_gates(gpu_document, request_for("auto", bus)))
+    assert verdict == ("warn" if left else "pass")
+
+
+def test_a_run_on_the_cpu_says_nothing_of_gpus(cpu_document: Document) -> None:
+    assert gates.untrained(cpu_document, request_for("cpu", [H100])) == []
+
+
 def test_device_gate_does_not_know_without_a_device(cpu_document: Document) -> None:
     cpu_document["device"] = None
     assert gates.device(cpu_document, request_for("auto", []))["status"] == "unknown"

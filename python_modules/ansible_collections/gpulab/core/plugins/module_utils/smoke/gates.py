@@ -39,7 +39,7 @@ _SUSPECT_GPU = (
 def judge_gates(result: Result, request: Request) -> list[Finding]:
     """Return one finding per gate, in the order in which a person wants to read them."""
     gates = (device, nonfinite, loss_falls, exact_match, time_budget, step_time, step_jitter)
-    return [gate(result, request) for gate in gates]
+    return [*(gate(result, request) for gate in gates), *untrained(result, request)]
 
 
 def device(result: Result, request: Request) -> Finding:
@@ -82,6 +82,29 @@ def device(result: Result, request: Request) -> Finding:
         evidence=f"{evidence}; {cause}",
         action=action,
     )
+
+
+def untrained(result: Result, request: Request) -> list[Finding]:
+    """Say of each GPU that the run left alone that nothing is known of it.
+
+    The benchmark trains on one GPU. The others are neither passed nor failed by it, which caps the
+    node's verdict at warn.
+    """
+    if text_at(result, "device", "type") != "cuda":
+        return []
+    used = text_at(result, "device", "bdf")
+    return [
+        finding(
+            "untrained",
+            "unknown",
+            bus_gpu_part(gpu),
+            severity="warn",
+            evidence=f"the benchmark trained on {used or 'one GPU, it does not say which'} alone",
+            action="run the benchmark on this GPU with CUDA_VISIBLE_DEVICES set to its index",
+        )
+        for gpu in request.bus_gpus or ()
+        if gpu.get("bdf") != used
+    ]
 
 
 def missing_gpu(result: Result, request: Request) -> tuple[dict[str, str], str, str]:
