@@ -265,7 +265,7 @@ def render(rows: list[Row]) -> str:
         "# Performance",
         "",
         "Written by `make bench`; run it to get your own numbers. Wall time of whole commands,",
-        "seconds; the median of the readings in brackets. Compared runs alternate.",
+        "seconds. Compared runs alternate, and the median of the ratios of their pairs is shown.",
         "",
         f"Measured on {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d} with Python",
         f"{platform.python_version()} on {os.cpu_count()} cores ({platform.machine()}); machines",
