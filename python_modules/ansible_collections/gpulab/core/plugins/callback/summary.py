@@ -31,7 +31,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
@@ -41,6 +41,12 @@ from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
 fleet_path.add()
 
 from gpulab_fleet import failures, folders, report, runs, terminal, words
+
+if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
+    from ansible.executor.task_result import CallbackTaskResult
+    from ansible.playbook import Playbook
+    from ansible.playbook.play import Play
 
 _REPORT = "report"
 _REPORT_ACTION = "gpulab.core.report"
@@ -65,7 +71,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
         super().__init__()
         self._check_mode = bool(context.CLIARGS.get("check"))
         self._playbook = ""
-        self._play: Any = None
+        self._play: Play = None
         self._stage = ""
         self._seconds: dict[str, float] = {}
         self._since = 0.0
@@ -74,7 +80,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
         self._before = 0
         self._summary: dict[str, Any] = {}
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401 -- Ansible's own type
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
         """Name the run, and take up the failures that it already has."""
         name = getattr(playbook, "_file_name", "") or "site.yml"
         self._playbook = str(terminal.from_here(Path(name)))
@@ -85,32 +91,32 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
             self._failures = runs.read(folder).failures
             self._before = len(self._failures)
 
-    def v2_playbook_on_play_start(self, play: Any) -> None:  # noqa: ANN401
+    def v2_playbook_on_play_start(self, play: Play) -> None:
         """Note the stage, and start its clock."""
         self._stop_clock()
         self._play = play
         self._stage = stage_of(play.get_path(), play.tags)
         self._since = time.monotonic()
 
-    def v2_runner_on_ok(self, result: Any) -> None:  # noqa: ANN401
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Notice that the report has been written."""
         if result.task.action == _REPORT_ACTION and "verdict" in result.result:
             self._summary = report.read_summary(self._folder())
 
     def v2_runner_on_failed(
         self,
-        result: Any,  # noqa: ANN401
+        result: CallbackTaskResult,
         ignore_errors: bool = False,
     ) -> None:
         """Keep a failure that stands."""
         if not ignore_errors:
             self._keep(result, unreachable=False)
 
-    def v2_runner_on_unreachable(self, result: Any) -> None:  # noqa: ANN401
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         """Keep a node that could not be reached."""
         self._keep(result, unreachable=True)
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ANN401
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Print what the reader does next."""
         self._stop_clock()
         if self._check_mode:
@@ -139,7 +145,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
             self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + spent
         self._stage = ""
 
-    def _keep(self, result: Any, *, unreachable: bool) -> None:  # noqa: ANN401
+    def _keep(self, result: CallbackTaskResult, *, unreachable: bool) -> None:
         host = str(result.host.get_name())
         # Ansible has taken a failed node out of the play by now, and left a rescued one in.
         if host not in self._play._removed_hosts:
