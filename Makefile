@@ -7,7 +7,7 @@ ARGS ?=
 
 # An opt-in: GPULAB_MITOGEN=1 make lab. The result is the same, the run is faster.
 ifneq ($(GPULAB_MITOGEN),)
-mitogen = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS="$$(cat .venv/.mitogen-strategy)"
+mitogen = ANSIBLE_STRATEGY=gpulab.core.mitogen
 endif
 
 .DEFAULT_GOAL := help

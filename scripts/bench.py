@@ -197,10 +197,7 @@ def mitogen() -> dict[str, str]:
         env={**os.environ, "GPULAB_MITOGEN": "1"},
         check=True,
     )
-    return {
-        "ANSIBLE_STRATEGY": "mitogen_linear",
-        "ANSIBLE_STRATEGY_PLUGINS": (ROOT / ".venv/.mitogen-strategy").read_text(),
-    }
+    return {"ANSIBLE_STRATEGY": "gpulab.core.mitogen"}
 
 
 def role_play(name: str, role: str, **variables: object) -> Path:

@@ -129,6 +129,4 @@ case $purpose in
 esac
 if [ -n "${GPULAB_MITOGEN:-}" ]; then
     install_requirements "$venv" requirements-mitogen.txt "$python"
-    "$venv/bin/python" -c 'import ansible_mitogen, pathlib; print(pathlib.Path(ansible_mitogen.__file__).parent / "plugins/strategy", end="")' \
-        >"$venv/.mitogen-strategy"
 fi

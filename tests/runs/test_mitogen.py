@@ -17,11 +17,7 @@ def by_mitogen(lab: Lab) -> Lab:
     """The lab, driven by mitogen."""
     environment = {**os.environ, "GPULAB_MITOGEN": "1"}
     subprocess.run(["scripts/bootstrap.sh", "test"], cwd=ROOT, env=environment, check=True)
-    plugins = (ROOT / ".venv/.mitogen-strategy").read_text()
-    return Lab(
-        lab.inventory,
-        {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": plugins},
-    )
+    return Lab(lab.inventory, {"ANSIBLE_STRATEGY": "gpulab.core.mitogen"})
 
 
 def damage(lab: Lab) -> None:
