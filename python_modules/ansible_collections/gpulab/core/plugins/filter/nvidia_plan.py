@@ -1,0 +1,15 @@
+"""The filter ``gpulab.core.nvidia_plan``: which GPU software a node gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.resolve import make_plan
+
+
+class FilterModule:
+    """What Ansible looks up in this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name the filters."""
+        return {"nvidia_plan": make_plan}
