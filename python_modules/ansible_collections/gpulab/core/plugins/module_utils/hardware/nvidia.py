@@ -50,7 +50,7 @@ def read_nvidia(tree: Tree, run: RunTool) -> dict[str, Any]:
         "module_loaded": False,
         "module_version": None,
         "module_flavour": None,
-        "library_version": _library_version(tree),
+        "library_version": library_version(tree),
         "cuda_version": None,
         "gpus": [],
         "lost": [],
@@ -214,7 +214,7 @@ def _event_reasons(gpu: ET.Element) -> list[str] | None:
     return None
 
 
-def _library_version(tree: Tree) -> str | None:
+def library_version(tree: Tree) -> str | None:
     """Return the version of the installed NVML library, from its file's name."""
     for folder in _LIBRARY_FOLDERS:
         for name in tree.names(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_names import (
@@ -14,8 +15,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import P
 _DEVICES = "sys/bus/pci/devices"
 _SLOTS = "sys/bus/pci/slots"
 NVIDIA = "0x10de"
-# PCI Code and ID Assignment Specification: base class 03h, display controller.
+# PCI Code and ID Assignment Specification: base class 03h, display controller; 06h 80h, other
+# bridge device, which is how NVSwitches show.
 _DISPLAY = 0x03
+_OTHER_BRIDGE = 0x0680
 
 
 def read_gpus(tree: Tree) -> list[dict[str, Any]]:
@@ -25,16 +28,34 @@ def read_gpus(tree: Tree) -> list[dict[str, Any]]:
         ProbeError: A device's class can't be read, so the count could be wrong; or there is no
             /sys.
     """
+    return [
+        _read_gpu(tree, bdf, device_class)
+        for bdf, device_class in _classes(tree)
+        if device_class >> 16 == _DISPLAY
+    ]
+
+
+def count_nvswitches(tree: Tree) -> int:
+    """Return how many NVSwitches the bus shows.
+
+    Raises:
+        ProbeError: As `read_gpus`.
+    """
+    return sum(
+        device_class >> 8 == _OTHER_BRIDGE and tree.text(f"{_DEVICES}/{bdf}/vendor") == NVIDIA
+        for bdf, device_class in _classes(tree)
+    )
+
+
+def _classes(tree: Tree) -> Iterator[tuple[str, int]]:
+    """Give every device's address and class; raises ProbeError where one can't be read."""
     if not tree.exists("sys/bus"):
         raise ProbeError("/sys/bus is not readable")
-    gpus = []
     for bdf in tree.names(_DEVICES):
         device_class = tree.number(f"{_DEVICES}/{bdf}/class")
         if device_class is None:
             raise ProbeError(f"/{_DEVICES}/{bdf}/class is not readable")
-        if device_class >> 16 == _DISPLAY:
-            gpus.append(_read_gpu(tree, bdf, device_class))
-    return gpus
+        yield bdf, device_class
 
 
 def is_nvidia(gpu: dict[str, Any]) -> bool:

@@ -49,6 +49,17 @@ class Tree:
         except OSError:
             return []
 
+    def changed(self, path: str) -> float | None:
+        """Return when a file's content or place last changed, s since 1970, or None.
+
+        The later of mtime and ctime: a file out of a package has the mtime of the package's build.
+        """
+        try:
+            status = (self._root / path).stat()
+        except OSError:
+            return None
+        return max(status.st_mtime, status.st_ctime)
+
     def exists(self, path: str) -> bool:
         """Return whether the path, links followed, exists."""
         try:
