@@ -47,6 +47,8 @@ below, and then its parts with each other:
   feeds.
 - **Hardware**: specifications exist and do not extend themselves; compute nodes in `nvidia` are
   required to have GPUs.
+- **GPU software**: branches and toolkits are known and fit each other, an exact version is of its
+  branch, the default toolkit is among the toolkits; GPU settings are of machines in `nvidia`.
 - **People**: each has a key of his own and no second account; nobody removes the account that
   Ansible logs in as.
 - **Secrets**: none is a placeholder, a well-known default or in plain text. Vault each:
@@ -57,7 +59,9 @@ An editor with a YAML language server completes and checks while you type: each 
 example names the schema in its first comment.
 
 After the declaration, preflight asks every node in parallel whether it can take part, and prints
-one table. A node that cannot is taken out of the run; the others go on. Three limits can be set in
+one table. On machines of the group `nvidia` that includes which GPU software their GPUs get
+([GPU software](gpu-software.md)); a GPU that a declared version cannot drive is named with it. A
+node that cannot take part is taken out of the run; the others go on. Three limits can be set in
 the inventory:
 
 | variable | default | |

@@ -147,11 +147,27 @@ def sound() -> Lab:
             }
         },
         "lab_cooling": {"inlet_celsius": {"warn": 27, "critical": 35}},
-        "lab_software": {"pytorch": {"version": "2.13.0", "build": "auto"}},
+        "lab_software": {
+            "nvidia_driver": {"branch": "580", "version": "580.95.05", "source": "auto"},
+            "cuda": {"versions": ["12.9", "13.0"], "default": "13.0", "cudnn": "9", "nccl": "2"},
+            "nvidia_container": {"version": "1.18.0"},
+            "dcgm": {"version": "4"},
+            "pytorch": {"version": "2.13.0", "build": "auto"},
+            "tensorflow": {"version": "2.21.0", "build": "auto"},
+        },
     }
     hosts = {
         "head01": _machine(1, ansible_user="gpulab"),
-        "node01": _machine(2, node_hardware_spec="a100"),
+        "node01": _machine(
+            2,
+            node_hardware_spec="a100",
+            node_gpu={
+                "power_limit_w": 300,
+                "clocks_mhz": {"graphics": 1410, "memory": 1593},
+                "persistence": True,
+                "mig": ["3g.40gb", "1g.10gb+me"],
+            },
+        ),
         "node02": _machine(3, node_hardware_spec="a100"),
         "store01": _machine(4, node_hardware_spec="server"),
         "edge01": {"node_interfaces": {"eth0": {"zone": "edge", "address": "10.20.3.11"}}},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.gpu_software import (
+    gpu_software_problems,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.inventory import (
     inventory_problems,
 )
@@ -65,6 +68,7 @@ def check_declaration(
     problems += machine_problems(declaration)
     problems += power_problems(declaration)
     problems += spec_problems(declaration, builtin_specs)
+    problems += gpu_software_problems(declaration)
     problems += people_problems(declaration)
     problems += time_zone_problems(declaration)
     problems += placeholder_problems(declaration)
