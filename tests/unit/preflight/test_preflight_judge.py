@@ -22,6 +22,8 @@ FACTS: dict[str, Any] = {
     "os_release": {"ID": "debian", "VERSION_ID": "12"},
     "free_bytes": {"/": 5 * GIB, "/var": 2 * GIB},
     "time": 1000.5,
+    "gpus": [],
+    "gpus_unread": "",
 }
 
 
@@ -159,6 +161,7 @@ def test_the_table_has_a_line_per_node_and_an_action_per_failure() -> None:
         "free",
         "/var",
         "clock",
+        "gpu",
     ]
     assert [line.split()[0] for line in lines[1:6]] == ["full", "gone", "good", "lost", "node10"]
     assert "FAIL 1.0 GiB" in lines[1]
@@ -175,6 +178,7 @@ def test_the_table_has_a_line_per_node_and_an_action_per_failure() -> None:
         "GiB",
         "+0",
         "s",
+        "-",
     ]
     assert lines[4].split() == ["lost", *"?" * len(CHECKS)]
     assert "1 of 5 nodes can go on." in lines
@@ -187,3 +191,76 @@ def test_a_node_that_is_only_unknown_is_told_why() -> None:
     row = judge({**FACTS, "free_bytes": {"/": 5 * GIB, "/var": None}}, LIMITS, 1000, 1001)
 
     assert "n: free /var: unknown -> df /var fails" in table({"n": row})
+
+
+def gpus(*devices: str) -> dict[str, Any]:
+    listed = [
+        {"bdf": f"0000:{number:02x}:00.0", "device_id": device, "name": None}
+        for number, device in enumerate(devices, 1)
+    ]
+    return {**FACTS, "gpus": listed}
+
+
+V100, A100, B200 = "0x1db4", "0x20b2", "0x2901"
+BOTH = {"cuda": {"versions": ["12.9", "13.0"]}}
+
+
+@pytest.mark.parametrize(
+    ("devices", "software", "shown"),
+    [
+        ((), None, "-"),
+        ((V100,), None, "-"),
+        ((), {}, "none: 580 open"),
+        ((V100, V100), BOTH, "2 volta: 580 proprietary, CUDA 12.9"),
+        ((A100,), BOTH, "1 ampere: 580 open, CUDA 13.0"),
+        ((V100, A100), {}, "2 ampere+volta: 580 proprietary"),
+        (("0x4a01",), {}, "1 unknown: 580 open"),
+        ((), {"nvidia_driver": {"source": "distribution"}}, "none: 535 open"),
+    ],
+)
+def test_the_row_shows_which_gpu_software_the_node_gets(
+    devices: tuple[str, ...], software: dict[str, Any] | None, shown: str
+) -> None:
+    row = judge(gpus(*devices), LIMITS, 1000, 1001, software)
+
+    assert row["ok"]
+    assert row["checks"][-1] == {"name": "gpu", "status": "ok", "detail": shown, "action": ""}
+
+
+@pytest.mark.parametrize(
+    ("devices", "software", "said"),
+    [
+        (
+            (V100,),
+            {"nvidia_driver": {"branch": "595"}},
+            ("0000:01:00.0 GV100GL [Tesla V100", "lab_software.nvidia_driver.branch 595", "580"),
+        ),
+        (
+            (V100,),
+            {"cuda": {"versions": ["13.0"]}},
+            ("Tesla V100", "lab_software.cuda.versions 13.0", "11.8 to 12.9"),
+        ),
+        (
+            (V100, B200),
+            {},
+            ("Tesla V100", "B200", "lab_software.nvidia_driver.flavour", "another machine"),
+        ),
+    ],
+)
+def test_a_gpu_that_a_version_cannot_drive_stops_the_node_and_names_both(
+    devices: tuple[str, ...], software: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    row = judge(gpus(*devices), LIMITS, 1000, 1001, software)
+
+    assert bad(row) == {"gpu": "fail"}
+    text = table({"n": row})
+    assert [part for part in said if part not in text] == []
+
+
+def test_a_bus_that_cannot_be_read_is_unknown_where_gpus_matter() -> None:
+    facts = {**FACTS, "gpus": None, "gpus_unread": "/sys/bus is not readable"}
+
+    assert judge(facts, LIMITS, 1000, 1001)["ok"]
+    row = judge(facts, LIMITS, 1000, 1001, {})
+    assert bad(row) == {"gpu": "unknown"}
+    assert "n: gpu: unknown -> see why the PCI bus can't be read" in table({"n": row})

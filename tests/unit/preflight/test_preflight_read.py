@@ -47,3 +47,19 @@ def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
 
     assert facts["os_release"] == {}
     assert facts["free_bytes"] == {"/": None, "/var": None}
+    assert facts["gpus"] is None
+    assert facts["gpus_unread"] == "/sys/bus is not readable"
+
+
+def test_only_nvidias_gpus_are_listed(tmp_path: Path) -> None:
+    for bdf, vendor in (("0000:01:00.0", "0x10de"), ("0000:c4:00.0", "0x1a03")):
+        device = tmp_path / "sys/bus/pci/devices" / bdf
+        device.mkdir(parents=True)
+        for name, text in (("class", "0x030000"), ("vendor", vendor), ("device", "0x1db4")):
+            (device / name).write_text(f"{text}\n")
+
+    facts = read_node(tmp_path)
+
+    assert [(gpu["bdf"], gpu["architecture"]) for gpu in facts["gpus"]] == [
+        ("0000:01:00.0", "volta")
+    ]

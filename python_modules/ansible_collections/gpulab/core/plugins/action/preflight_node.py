@@ -33,11 +33,16 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
                 "root_gib_min": {"type": "float", "default": 5},
                 "var_gib_min": {"type": "float", "default": 2},
                 "clock_skew_s_max": {"type": "float", "default": 30},
+                "gpu_software": {"type": "dict"},
             }
         )
-        return result | {"changed": False} | self._row(Limits(**options), task_vars or {})
+        software = options.pop("gpu_software")
+        row = self._row(Limits(**options), software, task_vars or {})
+        return result | {"changed": False} | row
 
-    def _row(self, limits: Limits, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _row(
+        self, limits: Limits, software: dict[str, Any] | None, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         asked = time.time()
         try:
             read = self._execute_module(MODULE, module_args={}, task_vars=task_vars)
@@ -48,7 +53,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         if read.get("failed") or "facts" not in read:
             said = (read.get(key) for key in ("msg", "module_stderr", "module_stdout"))
             return self._failure("\n".join(str(text) for text in said if text), reached=True)
-        row = judge(read["facts"], limits, asked, time.time())
+        row = judge(read["facts"], limits, asked, time.time(), software)
         # The interpreter that Ansible found, so that the next task need not look again.
         found = read.get("ansible_facts")
         return {**row, "ansible_facts": found} if found else row

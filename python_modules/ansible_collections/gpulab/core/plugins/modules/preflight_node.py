@@ -7,8 +7,8 @@ short_description: Read in one go whether a node can take part in a run
 version_added: 0.1.0
 author: The gpulab maintainers
 description:
-  - Connects to the node, becomes root, and reads its Python version, platform, free disk space and
-    clock, in one task.
+  - Connects to the node, becomes root, and reads its Python version, platform, free disk space,
+    clock and NVIDIA GPUs, in one task.
   - A node that cannot be reached, or where C(sudo) or Python does not work, gives a result too, not
     an error, so that all nodes can be shown together. M(gpulab.core.preflight_gate) then stops it.
 options:
@@ -24,6 +24,11 @@ options:
     description: How far the node's clock may be from the controller's, in seconds.
     type: float
     default: 30
+  gpu_software:
+    description:
+      - C(lab_software), where the node gets GPU software; its NVIDIA GPUs are then held against it.
+      - Without it no GPU is asked of the node.
+    type: dict
 attributes:
   check_mode:
     description: It changes nothing, so it does the same in check mode.

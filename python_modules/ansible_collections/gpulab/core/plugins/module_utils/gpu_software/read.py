@@ -11,8 +11,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.boot impo
     read_secure_boot,
     reboot_reasons,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.bus import nvidia_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue import version_key
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips import architecture_of
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_modules import (
     loaded_version,
     read_blacklist,
@@ -24,11 +24,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.packages 
     version_of,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import library_version
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import (
-    count_nvswitches,
-    is_nvidia,
-    read_gpus,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import count_nvswitches
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, run_tool
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
@@ -106,25 +102,6 @@ _NO_MODULE = {
     "per_kernel": None,
     "dkms": None,
 }
-
-
-def nvidia_gpus(tree: Tree) -> list[dict[str, Any]]:
-    """Return NVIDIA's display controllers on the PCI bus with their architectures, by address.
-
-    Raises:
-        ProbeError: The bus can't be read.
-    """
-    return [
-        {
-            "bdf": gpu["bdf"],
-            "device_id": gpu["device_id"],
-            "name": gpu["name"],
-            "architecture": architecture_of(gpu["device_id"], gpu["name"]),
-            "driver": gpu["driver"],
-        }
-        for gpu in read_gpus(tree)
-        if is_nvidia(gpu)
-    ]
 
 
 def _module(tree: Tree, run: RunTool) -> dict[str, Any]:

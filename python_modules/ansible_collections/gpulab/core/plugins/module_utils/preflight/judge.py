@@ -11,9 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.resolve import make_plan
+
 REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
 ROOT_DISK, VAR_DISK, CLOCK = "free /", "free /var", "clock"
-CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK)
+GPU = "gpu"
+CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK, GPU)
 OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
 
 GIB = 2**30
@@ -122,7 +125,13 @@ class Limits:
     clock_skew_s_max: float
 
 
-def judge(facts: dict[str, Any], limits: Limits, asked: float, answered: float) -> dict[str, Any]:
+def judge(
+    facts: dict[str, Any],
+    limits: Limits,
+    asked: float,
+    answered: float,
+    software: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Judge a node that answered.
 
     Args:
@@ -130,6 +139,7 @@ def judge(facts: dict[str, Any], limits: Limits, asked: float, answered: float) 
         limits: what the node must have.
         asked: the controller's clock before the node was read, s since 1970.
         answered: the same, after.
+        software: ``lab_software`` where the node gets GPU software, else None.
     """
     free = facts["free_bytes"]
     return _row(
@@ -141,6 +151,7 @@ def judge(facts: dict[str, Any], limits: Limits, asked: float, answered: float) 
             _disk(ROOT_DISK, free.get("/"), limits.root_gib_min),
             _disk(VAR_DISK, free.get("/var"), limits.var_gib_min),
             _clock(facts["time"], asked, answered, limits.clock_skew_s_max),
+            _gpu(facts, software),
         ]
     )
 
@@ -231,3 +242,29 @@ def _clock(there: float, asked: float, answered: float, skew_max: float) -> dict
         "which must be right itself; packages and certificates fail otherwise"
     )
     return _check(CLOCK, FAIL, shown, action)
+
+
+def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, str]:
+    """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
+    if software is None:
+        return _check(GPU, OK, "-")
+    gpus = facts["gpus"]
+    if gpus is None:
+        action = f"see why the PCI bus can't be read (lspci -nn -d 10de:): {facts['gpus_unread']}"
+        return _check(GPU, UNKNOWN, "", action)
+    plan = make_plan({"gpus": gpus}, software, _distribution(facts["os_release"]))
+    number = f"{len(gpus)} " if gpus else ""
+    shown = f"{number}{'+'.join(plan['architectures']) or ('unknown' if gpus else 'none')}"
+    if plan["problems"]:
+        return _check(GPU, FAIL, shown, "; ".join(plan["problems"]))
+    cuda = f", CUDA {plan['cuda_default']}" if plan["cuda_default"] else ""
+    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{cuda}")
+
+
+def _distribution(os_release: dict[str, str]) -> dict[str, str]:
+    """Return distribution and release as Ansible's facts have them; these are not gathered yet."""
+    name = os_release.get("ID", "")
+    return {
+        "distribution": "Debian" if name == "raspbian" else name.capitalize(),
+        "distribution_major_version": os_release.get("VERSION_ID", "").partition(".")[0],
+    }

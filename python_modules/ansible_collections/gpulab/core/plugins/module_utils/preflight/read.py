@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.bus import nvidia_gpus
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+
 OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
 DISKS = ("/", "/var")
 
@@ -20,13 +23,17 @@ def read_node(root: Path = Path("/")) -> dict[str, Any]:
 
     Returns:
         ``python`` ([major, minor]), ``euid``, ``os_release`` (mapping; empty when unreadable),
-        ``free_bytes`` (by path; None when unreadable), and ``time`` (s since 1970, UTC).
+        ``free_bytes`` (by path; None when unreadable), ``gpus`` (NVIDIA's, as `nvidia_gpus` returns
+        them; None when unreadable, and ``gpus_unread`` says why), and ``time`` (s since 1970, UTC).
     """
+    gpus, unread = _gpus(root)
     return {
         "python": list(sys.version_info[:2]),
         "euid": os.geteuid(),
         "os_release": _os_release(root),
         "free_bytes": {disk: _free_bytes(root / disk.lstrip("/")) for disk in DISKS},
+        "gpus": gpus,
+        "gpus_unread": unread,
         "time": time.time(),
     }
 
@@ -39,6 +46,13 @@ def parse_os_release(content: str) -> dict[str, str]:
         for name, _, value in pairs
         if not name.lstrip().startswith("#")
     }
+
+
+def _gpus(root: Path) -> tuple[list[dict[str, Any]] | None, str]:
+    try:
+        return nvidia_gpus(Tree(str(root))), ""
+    except ProbeError as error:
+        return None, str(error)
 
 
 def _os_release(root: Path) -> dict[str, str]:
