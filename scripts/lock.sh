@@ -13,16 +13,19 @@ for name in requirements requirements-dev requirements-mitogen requirements-benc
     compile --python-version 3.11 "$@" --output-file "$name.txt" "$name.in"
 done
 
-# The nodes' locks, for every Python that the role's platforms have. The CPU build is not on PyPI: it
-# is taken from where pip is told to look for it (PIP_FIND_LINKS), else from PyTorch's own index.
-files=roles/pytorch/files
-compile --python-version 3.10 --no-annotate "$@" \
-    --output-file $files/requirements-cuda.txt $files/requirements-cuda.in
+# The nodes' locks, for every Python that the roles' platforms have.
+for lock in pytorch/files/requirements-cuda tensorflow/files/requirements-cpu tensorflow/files/requirements-cuda; do
+    compile --python-version 3.10 --no-annotate "$@" --output-file "roles/$lock.txt" "roles/$lock.in"
+done
+
+# PyTorch's CPU build is not on PyPI: it is taken from where pip is told to look for it
+# (PIP_FIND_LINKS), else from PyTorch's own index.
+lock=roles/pytorch/files/requirements-cpu
 if [ -n "${PIP_FIND_LINKS:-}" ]; then
     compile --python-version 3.10 --no-annotate --find-links "$PIP_FIND_LINKS" "$@" \
-        --output-file $files/requirements-cpu.txt $files/requirements-cpu.in
+        --output-file $lock.txt $lock.in
 else
     compile --python-version 3.10 --no-annotate "$@" \
         --extra-index-url https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match \
-        --output-file $files/requirements-cpu.txt $files/requirements-cpu.in
+        --output-file $lock.txt $lock.in
 fi

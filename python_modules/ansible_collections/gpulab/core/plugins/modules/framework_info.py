@@ -3,20 +3,88 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: framework_info
-short_description: Read what decides on a node's framework environment
+short_description: Read what decides on a node's framework environment, and decide
 version_added: "0.1.0"
 description:
-  - Reads the NVIDIA GPUs on the PCI bus, the environment in use and the free space.
+  - Reads the NVIDIA GPUs on the PCI bus, the environments that are there and what runs in them, the
+    free space, and which of a list of files are not as they should be.
+  - With O(wish), decides on the controller which environment the node gets, and fails where it
+    cannot be installed, with the reason and the way out.
 author: gpulab
 options:
   prefix:
-    description: Link that points to the environment in use.
+    description: >-
+      Link that points to the environment in use. The environments stand beside it, in a folder with
+      the suffix C(-versions).
     type: path
     required: true
   interpreter:
     description: Python that makes the environment.
     type: path
     required: true
+  files:
+    description: Files that are to be there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      content:
+        description: The whole text.
+        type: str
+        required: true
+      only_with:
+        description: Folder without which the file is not wanted.
+        type: path
+        default: ""
+  wish:
+    description: What is declared. It is read on the controller and not sent to the node.
+    type: dict
+    suboptions:
+      name:
+        description: The framework by its role's name, for example C(pytorch).
+        type: str
+        required: true
+      title:
+        description: The framework by its own name, for example C(PyTorch).
+        type: str
+        required: true
+      packages:
+        description: The package that carries the release, of the builds C(cpu) and C(cuda).
+        type: dict
+        required: true
+      build:
+        description: C(auto) chooses by the GPUs on the bus.
+        type: str
+        choices: [auto, cpu, cuda]
+        required: true
+      version:
+        description: Release of the framework; the locks must pin it.
+        type: str
+        required: true
+      python:
+        description: The node's CPython, for example C(3.12).
+        type: str
+        required: true
+      machine:
+        description: The node's architecture, as uname gives it.
+        type: str
+        required: true
+      locks:
+        description: Files of the universal, hashed locks C(cpu) and C(cuda).
+        type: dict
+        required: true
+      disk_gib:
+        description: Free space in GiB that installing C(cpu) and C(cuda) needs.
+        type: dict
+        required: true
+      keep:
+        description: How many environments stay besides the one in use.
+        type: int
+        required: true
 attributes:
   check_mode:
     support: full
@@ -42,7 +110,14 @@ target:
   description: Name of the environment that the prefix points to, empty when there is none.
   returned: always
   type: str
-  sample: cuda-cp312-x86_64-2.13.0-0c1d5c9a7f42
+  sample: pytorch-cuda-cp312-x86_64-2.13.0-0c1d5c9a7f42
+environments:
+  description: >-
+    C(name), C(proved), C(made) (seconds of the epoch) and C(processes) (ids of those that run in
+    it) of each environment that is there.
+  returned: always
+  type: list
+  elements: dict
 makes_environments:
   description: The interpreter exists and can make an environment with pip in it.
   returned: always
@@ -53,6 +128,17 @@ free_bytes:
   returned: always
   type: int
   sample: 68719476736
+unlike:
+  description: Paths of the O(files) that are wanted and not there with their content.
+  returned: always
+  type: list
+  elements: str
+plan:
+  description: >-
+    C(framework), C(build), C(key), C(family), C(python), C(machine), C(requirements), C(pins),
+    C(current), C(kept), C(remove), C(note) and C(problem).
+  returned: with O(wish)
+  type: dict
 """
 
 from pathlib import Path
@@ -60,12 +146,20 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpulab.core.plugins.module_utils.framework.node import (
+    environments,
     free_bytes,
     link_target,
     makes_environments,
     nvidia_gpus,
+    unlike,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+
+FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True},
+    "only_with": {"type": "path", "default": ""},
+}
 
 
 def main() -> None:
@@ -74,6 +168,7 @@ def main() -> None:
         argument_spec={
             "prefix": {"type": "path", "required": True},
             "interpreter": {"type": "path", "required": True},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
         },
         supports_check_mode=True,
     )
@@ -88,8 +183,10 @@ def main() -> None:
         changed=False,
         nvidia_gpus=gpus,
         target=link_target(prefix),
+        environments=environments(prefix.with_name(f"{prefix.name}-versions"), Path("/proc")),
         makes_environments=makes_environments(Path(module.params["interpreter"])),
         free_bytes=free_bytes(prefix),
+        unlike=unlike(module.params["files"]),
     )
 
 

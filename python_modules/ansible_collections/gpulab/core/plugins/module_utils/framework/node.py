@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+
+# Written into an environment when it was proved, so that half a one is not taken for a whole one.
+PROVED = ".gpulab-proved"
 
 
 def nvidia_gpus(tree: Tree) -> list[str]:
@@ -28,6 +33,63 @@ def link_target(prefix: Path) -> str:
     return prefix.resolve().name
 
 
+def environments(versions: Path, proc: Path) -> list[dict[str, Any]]:
+    """Return the environments under `versions`, sorted by name.
+
+    Each is {name, proved, made (seconds of the epoch), processes ([process id] that run in it)}.
+    """
+    if not versions.is_dir():
+        return []
+    folders = sorted(entry for entry in versions.resolve().iterdir() if entry.is_dir())
+    running = processes_in(folders, proc)
+    return [
+        {
+            "name": folder.name,
+            "proved": (folder / PROVED).is_file(),
+            "made": (folder / "pyvenv.cfg").stat().st_mtime
+            if (folder / "pyvenv.cfg").is_file()
+            else 0.0,
+            "processes": running[folder],
+        }
+        for folder in folders
+    ]
+
+
+def processes_in(folders: Iterable[Path], proc: Path) -> dict[Path, list[int]]:
+    """Return the ids of the processes that use files of each folder, sorted.
+
+    The executable does not tell: in a virtual environment it is the platform's interpreter. What
+    tells is a library of the environment in the process's memory, its working directory, or a path
+    of the environment among its arguments. Paths in memory are the real ones, so a process that
+    was started through the link counts for the environment that it loaded.
+    """
+    found: dict[Path, list[int]] = {folder: [] for folder in folders}
+    if not found:
+        return found
+    for process in proc.iterdir():
+        if not process.name.isdigit():
+            continue
+        text = _traces(process)
+        for folder, processes in found.items():
+            if f"{folder}/" in text:
+                processes.append(int(process.name))
+    return {folder: sorted(processes) for folder, processes in found.items()}
+
+
+def _traces(process: Path) -> str:
+    """Return a process's executable, directory, arguments and mapped files; "" if it is gone."""
+    try:
+        links = [(process / name).readlink() for name in ("exe", "cwd")]
+    except OSError:  # a kernel thread has none
+        return ""
+    try:
+        arguments = (process / "cmdline").read_bytes().decode(errors="replace")
+        maps = (process / "maps").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([f"{links[0]}/", f"{links[1]}/", arguments.replace("\0", "\n"), maps])
+
+
 def free_bytes(path: Path) -> int:
     """Return the bytes free for `path`, asked of its nearest folder that exists."""
     existing = next(folder for folder in (path, *path.parents) if folder.is_dir())
@@ -46,3 +108,24 @@ def makes_environments(interpreter: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+def unlike(files: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the paths of the files that are not there with their content, in order.
+
+    Each is {path, content, only_with}; one whose `only_with` names a folder that is not there is
+    not wanted on this node.
+    """
+    return [
+        entry["path"]
+        for entry in files
+        if not entry.get("only_with") or Path(entry["only_with"]).is_dir()
+        if not _holds(Path(entry["path"]), entry["content"])
+    ]
+
+
+def _holds(path: Path, content: str) -> bool:
+    try:
+        return path.read_bytes() == content.encode()
+    except OSError:
+        return False

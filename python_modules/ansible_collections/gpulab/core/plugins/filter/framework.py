@@ -1,0 +1,16 @@
+"""The filter of the role framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.plugin_utils.framework_plan import wheelhouses
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return {filter name: function}."""
+        return {"framework_wheelhouses": wheelhouses}
