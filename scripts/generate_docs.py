@@ -2,7 +2,8 @@
 """Write the generated pages anew, or with ``--check`` say which are stale (exit status 1).
 
 Each page is made from what it describes: role READMEs from ``meta/argument_specs.yml`` (by
-aar-doc), docs/declaration.md from the JSON Schema, docs/verification.md from the catalogue.
+aar-doc), docs/declaration.md from the JSON Schema, docs/gpu-software.md and docs/verification.md
+from their catalogues.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATORS = ("generate_declaration_docs.py", "generate_verification_docs.py")
+GENERATORS = (
+    "generate_declaration_docs.py",
+    "generate_gpu_software_docs.py",
+    "generate_verification_docs.py",
+)
 
 
 def escape_pipes(markdown: str) -> str:

@@ -26,7 +26,7 @@ SOURCES = {
     "nvcc": "release notes of the toolkit that added the architecture, under "
     "https://docs.nvidia.com/cuda/archive/",
     "debian": "https://packages.debian.org/source/bookworm/nvidia-graphics-drivers and /trixie/",
-    "unconfirmed": "not confirmed: from memory of NVIDIA's pages, check before relying on it",
+    "unconfirmed": "not confirmed against NVIDIA's pages: check before relying on it",
 }
 
 OPEN, PROPRIETARY = "open", "proprietary"
@@ -66,7 +66,7 @@ ARCHITECTURES = {
 }
 
 # Compute capability -> first and last CUDA toolkit that compiles for it ("" while it is supported).
-# 10.3 and 12.1 by nvcc of 12.9; 12.9 is the last 12.x toolkit.
+# 12.9 is the last 12.x toolkit.
 CAPABILITIES = {
     "3.0": ("6.0", "10.2"),
     "3.5": ("6.0", "11.8"),
@@ -86,6 +86,8 @@ CAPABILITIES = {
     "12.0": ("12.8", ""),
     "12.1": ("12.9", ""),
 }
+# That nvcc got them with 12.9 could not be confirmed.
+UNCONFIRMED_CAPABILITIES = frozenset({"10.3", "12.1"})
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ BRANCHES = {
     "595": Branch(PRODUCTION, "2027-03", "13.2", ("branches", "toolkits")),
     "610": Branch(NEW_FEATURE, "2026-08", "13.3", ("branches-615", "toolkits")),
     # Which CUDA it reports could not be confirmed: the table says CUDA 13, and 13.4 is its time's.
-    "620": Branch(LTS, "2029-09", "13.4", ("branches", "unconfirmed")),
+    "620": Branch(LTS, "2029-09", "13.4", ("branches", "modules-620", "unconfirmed")),
 }
 
 
@@ -141,14 +143,14 @@ _MIN = {11: 450, 12: 525, 13: 580}
 TOOLKITS = {
     version: Toolkit(_MIN[int(version.partition(".")[0])], driver, source)
     for version, driver, source in (
-        ("11.8", "520.61.05", ("toolkits",)),
+        ("11.8", "520.61.05", ("toolkits", "unconfirmed")),
         ("12.0", "525.60.13", ("toolkits",)),
-        ("12.1", "530.30.02", ("toolkits",)),
-        ("12.2", "535.54.03", ("toolkits",)),
-        ("12.3", "545.23.06", ("toolkits",)),
+        ("12.1", "530.30.02", ("toolkits", "unconfirmed")),
+        ("12.2", "535.54.03", ("toolkits", "unconfirmed")),
+        ("12.3", "545.23.06", ("toolkits", "unconfirmed")),
         ("12.4", "550.54.14", ("toolkits",)),
-        ("12.5", "555.42.02", ("toolkits",)),
-        ("12.6", "560.28.03", ("toolkits",)),
+        ("12.5", "555.42.02", ("toolkits", "unconfirmed")),
+        ("12.6", "560.28.03", ("toolkits", "unconfirmed")),
         ("12.8", "570.26", ("toolkits",)),
         ("12.9", "575.51.03", ("toolkits",)),
         ("13.0", "580.65.06", ("toolkits",)),
