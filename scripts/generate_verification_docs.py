@@ -83,6 +83,8 @@ held against each other, by address. `gpu.driver` says which of these it is:
 | on the bus, no driver | NVIDIA's driver is not installed, or the kernel refused it |
 | bound to nvidia, not in NVML | it fell off after the start, or its firmware does not start |
 | module and library differ | the driver was upgraded under a running module: reboot |
+| `gpu.software` fails | module, library, fabric manager or DCGM are of different versions |
+| `gpu.software` warns | a reboot is pending: a new kernel, a new module, nouveau still bound |
 | `not loaded: no NVIDIA device on the PCI bus` | there is nothing for the driver to load for |
 """
 

@@ -180,6 +180,17 @@ def module(version: str, *, opened: bool = True, library: str = "") -> dict:
             "GCC version:  gcc version 13.2.0"
         ),
         f"usr/lib/x86_64-linux-gnu/libnvidia-ml.so.{library or version}": "",
+        "lib/modules/6.8.0-45-generic/modules.dep": "updates/dkms/nvidia.ko.zst:",
+    }
+
+
+def software(version: str, license_name: str = "Dual MIT/GPL", dpkg: str = "") -> dict:
+    """The tools' answers about an installed driver."""
+    return {
+        "modinfo": ToolResult(0, f"version:        {version}\nlicense:        {license_name}\n"),
+        "dpkg-query": ToolResult(
+            0, f"nvidia-open\t{version}-1\thold ok installed\n{dpkg}bash\t5\tinstall ok installed\n"
+        ),
     }
 
 
@@ -271,7 +282,11 @@ TWO_A100 = Machine(
         **gpu(_TWO[1], "0x20b2"),
         **module("580.65.06"),
     },
-    {"nvidia-smi": smi(_TWO, "NVIDIA A100-SXM4-80GB", 81920), "chronyc": chrony()},
+    {
+        "nvidia-smi": smi(_TWO, "NVIDIA A100-SXM4-80GB", 81920),
+        "chronyc": chrony(),
+        **software("580.65.06"),
+    },
 )
 EIGHT_H100 = Machine(
     {
@@ -282,6 +297,7 @@ EIGHT_H100 = Machine(
     {
         "nvidia-smi": smi(_EIGHT, "NVIDIA H100 80GB HBM3", 81559, driver="570.86.15"),
         "chronyc": chrony(),
+        **software("570.86.15"),
     },
 )
 TWO_V100 = Machine(
@@ -296,6 +312,7 @@ TWO_V100 = Machine(
             _TWO, "Tesla V100-PCIE-16GB", 16160, driver="470.256.02", reasons="throttle"
         ),
         "chronyc": chrony(),
+        **software("470.256.02", "NVIDIA"),
     },
 )
 FALLEN_GPU = Machine(

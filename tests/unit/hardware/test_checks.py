@@ -176,6 +176,24 @@ CASES = {
         ),
         (unread("gpus"), unread("nvidia"), put("nvidia", "gpus", value=None)),
     ),
+    "gpu.software": Case(
+        {"gpu": {"count_min": 1}},
+        (
+            put("gpu_software", "module_loaded", value="580.95.05"),
+            put("gpu_software", "module_on_disk", value="580.95.05"),
+            put("gpu_software", "library", value="580.95.05"),
+            put("gpu_software", "fabricmanager", value="580.95.05"),
+            put("gpu_software", "dcgm", value=["4.4.1", "4.5.0"]),
+            put("gpu_software", "half_configured", value=["nvidia-open"]),
+            put("gpu_software", "nvswitches", value=4),
+        ),
+        (
+            unread("gpu_software"),
+            put("gpu_software", "unread", value={"packages": "the database is locked"}),
+            put("gpu_software", "unread", value={"module": "modinfo: it hung"}),
+            put("gpu_software", "module_on_disk", value=None),
+        ),
+    ),
     "clock.sync": Case(
         {"clock": {"synchronised": True}},
         (put("clock", "synchronised", value=False), put("clock", "offset_s", value=1.001)),
@@ -331,7 +349,7 @@ def test_the_guides_minimum_is_met_by_more(facts_of: FactsOf) -> None:
         ("lost-gpu", "fail", {"gpu.driver"}),
         ("nouveau", "fail", {"gpu.driver"}),
         ("no-driver", "fail", {"gpu.driver"}),
-        ("mismatch", "fail", {"gpu.driver"}),
+        ("mismatch", "fail", {"gpu.driver", "gpu.software"}),
         ("slow-nic", "fail", {"nic.speed"}),
         ("hung-disk", "unknown", set()),
         ("garbage", "unknown", set()),
@@ -526,3 +544,70 @@ def test_a_containers_own_links_count_and_nobody_elses(
     facts = _container(virtualization=virtualization, link=link)
     findings = NETWORK_CHECKS[0].judge(NETWORK_CHECKS[0], facts, {"links_min": 1})
     assert [finding["status"] for finding in findings] == [status]
+
+
+GPUS = {"gpu": {"count_min": 1}}
+
+
+def software_of(facts: dict[str, Any], name: str) -> dict[str, Any]:
+    found = by_id(facts, "gpu.software", GPUS)
+    return next(finding for finding in found if finding["part"]["name"] == name)
+
+
+def test_a_skew_says_which_parts_differ_and_what_to_do(healthy: dict[str, Any]) -> None:
+    healthy["gpu_software"].update(module_on_disk="580.95.05", library="580.95.05")
+
+    finding = software_of(healthy, "driver")
+
+    assert finding["status"] == "fail"
+    assert finding["observed"] == ["580.65.06", "580.95.05"]
+    assert "the loaded module is 580.65.06, the module on disk is 580.95.05" in finding["evidence"]
+    assert finding["action"].startswith("Reboot, so that 580.95.05 is loaded")
+
+
+def test_a_skewed_fabric_manager_is_repaired_by_the_role(healthy: dict[str, Any]) -> None:
+    put("gpu_software", "fabricmanager", value="570.86.15")(healthy)
+
+    finding = software_of(healthy, "driver")
+
+    assert "the fabric manager is 570.86.15" in finding["evidence"]
+    assert "--tags gpu" in finding["action"]
+
+
+def test_a_pending_reboot_warns_and_says_why(healthy: dict[str, Any]) -> None:
+    put("gpu_software", "reboot_reasons", value=["/run/reboot-required is there"])(healthy)
+
+    finding = software_of(healthy, "reboot")
+
+    assert (finding["status"], finding["severity"]) == ("warn", "warn")
+    assert finding["evidence"] == "a reboot is pending: /run/reboot-required is there"
+    assert verdict_of(by_id(healthy, "gpu.software", GPUS)) == "warn"
+
+
+def test_a_driver_that_is_not_installed_fails_where_gpus_are_declared(
+    healthy: dict[str, Any],
+) -> None:
+    for key in ("module_loaded", "module_on_disk", "library"):
+        put("gpu_software", key, value=None)(healthy)
+
+    finding = software_of(healthy, "driver")
+    assert (finding["status"], finding["evidence"]) == ("fail", "NVIDIA's driver is not installed")
+    (finding,) = by_id(healthy, "gpu.software", {"gpu": {"count": 0}})
+    assert finding["status"] == "pass"
+
+
+def test_a_skew_fails_even_on_a_node_that_is_declared_to_have_no_gpu(
+    healthy: dict[str, Any],
+) -> None:
+    none = {"gpu": {"count": 0}}
+    put("gpu_software", "module_on_disk", value=None)(healthy)
+    assert {one["status"] for one in by_id(healthy, "gpu.software", none)} == {"pass"}
+
+    put("gpu_software", "library", value="580.95.05")(healthy)
+    assert {one["status"] for one in by_id(healthy, "gpu.software", none)} == {"fail"}
+
+
+def test_nouveau_on_a_blacklist_waits_for_a_reboot(facts_of: FactsOf) -> None:
+    facts = copy.deepcopy(facts_of("nouveau"))
+    assert facts["gpu_software"]["reboot_reasons"] == []
+    assert {finding["status"] for finding in by_id(facts, "gpu.driver", GPUS)} == {"fail"}

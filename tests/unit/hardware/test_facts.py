@@ -20,7 +20,10 @@ SCHEMA = json.loads(
         Path(__file__).parents[3] / "python_modules/gpulab_fleet/schemas/hardware.schema.json"
     ).read_text(encoding="utf-8")
 )
-SECTIONS = ["system", "cpu", "memory", "disks", "nics", "gpus", "nvidia", "os", "kernel", "clock"]
+SECTIONS = [
+    *("system", "cpu", "memory", "disks", "nics", "gpus", "nvidia", "gpu_software"),
+    *("os", "kernel", "clock"),
+]
 
 
 def test_the_schema_is_sound() -> None:
@@ -35,8 +38,10 @@ def test_facts_follow_the_schema(facts_of: FactsOf, name: str) -> None:
 def test_this_machine_follows_the_schema_fast() -> None:
     started = time.monotonic()
     facts = gather(Tree("/"))
-    # The clock's tools may have to wait for a bus that does not answer; the files never do.
-    assert all(facts["probes"][name]["seconds"] < 0.5 for name in SECTIONS if name != "clock")
+    # The clock's tools may have to wait for a bus that does not answer, and a package manager for
+    # its database; the files never do.
+    files = set(SECTIONS) - {"clock", "gpu_software"}
+    assert all(facts["probes"][name]["seconds"] < 0.5 for name in files)
     assert time.monotonic() - started < 6
     jsonschema.Draft202012Validator(SCHEMA).validate(facts)
     for name in ("cpu", "memory", "os", "kernel"):
@@ -172,4 +177,5 @@ def test_nvidia_smi_is_not_run_without_the_module(tmp_path: Path) -> None:
 
     gather(Tree(str(machine.lay(tmp_path / "root"))), run, "x86_64", 2.0)
     asked = (tmp_path / "asked").read_text().split()
-    assert asked == ["chronyc"]
+    assert "chronyc" in asked
+    assert "nvidia-smi" not in asked

@@ -164,6 +164,21 @@ hardware:
             link: {width: 16, width_max: 16, generation: 4, generation_max: 4}
         lost: []
         message: ""
+    gpu_software:
+      description:
+        - Versions of NVIDIA's software, and why a reboot is due. M(gpulab.core.nvidia_info) tells
+          more.
+      type: dict
+      sample:
+        module_loaded: "580.65.06"
+        module_on_disk: "580.95.05"
+        library: "580.95.05"
+        fabricmanager: null
+        dcgm: ["4.4.1"]
+        nvswitches: 0
+        half_configured: []
+        reboot_reasons: [the loaded NVIDIA module is 580.65.06, the one on disk is 580.95.05]
+        unread: {}
     os:
       description: Distribution, and whether this is a container, a virtual machine or neither.
       type: dict

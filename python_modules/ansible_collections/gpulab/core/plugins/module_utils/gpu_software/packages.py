@@ -17,6 +17,8 @@ OURS = re.compile(
     r"|linux-modules-nvidia|linux-(objects|signatures)-nvidia|kmod-nvidia|xserver-xorg-video-nvidia"
     r"|nvlsm|libnvsdm|dkms-nvidia"
 )
+# With the release in its name before branch 580, and another hyphen in RPMs.
+FABRIC_MANAGER = (r"nvidia-fabric-?manager(-\d+)?",)
 # `apt-mark hold` is dpkg's selection "hold", so dpkg tells versions and holds in one go.
 _DPKG = ("dpkg-query", "-W", "-f=${Package}\t${Version}\t${Status}\n")
 _RPM = ("rpm", "-qa", "--qf", "%{NAME}\t%{EPOCHNUM}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n")

@@ -19,6 +19,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_mo
     read_module,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.packages import (
+    FABRIC_MANAGER,
     Packages,
     read_packages,
     version_of,
@@ -32,7 +33,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import T
 # Files answer in milliseconds, package managers within a few seconds on a busy machine.
 _DEADLINE_S = 20.0
 # NVIDIA's components: packages by the names of all platforms, the most telling first.
-_FABRIC_MANAGER = (r"nvidia-fabric-?manager(-\d+)?",)
 _DCGM = (r"datacenter-gpu-manager-4-core", r"datacenter-gpu-manager(-4-cuda.*)?")
 _CONTAINER_TOOLKIT = (r"nvidia-container-toolkit",)
 _PERSISTENCED = (r"nvidia-persistenced", r"nvidia-compute-utils(-.*)?")
@@ -112,7 +112,7 @@ def _module(tree: Tree, run: RunTool) -> dict[str, Any]:
 def _components(packages: Packages | None) -> dict[str, str | None]:
     known = packages or {}
     return {
-        "fabricmanager": version_of(known, *_FABRIC_MANAGER),
+        "fabricmanager": version_of(known, *FABRIC_MANAGER),
         "dcgm": version_of(known, *_DCGM),
         "container_toolkit": version_of(known, *_CONTAINER_TOOLKIT),
         "persistenced": version_of(known, *_PERSISTENCED),

@@ -10,6 +10,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_comput
     COMPUTE_CHECKS,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import GPU_CHECKS
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_software import (
+    GPU_SOFTWARE_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
     NETWORK_CHECKS,
 )
@@ -28,6 +31,7 @@ CATALOGUE: tuple[Check, ...] = (
     *STORAGE_CHECKS,
     *NETWORK_CHECKS,
     *GPU_CHECKS,
+    *GPU_SOFTWARE_CHECKS,
     *CLOCK_CHECKS,
 )
 
@@ -39,6 +43,7 @@ _SECTIONS: dict[str, type] = {
     "nics": list,
     "gpus": list,
     "nvidia": dict,
+    "gpu_software": dict,
     "clock": dict,
 }
 

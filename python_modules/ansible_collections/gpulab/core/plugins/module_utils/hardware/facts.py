@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.summary import (
+    read_gpu_software,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.clock import read_clock
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.cpu import read_cpu
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import read_disks
@@ -27,6 +30,8 @@ _FILES_S = 5.0
 _CLOCK_S = 5.0
 # Without persistence mode nvidia-smi wakes every GPU first: seconds on eight of them.
 _NVIDIA_S = 30.0
+# Package databases take seconds on a busy machine with rpm.
+_PACKAGES_S = 20.0
 
 
 def gather(
@@ -57,6 +62,7 @@ def gather(
             "nics": probe(_FILES_S, lambda: read_nics(tree)),
             "gpus": probe(_FILES_S, lambda: read_gpus(tree)),
             "nvidia": probe(_NVIDIA_S, lambda: read_nvidia(tree, run)),
+            "gpu_software": probe(_PACKAGES_S, lambda: read_gpu_software(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),
             "kernel": probe(_FILES_S, lambda: read_kernel(tree)),
             "clock": probe(_CLOCK_S, lambda: read_clock(run)),
