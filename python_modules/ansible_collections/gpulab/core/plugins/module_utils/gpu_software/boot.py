@@ -84,7 +84,8 @@ def read_secure_boot(tree: Tree, run: RunTool) -> tuple[str, str]:
     # A container may hide all of /sys/firmware, and then nothing there says nothing.
     if tree.names("sys/firmware") and not tree.exists(_EFI):
         return "off", "not booted by UEFI: there is no /sys/firmware/efi"
-    raise ProbeError(f"mokutil: {answer.complaint}; /{_SECURE_BOOT} is not readable")
+    said = "not installed" if answer.missing else answer.complaint
+    raise ProbeError(f"mokutil: {said}; /{_SECURE_BOOT} is not readable")
 
 
 def parse_sb_state(text: str) -> str:
