@@ -11,8 +11,12 @@ TARGETS = ["controllers"]
 
 UNIT = "gpulab-wheelhouse.service"
 FOLDER = "/srv/gpulab/www/wheelhouse"
-# Published by PyTorch for torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl.
-TORCH_SHA256 = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
+# Published by PyTorch for torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, and by PyPI for
+# tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl.
+SHA256 = {
+    "torch": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",
+    "tensorflow_cpu": "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
+}
 
 
 def listeners(host: Host) -> list[str]:
@@ -64,14 +68,24 @@ def test_nobody_can_write_by_it(host: Host) -> None:
     assert answer == "405"
 
 
-def test_the_wheels_are_those_of_the_manifest(host: Host) -> None:
-    (key,) = [
-        name.removesuffix(".json") for name in host.file(FOLDER).listdir() if name.endswith(".json")
-    ]
+@pytest.mark.parametrize(
+    ("framework", "package"), [("pytorch", "torch"), ("tensorflow", "tensorflow_cpu")]
+)
+def test_the_wheels_are_those_of_the_manifest(host: Host, framework: str, package: str) -> None:
+    names = [name for name in host.file(FOLDER).listdir() if name.startswith(f"{framework}-")]
+    (key,) = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    assert sorted(names) == [key, f"{key}.json"]
     manifest = json.loads(host.file(f"{FOLDER}/{key}.json").content_string)
     listed = {entry["name"]: entry["bytes"] for entry in manifest["files"]}
-    served = {name: host.file(f"{FOLDER}/{key}/{name}").size for name in listed}
-    assert served == listed
-    assert sorted(host.file(f"{FOLDER}/{key}").listdir()) == sorted(listed)
-    (torch,) = [name for name in listed if name.startswith("torch-")]
-    assert host.file(f"{FOLDER}/{key}/{torch}").sha256sum == TORCH_SHA256
+    sizes = host.check_output(r"find %s -type f -printf '%%f %%s\n'", f"{FOLDER}/{key}")
+    served = dict(line.rsplit(" ", 1) for line in sizes.splitlines())
+    assert {name: int(size) for name, size in served.items()} == listed
+    (wheel,) = [name for name in listed if name.startswith(f"{package}-")]
+    assert host.file(f"{FOLDER}/{key}/{wheel}").sha256sum == SHA256[package]
+
+
+def test_everybody_may_read_and_only_root_write(host: Host) -> None:
+    strange = host.check_output(
+        "find %s ! -user root -o ! -perm -o+r -o -perm /go+w ! -type l", FOLDER
+    )
+    assert strange == ""

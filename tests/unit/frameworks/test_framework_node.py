@@ -100,6 +100,19 @@ def test_a_process_is_found_by_what_it_has_loaded_or_was_called_with(tmp_path: P
     assert processes_in([old, new], proc) == {old: [9, 10], new: [12]}
 
 
+def test_of_a_process_of_another_machine_the_arguments_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process(tmp_path / "proc", 1, exe="/sbin/init", arguments="/sbin/init\0")
+    process(tmp_path / "proc", 9, exe="/usr/bin/x", arguments=f"{tmp_path}/bin/python\0")
+
+    def refuse(_: Path) -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "readlink", refuse)
+    assert processes_in([tmp_path], tmp_path / "proc") == {tmp_path: [9]}
+
+
 def test_a_real_process_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "env"
     folder.mkdir()

@@ -179,11 +179,12 @@ def main() -> None:
         gpus = nvidia_gpus(Tree())
     except ProbeError as error:
         module.fail_json(msg=f"Cannot tell whether this machine has a GPU: {error}")
+    versions = prefix.with_name(f"{prefix.name}-versions")
     module.exit_json(
         changed=False,
         nvidia_gpus=gpus,
         target=link_target(prefix),
-        environments=environments(prefix.with_name(f"{prefix.name}-versions"), Path("/proc")),
+        environments=environments(versions, Path("/proc")),
         makes_environments=makes_environments(Path(module.params["interpreter"])),
         free_bytes=free_bytes(prefix),
         unlike=unlike(module.params["files"]),

@@ -77,17 +77,20 @@ def processes_in(folders: Iterable[Path], proc: Path) -> dict[Path, list[int]]:
 
 
 def _traces(process: Path) -> str:
-    """Return a process's executable, directory, arguments and mapped files; "" if it is gone."""
+    """Return a process's arguments, executable, directory and mapped files; "" if it has ended.
+
+    Root may read all of them, save of processes that do not belong to its machine (the host's
+    init, seen from some containers); of these the arguments are enough. A kernel thread has none.
+    """
     try:
-        links = [(process / name).readlink() for name in ("exe", "cwd")]
-    except OSError:  # a kernel thread has none
+        traces = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        traces += [f"{(process / name).readlink()}/" for name in ("exe", "cwd")]
+        traces.append((process / "maps").read_bytes().decode(errors="replace"))
+    except PermissionError:
+        pass
+    except (FileNotFoundError, ProcessLookupError):
         return ""
-    try:
-        arguments = (process / "cmdline").read_bytes().decode(errors="replace")
-        maps = (process / "maps").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join([f"{links[0]}/", f"{links[1]}/", arguments.replace("\0", "\n"), maps])
+    return "\n".join(traces)
 
 
 def free_bytes(path: Path) -> int:
