@@ -32,6 +32,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import Fi
 
 #: What a machine with a kernel and a disk of its own needs beyond ``images.PACKAGES``.
 GUEST_PACKAGES = ("e2fsprogs", "grub-pc", "initramfs-tools", "kmod", "udev", "zstd")
+#: What a distribution's installer brings, too, and takes minutes to unpack under emulation.
+INSTALLER_PACKAGES = ("curl", "ethtool", "locales", "pciutils", "smartmontools")
 #: The kernel without drivers for physical hardware, by distribution.
 KERNELS = {"debian": "linux-image-cloud-amd64", "ubuntu": "linux-image-virtual"}
 #: fdisk, e2fsprogs and qemu-utils make the guest's disk during the build.
@@ -176,7 +178,7 @@ def reference(recipe: Recipe) -> str:
         SandboxError: as ``kernel_package`` does.
     """
     parts: list[str] = [recipe.text, *recipe.settings, kernel_package(recipe)]
-    parts += [*PACKAGES, *CUSTOMIZE, *GUEST_PACKAGES, GUEST_HOOK]
+    parts += [*PACKAGES, *CUSTOMIZE, *GUEST_PACKAGES, *INSTALLER_PACKAGES, GUEST_HOOK]
     parts += [*CHASSIS_PACKAGES, CHASSIS_HOOK]
     parts += [f"{name} {file.mode:o} {file.data.decode()}" for name, file in GUEST_FILES.items()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -220,7 +222,7 @@ def build(engine: Engine, recipe: Recipe) -> None:
             mmdebstrap_command(
                 recipe,
                 sources,
-                (*GUEST_PACKAGES, kernel_package(recipe)),
+                (*GUEST_PACKAGES, *INSTALLER_PACKAGES, kernel_package(recipe)),
                 (_with_paths(GUEST_HOOK, GUEST_FILES=guest_files),),
                 str(guest),
             ),
