@@ -1,0 +1,75 @@
+"""What the tests of shaped machines (simulations) share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+STUBS = "/srv/gpulab-stubs/stubs.py --repository cuda"
+#: One machine of each package manager is enough to break, and a run on both costs as one.
+PAIR = ("ubuntu2404", "rocky9")
+Converge = Callable[..., "subprocess.CompletedProcess[str]"]
+#: Machines with dnf.
+EL = ("rocky9", "centos10")
+
+
+@pytest.fixture(scope="session")
+def installed() -> Callable[[Host], dict[str, str]]:
+    """Read package → version and release, of CUDA's and DCGM's packages."""
+
+    def read(host: Host) -> dict[str, str]:
+        if host.backend.get_hostname() in EL:
+            command = "rpm --query --all --queryformat '%{NAME} %{VERSION}-%{RELEASE}\\n'"
+        else:
+            command = "dpkg-query --show --showformat '${Package} ${Version}\\n'"
+        rows = dict(line.split() for line in host.check_output(command).splitlines())
+        prefixes = ("cuda-", "cudnn", "libcudnn", "libnccl", "datacenter-gpu")
+        return {name: version for name, version in rows.items() if name.startswith(prefixes)}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def held() -> Callable[[Host], set[str]]:
+    """Read the names of packages that the package manager leaves at their versions."""
+
+    def read(host: Host) -> set[str]:
+        if host.backend.get_hostname() in EL:
+            lines = host.file("/etc/dnf/plugins/versionlock.list").content_string.splitlines()
+            locks = [line for line in lines if line and not line.startswith("#")]
+            # NAME-EPOCH:VERSION-RELEASE.*
+            return {line.rsplit("-", 2)[0] for line in locks}
+        return set(host.check_output("apt-mark showhold").split())
+
+    return read
+
+
+@pytest.fixture
+def pair(host: Host) -> dict[str, Host]:
+    """The machines whose repositories are broken; ``host`` is only the way to them."""
+    config = host.backend.ssh_config
+    return {
+        name: testinfra.get_host(f"ssh://{name}", ssh_config=config, sudo=True) for name in PAIR
+    }
+
+
+@pytest.fixture
+def broken(pair: dict[str, Host]) -> Iterator[Callable[[str], None]]:
+    """Build the stubs of NVIDIA's repository with a fault; afterwards they are whole again."""
+
+    def rebuild(options: str) -> None:
+        for machine in pair.values():
+            machine.check_output(f"{STUBS} {options}")
+
+    yield rebuild
+    rebuild("")
+
+
+@pytest.fixture
+def converge_pair(converge: Converge) -> Callable[[], subprocess.CompletedProcess[str]]:
+    """Run the roles of GPU machines on the pair alone."""
+    return lambda: converge(shapes_only=",".join(PAIR))
