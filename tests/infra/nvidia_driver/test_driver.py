@@ -1,4 +1,4 @@
-"""Debian's real driver 535 on a machine without a GPU: built, held, kept alone; and what repairs."""
+"""Debian's real driver 535 without a GPU: built, held, kept alone; and what repairs."""
 
 from __future__ import annotations
 
