@@ -14,14 +14,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
+
+import declaration_page
+import gpu_software_page
+import verification_page
+
 ROOT = Path(__file__).resolve().parent.parent
-GENERATORS = (
-    "generate_declaration_docs.py",
-    "generate_gpu_software_docs.py",
-    "generate_verification_docs.py",
-)
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/declaration.md": declaration_page.page,
+    "docs/gpu-software.md": gpu_software_page.page,
+    "docs/verification.md": verification_page.page,
+}
 
 
 def escape_pipes(markdown: str) -> str:
@@ -56,24 +63,24 @@ def role_readme(role: Path) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def update(page: Path, text: str, *, check: bool) -> bool:
+    """Write a page unless it is what it should be, or only look; return whether it was stale."""
+    if page.is_file() and page.read_text(encoding="utf-8") == text:
+        return False
+    if not check:
+        page.write_text(text, encoding="utf-8")
+    return True
+
+
 def main() -> int:
     """Write or check every generated page; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on stale pages")
     check = parser.parse_args().check
-    stale = []
+    texts = {name: generate() for name, generate in PAGES.items()}
     for role in sorted(path.parent for path in ROOT.glob("roles/*/meta")):
-        page, text = role / "README.md", role_readme(role)
-        if page.is_file() and page.read_text() == text:
-            continue
-        stale.append(str(page.relative_to(ROOT)))
-        if not check:
-            page.write_text(text)
-    for generator in GENERATORS:
-        arguments = ["--check"] if check else []
-        command = [sys.executable, str(ROOT / "scripts" / generator), *arguments]
-        if subprocess.run(command, check=False).returncode:
-            stale.append(generator)
+        texts[f"roles/{role.name}/README.md"] = role_readme(role)
+    stale = [name for name, text in texts.items() if update(ROOT / name, text, check=check)]
     if check and stale:
         sys.stdout.write(f"stale, run `make docs`: {', '.join(stale)}\n")
         return 1

@@ -60,6 +60,10 @@ def test_apt_checks_nvidias_signature_by_its_own_key(host: Host) -> None:
     assert f"URIs: http://127.0.0.1:8000/cuda/repos/{release}/x86_64/" in text.splitlines()
     assert "Signed-By: /etc/apt/keyrings/gpulab-nvidia.asc" in text.splitlines()
     assert "trusted" not in text.lower()
+    # As bytes, after a second converge too: what is trusted already is written as it was.
+    served = "/srv/gpulab-stubs/cuda/repos/{}/x86_64/{}"
+    key = host.check_output(f"ls {served.format(release, '*.pub')}")
+    assert host.run(f"cmp {key} /etc/apt/keyrings/gpulab-nvidia.asc").rc == 0
 
 
 @pytest.mark.on(*EL)
@@ -76,6 +80,7 @@ def test_dnf_checks_nvidias_signature_by_its_own_key(host: Host) -> None:
     assert host.check_output(fingerprint.format(trusted)) == host.check_output(
         fingerprint.format(served)
     )
+    assert host.run(f"cmp {served} {trusted}").rc == 0
 
 
 @pytest.mark.on("ubuntu2404", "centos10")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
     ResultError,

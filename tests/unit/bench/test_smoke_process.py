@@ -9,11 +9,11 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import process
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import (
+from ansible_collections.gpulab.core.plugins.module_utils import process
+from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
     parse_oom_kills,
     restricted_environment,
-    run_group,
 )
 
 FakePython = Callable[[str], str]

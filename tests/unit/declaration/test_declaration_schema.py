@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,17 +23,6 @@ def schema() -> dict[str, Any]:
     text = (ROOT / "inventory" / "lab.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
-
-
-@pytest.fixture
-def generator() -> ModuleType:
-    file = ROOT / "scripts" / "generate_declaration_docs.py"
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def keys(rules: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,24 +76,6 @@ def test_a_hardware_specification_has_the_keys_that_are_checked(schema: dict[str
     }
 
     assert declared == {name: set(checks) for name, checks in REQUIREMENTS.items()}
-
-
-def test_the_page_is_up_to_date_and_a_stale_one_is_noticed(
-    generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["generate", "--check"])
-    assert generator.main() == 0
-
-    stale = tmp_path / "declaration.md"
-    stale.write_text("old")
-    monkeypatch.setattr(generator, "PAGE", stale)
-    monkeypatch.setattr(generator, "ROOT", tmp_path)
-    assert generator.main() == 1
-    assert stale.read_text() == "old"
-
-    monkeypatch.setattr(sys, "argv", ["generate"])
-    assert generator.main() == 0
-    assert "### `lab_zones`" in stale.read_text()
 
 
 @pytest.mark.parametrize(

@@ -2,53 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
+from verification_page import page
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
 
-ROOT = Path(__file__).parents[3]
-GENERATOR = "scripts/generate_verification_docs.py"
-
-
-def generate(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(root / GENERATOR), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of what the generator reads, so that a test writes nothing into the project."""
-    hardware = "python_modules/ansible_collections/gpulab/core/plugins/module_utils/hardware"
-    shutil.copytree(ROOT / hardware, tmp_path / hardware)
-    for folder in ("scripts", "docs"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / GENERATOR, tmp_path / GENERATOR)
-    return tmp_path
-
-
-def test_the_page_is_fresh() -> None:
-    done = generate(ROOT, "--check")
-    assert done.returncode == 0, done.stdout + done.stderr
-
 
 def test_every_check_is_on_the_page() -> None:
-    text = (ROOT / "docs/verification.md").read_text(encoding="utf-8")
+    text = page()
     assert [check.id for check in CATALOGUE if f"`{check.id}` |" not in text] == []
-
-
-def test_a_stale_page_is_told_and_written_anew(copy: Path) -> None:
-    stale = generate(copy, "--check")
-    assert (stale.returncode, stale.stdout) == (
-        1,
-        "docs/verification.md is stale, run `make docs`\n",
-    )
-    assert not (copy / "docs/verification.md").exists()
-    assert generate(copy).returncode == 0
-    assert generate(copy, "--check").returncode == 0
-    (copy / "docs/verification.md").write_text("old", encoding="utf-8")
-    assert generate(copy, "--check").returncode == 1

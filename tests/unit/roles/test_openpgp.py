@@ -8,10 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.gpulab.core.plugins.filter.openpgp_problem import openpgp_problem
 from ansible_collections.gpulab.core.plugins.plugin_utils.openpgp import block_sha256, fingerprints
 
+ROOT = Path(__file__).parents[3]
 # A key made for this test and never used, with gpg's own statement of its fingerprint.
 FINGERPRINT = "7B526BAA54325B6E65C621E7F40E879B2CC52E95"
 KEY = """\
@@ -90,6 +92,28 @@ def test_what_is_no_key_is_refused(text: str, said: str) -> None:
 def test_a_file_without_a_primary_key_is_refused() -> None:
     # Tag 13: a user ID alone.
     assert openpgp_problem(armored(b"\xcd\x01a"), FINGERPRINT) == "its fingerprint is missing"
+
+
+def test_the_key_that_ships_with_the_container_toolkit_is_the_pinned_one() -> None:
+    role = ROOT / "roles/nvidia_container"
+    defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
+    shipped = (role / "files/nvidia-container-toolkit.asc").read_text()
+    assert openpgp_problem(shipped, defaults["nvidia_container_key_fingerprint"]) == ""
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+def test_gpg_agrees_on_a_key_of_another_algorithm(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--passphrase", ""]
+    subprocess.run([*gpg, "--quick-gen-key", "a test", "ed25519"], check=True, timeout=120)
+    exported, listed = (
+        subprocess.run([*gpg, *asked], check=True, capture_output=True, text=True).stdout
+        for asked in (["--armor", "--export"], ["--with-colons", "--list-keys"])
+    )
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    expected = [row.split(":")[9] for row in listed.splitlines() if row.startswith("fpr")]
+    assert fingerprints(exported) == expected
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")

@@ -332,7 +332,7 @@ def main() -> None:
         found = {
             repository["id"]: fingerprint(repository["id"]) for repository in spec["repositories"]
         }
-        print(json.dumps(found))  # noqa: T201 (the answer)
+        sys.stdout.write(f"{json.dumps(found)}\n")
         return
     renames = dict(pair.split("=", 1) for pair in arguments.rename)
     for repository in spec["repositories"]:

@@ -5,6 +5,7 @@ Documentation: plugins/modules/declaration.py.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Mapping
@@ -20,12 +21,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller
     controller_problem,
 )
 
-try:
-    import jsonschema  # noqa: F401 -- the checks below need it
-
-    MISSING_PACKAGE = ""
-except ImportError:
-    MISSING_PACKAGE = "jsonschema"
+# The checks below need it.
+MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
 
 # This file lies in python_modules/ansible_collections/gpulab/core/plugins/action.
 PROJECT = Path(__file__).resolve().parents[6]

@@ -151,13 +151,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import (
-    Outcome,
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
     parse_oom_kills,
     restricted_environment,
-    run_group,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
 
 PROFILES = {"smoke": GateLimits()}

@@ -71,6 +71,6 @@ def _in_documents_only(given: Value) -> bool:
     except ValueError:
         return False
     return any(
-        network.version == known.version and network.subnet_of(known)  # type: ignore[arg-type]
+        network.network_address in known and network.broadcast_address in known
         for known in DOCUMENTATION_NETWORKS
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
 
 
 class ProofError(RuntimeError):
@@ -41,36 +41,23 @@ def compute(
     """
     wish = json.dumps({"build": build, "devices": list(devices)})
     python = environment / "bin" / "python"
+    # By argument, not by standard input: run_group gives it none.
+    outcome = run_group([str(python), "-c", script, wish], os.environ, timeout_s)
+    if outcome.start_error:
+        raise ProofError(f"{python} does not start: {outcome.start_error.rpartition(': ')[2]}")
+    if outcome.timed_out:
+        raise ProofError(f"{python} did not multiply matrices within {timeout_s} s")
     try:
-        code, output, errors = _run([str(python), "-", wish], script, timeout_s)
-    except OSError as error:
-        raise ProofError(f"{python} does not start: {error.strerror}") from error
-    try:
-        said: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+        said: dict[str, Any] = json.loads(outcome.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         said = {}
+    code = outcome.returncode
     if code not in (0, 1) or "problems" not in said:
-        tail = " ".join((errors or output).strip().splitlines()[-3:])
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
+        tail = " ".join((outcome.stderr_tail or outcome.stdout).strip().splitlines()[-3:])
+        how = (
+            f"was ended by signal {-code}"
+            if code and code < 0
+            else f"ended with exit status {code}"
+        )
         raise ProofError(f"{python} {how}: {tail}")
     return said
-
-
-def _run(command: list[str], script: str, timeout_s: int) -> tuple[int, str, str]:
-    """Run in a process group of its own, so that a time-out leaves nothing behind."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, errors = process.communicate(script, timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            message = f"{command[0]} did not multiply matrices within {timeout_s} s"
-            raise ProofError(message) from error
-        return process.returncode, output, errors

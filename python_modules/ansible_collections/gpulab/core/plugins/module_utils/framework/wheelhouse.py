@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
 
 # The oldest glibc of the supported platforms: 2.34, Enterprise Linux 9.
 NEWEST_GLIBC_MINOR = 34
@@ -107,25 +107,12 @@ def fill(
 
 
 def run_pip(command: list[str], timeout_s: int) -> tuple[int, str]:
-    """Run pip in a process group of its own and return (exit status, output).
-
-    A time-out ends the whole group and counts as exit status 124.
-    """
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            return 124, f"{output}\nERROR: pip was ended after {timeout_s} s"
-        return process.returncode, output
+    """Run pip and return (exit status, output); a time-out counts as exit status 124."""
+    outcome = run_group(command, os.environ, timeout_s)
+    output = f"{outcome.stdout}{outcome.stderr_tail}{outcome.start_error}"
+    if outcome.timed_out:
+        return 124, f"{output}\nERROR: pip was ended after {timeout_s} s"
+    return 127 if outcome.returncode is None else outcome.returncode, output
 
 
 def _manifest(path: Path) -> Path:

@@ -127,6 +127,7 @@ def parse_smi(text: str) -> dict[str, Any]:
     if start < 0 or end < start:
         raise ProbeError("nvidia-smi: no complete XML in its output")
     try:
+        # Entities are defined in a DTD, before the root element: the slice has dropped it.
         root = ET.fromstring(text[start : end + len("</nvidia_smi_log>")])  # noqa: S314
     except (ET.ParseError, ValueError) as error:
         raise ProbeError(f"nvidia-smi: {error}") from error

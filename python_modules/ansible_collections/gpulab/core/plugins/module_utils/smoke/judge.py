@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import judge_gates
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import number_at, section_at
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import (
     MEMORY,
     NODE,
@@ -17,7 +18,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import (
     trained_on,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import missing_gpu
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
     ResultError,

@@ -21,9 +21,6 @@ _KILL_WAIT_S = 5.0
 # A process that left the group may hold the pipes open: its output is not waited for.
 _DRAIN_S = 1.0
 
-# Everything else that the login happens to set stays out: the node is under test, not a shell.
-_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -50,29 +47,6 @@ class Outcome:
     stderr_tail: str = ""
     wall_s: float = 0.0
     oom_kills: int | None = None
-
-
-def restricted_environment(environ: Mapping[str, str], threads: int | None) -> dict[str, str]:
-    """Return the environment of the benchmark.
-
-    Args:
-        environ: the environment to take the few kept variables from.
-        threads: CPU threads, or None to leave them to the program.
-    """
-    kept = {name: environ[name] for name in _KEPT_VARIABLES if name in environ}
-    kept["LC_ALL"] = "C.UTF-8"
-    if threads is not None:
-        kept["OMP_NUM_THREADS"] = str(threads)
-    return kept
-
-
-def parse_oom_kills(vmstat: str) -> int | None:
-    """Return the counter ``oom_kill`` of /proc/vmstat (Linux 4.13), or None if it has none."""
-    for line in vmstat.splitlines():
-        name, _, value = line.partition(" ")
-        if name == "oom_kill" and value.isdigit():
-            return int(value)
-    return None
 
 
 def run_group(
@@ -128,6 +102,20 @@ def run_group(
         stderr_tail=_tail(output.stderr),
         wall_s=time.monotonic() - started,
     )
+
+
+def call(*argv: str, timeout_s: float) -> tuple[int, str]:
+    """Run a tool in the caller's environment: its exit status, and all that it said.
+
+    What does not start, or does not end in `timeout_s` seconds, has exit status 127.
+    """
+    outcome = run_group(list(argv), os.environ, timeout_s)
+    if outcome.start_error:
+        return 127, outcome.start_error
+    said = f"{outcome.stdout}{outcome.stderr_tail}".strip()
+    if outcome.timed_out or outcome.returncode is None:
+        return 127, f"{argv[0]} did not end within {timeout_s:g} s: {said[-400:]}"
+    return outcome.returncode, said
 
 
 def _has_ended(pid: int) -> bool:

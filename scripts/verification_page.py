@@ -1,22 +1,13 @@
-#!/usr/bin/env python3
-"""Write docs/verification.md from the catalogue; ``--check``: exit 1 when it is stale."""
+"""The text of docs/verification.md, made from the catalogue of checks."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import DECLARED, Check
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
-
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "verification.md"
 
 INTRODUCTION = """\
 <!-- Generated from the catalogue of checks by `make docs`. -->
@@ -149,22 +140,3 @@ def _yaml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
-
-
-def main() -> int:
-    """Write the page, or check it; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
-    check = parser.parse_args().check
-    text = page()
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        sys.stdout.write(f"{PAGE.relative_to(ROOT)} is stale, run `make docs`\n")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,17 +1,13 @@
-#!/usr/bin/env python3
-"""Write docs/declaration.md from the JSON Schema; ``--check``: exit 1 when it is stale."""
+"""The text of docs/declaration.md, made from the JSON Schema."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "inventory" / "lab.schema.json"
-PAGE = ROOT / "docs" / "declaration.md"
 
 INTRODUCTION = """\
 <!-- Generated from inventory/lab.schema.json by `make docs`. -->
@@ -84,7 +80,12 @@ the inventory:
 """
 
 
-def page(schema: dict[str, Any]) -> str:
+def page() -> str:
+    """Render the page of the schema that is in the inventory."""
+    return render(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def render(schema: dict[str, Any]) -> str:
     """Render the page.
 
     Args:
@@ -161,22 +162,3 @@ def _kind(rules: dict[str, Any]) -> str:
 def _example(rules: dict[str, Any]) -> str:
     examples = rules.get("examples")
     return f" Example: `{examples[0]}`" if examples else ""
-
-
-def main() -> int:
-    """Write the page, or check it; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
-    check = parser.parse_args().check
-    text = page(json.loads(SCHEMA.read_text(encoding="utf-8")))
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        sys.stdout.write(f"{PAGE.relative_to(ROOT)} is stale, run `make docs`\n")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,8 @@
-#!/usr/bin/env python3
-"""Write docs/gpu-software.md from the catalogue; ``--check``: exit 1 when it is stale."""
+"""The text of docs/gpu-software.md, made from the catalogue."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue import (
     ARCHITECTURES,
@@ -27,8 +21,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips imp
 
 DEBIAN = ", ".join(f"Debian {release}: {branch}" for release, branch in DEBIAN_BRANCHES.items())
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "gpu-software.md"
 
 INTRODUCTION = f"""\
 <!-- Generated from module_utils/gpu_software/ by `make docs`. -->
@@ -190,22 +182,3 @@ def _branch(name: str) -> Sequence[str]:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [head, ["---"] * len(head), *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def main() -> int:
-    """Write the page, or check it; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
-    check = parser.parse_args().check
-    text = page()
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        sys.stdout.write(f"{PAGE.relative_to(ROOT)} is stale, run `make docs`\n")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
