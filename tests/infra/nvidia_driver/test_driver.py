@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from testinfra.host import Host
 
+TARGETS = ["nvidia"]
 Converge = Callable[..., subprocess.CompletedProcess[str]]
 MODULES = "/lib/modules/*/updates/dkms/nvidia-current.ko"
 HELD = ("nvidia-kernel-dkms", "nvidia-smi", "libnvidia-ml1", "nvidia-persistenced")
