@@ -9,6 +9,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue
     BRANCHES,
     CAPABILITIES,
     DEBIAN_BRANCHES,
+    DEBIAN_FLAVOURS,
     DEFAULT_BRANCH,
     FIRST_BRANCH,
     SOURCES,
@@ -19,6 +20,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue
 )
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips import CHIPS, Chip
 
+LAGGING = ", ".join(
+    f"the {flavour} ones of branch {branch} (its others lag behind its kernels)"
+    for branch, flavour in DEBIAN_FLAVOURS.items()
+)
 DEBIAN = ", ".join(f"Debian {release}: {branch}" for release, branch in DEBIAN_BRANCHES.items())
 
 
@@ -54,7 +59,10 @@ DECIDED = (
     ("branch", f"the declared one, else the declared version's, else {DEFAULT_BRANCH}"),
     (
         "flavour `auto`",
-        "the open modules where every GPU of the machine can have them, else the proprietary ones",
+        (
+            "the open modules where every GPU of the machine can have them, else the proprietary "
+            f"ones; from Debian's own components, {LAGGING}"
+        ),
     ),
     ("no GPU", "the open modules; installed, and `not loaded: no NVIDIA device on the PCI bus`"),
     (

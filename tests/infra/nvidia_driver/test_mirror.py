@@ -12,7 +12,7 @@ from testinfra.host import Host
 
 MANIFEST = "/var/lib/gpulab/mirror.json"
 LOG = "/var/log/apt-cacher-ng/apt-cacher.log"
-CONFIGURATION = "/etc/apt-cacher-ng/zz-gpulab.conf"
+CONFIGURATION = "/etc/apt-cacher-ng/acng.conf"
 DOWNLOAD = "cd $(mktemp -d) && apt-get download {} && ls"
 
 

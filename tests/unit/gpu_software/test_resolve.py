@@ -173,6 +173,23 @@ def test_a_source_that_cannot_be_is_a_problem(
     assert said in problem
 
 
+@pytest.mark.parametrize(
+    ("facts", "driver", "flavour"),
+    [
+        (DEBIAN, {"branch": "535"}, "proprietary"),
+        (DEBIAN, {"branch": "535", "flavour": "open"}, "open"),
+        (DEBIAN, {"branch": "535", "source": "nvidia"}, "open"),
+        (DEBIAN, {}, "open"),
+        (UBUNTU, {"branch": "535", "source": "distribution"}, "open"),
+    ],
+)
+def test_debians_own_open_modules_are_taken_only_where_they_are_asked_for(
+    facts: dict[str, str], driver: dict[str, str], flavour: str
+) -> None:
+    plan = make_plan(node(A100), software(**driver), facts)
+    assert (plan["problems"], plan["flavour"]) == ([], flavour)
+
+
 def test_secure_boot_with_modules_of_this_machine_is_noted() -> None:
     (note,) = make_plan(node(A100, secure_boot="on"), {}, ROCKY)["notes"]
 

@@ -164,6 +164,10 @@ TOOLKITS = {
 
 # Debian release -> branch in its own contrib and non-free components.
 DEBIAN_BRANCHES = {"12": "535", "13": "550"}
+# Debian's branch -> the flavour that `auto` takes of it. Debian 12 gets new versions of the
+# proprietary modules with its kernels' security updates, and of the open ones it does not:
+# 535.261.03 did not build for kernel 6.1.0-56, 535.309 did (tried in November 2026).
+DEBIAN_FLAVOURS = {"535": PROPRIETARY}
 
 # Compute capability -> first branch that knows the chip: the one of the first toolkit for it.
 # (Capabilities older than the oldest branch of the catalogue are known to all of them.)

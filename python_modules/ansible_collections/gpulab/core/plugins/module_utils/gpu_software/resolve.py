@@ -14,6 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue
     ARCHITECTURES,
     BRANCHES,
     DEBIAN_BRANCHES,
+    DEBIAN_FLAVOURS,
     DEFAULT_BRANCH,
     FIRST_BRANCH,
     FIRST_OPEN_ONLY_BRANCH,
@@ -113,7 +114,8 @@ def make_plan(
     ]
     system = _System.of(facts or {}, str(nvidia.get("secure_boot") or "unknown"))
     source, source_why, branch = _source_and_branch(driver, system, plan)
-    flavour, flavour_why = _flavour(driver, branch, plan)
+    from_debian = source == DISTRIBUTION and bool(branch) and system.shipped_branch == branch
+    flavour, flavour_why = _flavour(driver, branch, plan, from_debian=from_debian)
     version = _version(driver, branch, plan)
     cuda = [_toolkit(wanted, branch, plan) for wanted in _cuda_versions(software)]
     fabric = _fabric(nvidia, plan)
@@ -258,7 +260,9 @@ def _any_flavour(gpu: Gpu, branch: str) -> bool:
     return any(gpu.fits(flavour, branch) for flavour in (OPEN, PROPRIETARY))
 
 
-def _flavour(driver: Mapping[str, Any], branch: str, plan: _Plan) -> tuple[str, str]:
+def _flavour(
+    driver: Mapping[str, Any], branch: str, plan: _Plan, *, from_debian: bool
+) -> tuple[str, str]:
     """Return the flavour of the modules and why; "" where none drives all GPUs."""
     asked = str(driver.get("flavour") or AUTO)
     # Without a branch the flavour is still worth judging: by the branch that drives most.
@@ -286,6 +290,9 @@ def _flavour(driver: Mapping[str, Any], branch: str, plan: _Plan) -> tuple[str, 
             )
         return "", "no flavour drives all GPUs"
     if asked == AUTO:
+        usual = DEBIAN_FLAVOURS.get(on, works[0]) if from_debian else works[0]
+        if usual in works and usual != works[0]:
+            return usual, f"Debian's {works[0]} modules of branch {on} lag behind its kernels"
         return works[0], _auto_why(works, plan)
     if asked in works:
         return asked, f"{DRIVER}.flavour asks for it"
