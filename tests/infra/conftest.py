@@ -107,7 +107,8 @@ def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            # A driver's modules take three minutes to build where nothing else runs.
+            timeout=600,
             cwd=project,
             env={**os.environ, "ANSIBLE_CONFIG": str(project / "ansible.cfg"), "NO_COLOR": "1"},
         )
