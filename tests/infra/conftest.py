@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,21 @@ def declared() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the scenario's converge.yml again, with other variables (``converge(key=value)``).
+def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a playbook on the scenario's machines: ``play("playbooks/mirror.yml", key=value)``.
 
-    Gives the finished process; its ``stdout`` has what Ansible said. For tests of what a role
-    refuses, which the scenario's own run can't contain.
+    Gives the finished process; its ``stdout`` has what Ansible said.
     """
     project = Path(__file__).parents[2]
     inventory = scenario_inventory()
 
-    def run(**variables: object) -> subprocess.CompletedProcess[str]:
+    def run(playbook: str, **variables: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 f"--inventory={inventory}",
                 f"--extra-vars={json.dumps(variables)}",
-                str(inventory.parent / "converge.yml"),
+                str(project / playbook),
             ],
             capture_output=True,
             text=True,
@@ -114,3 +114,15 @@ def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def converge(
+    play: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the scenario's converge.yml again, with other variables (``converge(key=value)``).
+
+    For tests of what a role refuses, which the scenario's own run can't contain.
+    """
+    # An absolute path stays what it is below the project.
+    return partial(play, str(scenario_inventory().parent.resolve() / "converge.yml"))

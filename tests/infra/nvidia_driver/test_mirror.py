@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 import testinfra
 from testinfra.host import Host
 
+Play = Callable[..., "subprocess.CompletedProcess[str]"]
 MANIFEST = "/var/lib/gpulab/mirror.json"
 LOG = "/var/log/apt-cacher-ng/apt-cacher.log"
 CONFIGURATION = "/etc/apt-cacher-ng/acng.conf"
@@ -47,6 +49,14 @@ def test_it_serves_the_lab_only(host: Host) -> None:
     address = host.interface("eth0").addresses[0]
     assert host.socket(f"tcp://{address}:3142").is_listening
     assert not host.socket("tcp://127.0.0.1:3142").is_listening
+
+
+@pytest.mark.on("head01")
+@pytest.mark.usefixtures("host")
+def test_a_second_run_changes_nothing(play: Play) -> None:
+    run = play("playbooks/mirror.yml")
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("changed=0 ") == 2
 
 
 @pytest.fixture
