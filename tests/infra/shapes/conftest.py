@@ -17,20 +17,29 @@ Converge = Callable[..., "subprocess.CompletedProcess[str]"]
 EL = ("rocky9", "centos10")
 
 
+def versions(host: Host, prefixes: tuple[str, ...]) -> dict[str, str]:
+    """Read package → version and release, of the packages whose names begin so."""
+    if host.backend.get_hostname() in EL:
+        command = "rpm --query --all --queryformat '%{NAME} %{VERSION}-%{RELEASE}\\n'"
+    else:
+        # What is removed and left its configuration is not installed.
+        command = "dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Version}\\n'"
+        command += " | sed -n 's/^installed //p'"
+    rows = dict(line.split() for line in host.check_output(command).splitlines())
+    return {name: version for name, version in rows.items() if name.startswith(prefixes)}
+
+
 @pytest.fixture(scope="session")
 def installed() -> Callable[[Host], dict[str, str]]:
     """Read package → version and release, of CUDA's and DCGM's packages."""
+    prefixes = ("cuda-", "cudnn", "libcudnn", "libnccl", "datacenter-gpu")
+    return lambda host: versions(host, prefixes)
 
-    def read(host: Host) -> dict[str, str]:
-        if host.backend.get_hostname() in EL:
-            command = "rpm --query --all --queryformat '%{NAME} %{VERSION}-%{RELEASE}\\n'"
-        else:
-            command = "dpkg-query --show --showformat '${Package} ${Version}\\n'"
-        rows = dict(line.split() for line in host.check_output(command).splitlines())
-        prefixes = ("cuda-", "cudnn", "libcudnn", "libnccl", "datacenter-gpu")
-        return {name: version for name, version in rows.items() if name.startswith(prefixes)}
 
-    return read
+@pytest.fixture(scope="session")
+def driver() -> Callable[[Host], dict[str, str]]:
+    """Read package → version and release, of the driver's packages."""
+    return lambda host: versions(host, ("nvidia-", "libnvidia-", "cuda-drivers", "kmod-nvidia-"))
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,15 @@ rpmsign, createrepo_c and modifyrepo_c, and gpg. ``spec.json`` beside it says wh
                        "key_files": [names], "lent": bool, "modules": [MODULE]}]}
 
 PACKAGE is ``{"name", "version", "arch", "depends", "provides", "conflicts", "replaces", "files",
-"scripts", "debian", "keep", "stream"}``, all but the first two optional; versions and relations are
-written as the format writes them, a version of an RPM is ``epoch:version-release``.
+"scripts", "debian", "keep", "streams", "later"}``, all but the first two optional; versions and
+relations are written as the format writes them, a version of an RPM is ``epoch:version-release``.
 
 - ``files``: path → text, or path → ``{"modinfo": {field: value}}`` for a file that modinfo reads as
   a kernel module;
 - ``scripts``: maintainer script (deb: postinst …, rpm: post …) → shell;
 - ``debian``: the files ``keep`` (paths) of that Debian package in apt's cache belong to it too;
-- ``stream``: "name:stream" of the MODULE it belongs to.
+- ``streams``: ["name:stream"] of the MODULEs it belongs to;
+- ``later``: whether the vendor publishes it only with ``--later``.
 
 ``lent`` adds all Debian packages of apt's cache to a repository. MODULE is ``{"name", "stream",
 "profile" (names of packages), "default" (bool)}``.
@@ -171,7 +172,7 @@ def rpm_spec(package: Package, paths: Iterable[str]) -> str:
         f"Version: {version}",
         f"Release: {release or '1'}",
         f"BuildArch: {package.get('arch', 'noarch')}",
-        f"ModularityLabel: {package['stream']}:1:stub" if "stream" in package else "",
+        f"ModularityLabel: {package['streams'][0]}:1:stub" if package.get("streams") else "",
         "Summary: stub of gpulab's simulation, no vendor's software",
         "License: none",
         # Only what is written here, nothing that rpmbuild finds in scripts.
@@ -250,7 +251,7 @@ def index_deb(folder: Path, repository: Repository, signer: str) -> None:
 def module_document(module: dict[str, Any], packages: list[Package]) -> str:
     """Write the modulemd (version 2) document of one stream, as JSON, which YAML contains."""
     stream = f"{module['name']}:{module['stream']}"
-    members = [package for package in packages if package.get("stream") == stream]
+    members = [package for package in packages if stream in package.get("streams", [])]
     data = {
         "name": module["name"], "stream": module["stream"], "version": 1, "context": "stub",
         "arch": "x86_64", "summary": "stub", "description": "stub of gpulab's simulation",
@@ -268,14 +269,14 @@ def nevra(package: Package) -> str:
     return f"{package['name']}-{epoch or '0'}:{rest}.{package.get('arch', 'noarch')}"
 
 
-def index_rpm(folder: Path, repository: Repository, signer: str) -> None:
+def index_rpm(folder: Path, repository: Repository, packages: list[Package], signer: str) -> None:
     """Sign the RPMs of a repository and write its index, modules included."""
     rpms = sorted(folder.glob("*.rpm"))
     run("rpmsign", "--define", "__gpg /usr/bin/gpg", "--define", f"_gpg_path {KEYS / signer}",
         "--define", f"_gpg_name {fingerprint(signer)}", "--resign", *rpms)  # fmt: skip
     run("createrepo_c", "--quiet", folder)
     if repository.get("modules"):
-        documents = [module_document(m, repository["packages"]) for m in repository["modules"]]
+        documents = [module_document(m, packages) for m in repository["modules"]]
         defaults = {
             "document": "modulemd-defaults", "version": 1,
             "data": {"module": repository["modules"][0]["name"],
@@ -289,7 +290,12 @@ def index_rpm(folder: Path, repository: Repository, signer: str) -> None:
 
 
 def build(
-    spec: dict[str, Any], repository: Repository, renames: dict[str, str], signer: str
+    spec: dict[str, Any],
+    repository: Repository,
+    renames: dict[str, str],
+    signer: str,
+    *,
+    later: bool,
 ) -> None:
     """Build one repository afresh; it takes the place of the old one only when it is whole."""
     final = HERE / repository["path"]
@@ -298,13 +304,20 @@ def build(
     fresh.mkdir(parents=True)
     key(signer)
     is_deb = spec["format"] == "deb"
-    for package in repository.get("packages", []):
-        named = {**package, "name": renames.get(package["name"], package["name"])}
-        (build_deb if is_deb else build_rpm)(named, fresh)
+    packages = [
+        {**package, "name": renames.get(package["name"], package["name"])}
+        for package in repository.get("packages", [])
+        if later or not package.get("later")
+    ]
+    for package in packages:
+        (build_deb if is_deb else build_rpm)(package, fresh)
     if repository.get("lent"):
         for archive in ARCHIVES.glob("*.deb"):
             shutil.copy2(archive, fresh)
-    (index_deb if is_deb else index_rpm)(fresh, repository, signer)
+    if is_deb:
+        index_deb(fresh, repository, signer)
+    else:
+        index_rpm(fresh, repository, packages, signer)
     # What clients are told to trust is always the vendor's key, whoever signed.
     public = gpg_export(repository["id"])
     for name in ["stub-key.asc", *repository.get("key_files", [])]:
@@ -325,6 +338,7 @@ def main() -> None:
     parser.add_argument("--repository", help="only the one with this id")
     parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW")
     parser.add_argument("--signer", help="sign with the key of this name, not the repository's")
+    parser.add_argument("--later", action="store_true", help="with what is published later")
     parser.add_argument("--fingerprints", action="store_true", help="only print id → fingerprint")
     arguments = parser.parse_args()
     spec = json.loads((HERE / "spec.json").read_text())
@@ -337,7 +351,8 @@ def main() -> None:
     renames = dict(pair.split("=", 1) for pair in arguments.rename)
     for repository in spec["repositories"]:
         if arguments.repository in (None, repository["id"]):
-            build(spec, repository, renames, arguments.signer or repository["id"])
+            signer = arguments.signer or repository["id"]
+            build(spec, repository, renames, signer, later=arguments.later)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""The driver's names or versions are not in NVIDIA's repository: the run says so.
+
+After the other tests, which look at what the scenario's own run left.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host
+
+Converge = Callable[..., "subprocess.CompletedProcess[str]"]
+Driver = Callable[[Host], dict[str, str]]
+Held = Callable[[Host], set[str]]
+FAILED = "fatal: [{}]: FAILED!"
+ADVICE = "Check lab_software.nvidia_driver (branch, version, source)"
+#: How the driver's package goes where its repository is broken.
+REMOVE = {
+    "ubuntu2404": "apt-get purge --yes --allow-change-held-packages nvidia-open",
+    "rocky9": "sh -c 'dnf versionlock clear; dnf --assumeyes remove nvidia-open'",
+}
+
+
+def said(run: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(run.stdout.split())
+
+
+@pytest.mark.on("ubuntu2404")
+def test_a_driver_that_was_renamed_ends_the_run(
+    pair: dict[str, Host],
+    broken: Callable[[str], None],
+    converge_pair: Converge,
+    driver: Driver,
+) -> None:
+    for name, machine in pair.items():
+        machine.check_output(REMOVE[name])
+    broken("--rename nvidia-open=nvidia-opened")
+    run = converge_pair()
+    for name, machine in pair.items():
+        assert FAILED.format(name) in run.stdout
+        assert "nvidia-open" not in driver(machine)
+    assert said(run).count(ADVICE) >= 2
+    assert "No package matching 'nvidia-open' is available" in said(run)
+
+
+@pytest.mark.on("ubuntu2404")
+def test_the_next_run_mends_the_driver(
+    pair: dict[str, Host], converge_pair: Converge, driver: Driver, held: Held
+) -> None:
+    run = converge_pair()
+    assert run.returncode == 0, run.stdout
+    for machine in pair.values():
+        assert driver(machine)["nvidia-open"].startswith("580.95.05-")
+        assert set(driver(machine)) <= held(machine)
+
+
+@pytest.mark.on("ubuntu2404")
+def test_a_run_with_nothing_to_do_installs_nothing(
+    pair: dict[str, Host], converge_pair: Converge
+) -> None:
+    run = converge_pair()
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("changed=0 ") == len(pair)
+    assert "TASK [nvidia_driver : Verify the driver as it is on disk]" in run.stdout
+    assert "TASK [nvidia_driver : Install by" not in run.stdout
+
+
+@pytest.mark.on("ubuntu2404")
+def test_a_version_that_is_not_there_ends_the_run(
+    pair: dict[str, Host], converge: Converge, driver: Driver
+) -> None:
+    run = converge(shapes_only=",".join(pair), nvidia_driver_version="580.99.99")
+    for name, machine in pair.items():
+        assert FAILED.format(name) in run.stdout
+        assert driver(machine)["nvidia-open"].startswith("580.95.05-")
+    assert said(run).count(ADVICE) >= 2
