@@ -69,10 +69,12 @@ def test_a_run_with_nothing_to_do_installs_nothing(
 
 @pytest.mark.on("ubuntu2404")
 def test_a_version_that_is_not_there_ends_the_run(
-    pair: dict[str, Host], converge: Converge, driver: Driver
+    pair: dict[str, Host], converge: Converge, driver: Driver, held: Held
 ) -> None:
     run = converge(shapes_only=",".join(pair), nvidia_driver_version="580.99.99")
     for name, machine in pair.items():
         assert FAILED.format(name) in run.stdout
         assert driver(machine)["nvidia-open"].startswith("580.95.05-")
+        # EL's locks were released for the version that did not come.
+        assert set(driver(machine)) <= held(machine)
     assert said(run).count(ADVICE) >= 2
