@@ -6,7 +6,8 @@ After the other tests, which look at what the scenario's own run left.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from testinfra.host import Host
@@ -78,3 +79,62 @@ def test_a_version_that_is_not_there_ends_the_run(
         # EL's locks were released for the version that did not come.
         assert set(driver(machine)) <= held(machine)
     assert said(run).count(ADVICE) >= 2
+
+
+@pytest.fixture
+def ubuntu(pair: dict[str, Host]) -> Host:
+    """An Ubuntu machine whose driver has lost its package, so that a run has to install it."""
+    machine = pair["ubuntu2404"]
+    machine.check_output(REMOVE["ubuntu2404"])
+    return machine
+
+
+@contextmanager
+def held_lock(machine: Host) -> Iterator[None]:
+    """Hold dpkg's lock, as a first-boot job does that does not end."""
+    hold = (
+        "import fcntl, time; lock = open('/var/lib/dpkg/lock-frontend', 'w'); "
+        "fcntl.lockf(lock, fcntl.LOCK_EX); time.sleep(600)"
+    )
+    machine.check_output("systemd-run --quiet --unit=gpulab-test-lock python3 -c %s", hold)
+    try:
+        yield
+    finally:
+        machine.check_output("systemctl stop gpulab-test-lock")
+
+
+@contextmanager
+def full_disk(machine: Host) -> Iterator[None]:
+    """Leave no space where packages are downloaded to."""
+    archives = "/var/cache/apt/archives"
+    machine.check_output(f"mount -t tmpfs -o size=4k tmpfs {archives}")
+    machine.check_output(f"mkdir {archives}/partial && head -c 4096 /dev/zero > {archives}/full")
+    try:
+        yield
+    finally:
+        machine.check_output(f"umount {archives}")
+
+
+@pytest.mark.on("ubuntu2404")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (held_lock, "Another package run holds the lock: wait for it"),
+        (full_disk, "Free some space (the driver and its build take 3 GB)."),
+    ],
+)
+def test_a_machine_that_can_not_install_now_says_why_and_converges_later(
+    ubuntu: Host,
+    converge: Converge,
+    driver: Driver,
+    fault: Callable[[Host], AbstractContextManager[None]],
+    words: str,
+) -> None:
+    with fault(ubuntu):
+        run = converge(shapes_only="ubuntu2404", nvidia_driver_lock_timeout_s=3)
+    assert FAILED.format("ubuntu2404") in run.stdout
+    assert words in said(run)
+    assert "nvidia-open" not in driver(ubuntu)
+    run = converge(shapes_only="ubuntu2404")
+    assert run.returncode == 0, run.stdout
+    assert driver(ubuntu)["nvidia-open"].startswith("580.95.05-")
