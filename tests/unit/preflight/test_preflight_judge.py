@@ -215,7 +215,7 @@ BOTH = {"cuda": {"versions": ["12.9", "13.0"]}}
         ((A100,), BOTH, "1 ampere: 580 open, CUDA 13.0"),
         ((V100, A100), {}, "2 ampere+volta: 580 proprietary"),
         (("0x4a01",), {}, "1 unknown: 580 open"),
-        ((), {"nvidia_driver": {"source": "distribution"}}, "none: 535 open"),
+        ((), {"nvidia_driver": {"source": "distribution"}}, "none: 535 proprietary"),
     ],
 )
 def test_the_row_shows_which_gpu_software_the_node_gets(
