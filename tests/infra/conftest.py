@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import testinfra
 import yaml
+from playbook_run import Converge, Run
 from testinfra.host import Host
 
 
@@ -88,16 +89,16 @@ def declared() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+def play() -> Callable[..., Run]:
     """Run a playbook on the scenario's machines: ``play("playbooks/mirror.yml", key=value)``.
 
-    Gives the finished process; its ``stdout`` has what Ansible said.
+    Gives the finished run.
     """
     project = Path(__file__).parents[2]
     inventory = scenario_inventory()
 
-    def run(playbook: str, **variables: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def run(playbook: str, **variables: object) -> Run:
+        done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 f"--inventory={inventory}",
@@ -112,14 +113,13 @@ def play() -> Callable[..., subprocess.CompletedProcess[str]]:
             cwd=project,
             env={**os.environ, "ANSIBLE_CONFIG": str(project / "ansible.cfg"), "NO_COLOR": "1"},
         )
+        return Run(done.args, done.returncode, done.stdout, done.stderr)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def converge(
-    play: Callable[..., subprocess.CompletedProcess[str]],
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def converge(play: Callable[..., Run]) -> Converge:
     """Run the scenario's converge.yml again, with other variables (``converge(key=value)``).
 
     For tests of what a role refuses, which the scenario's own run can't contain.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playbook_run import Converge
 from testinfra.host import Host
-
-Converge = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def login(host: Host, user: str, command: str) -> subprocess.CompletedProcess[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+from playbook_run import Converge
 from testinfra.host import Host
 
 PACKAGES = (
@@ -18,14 +20,14 @@ PACKAGES = (
     "libnvidia-container-tools",
     "libnvidia-container1",
 )
-Converge = Callable[..., subprocess.CompletedProcess[str]]
 Software = Callable[..., dict[str, Any]]
 Fault = Callable[..., AbstractContextManager[None]]
 
 
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    """Give a run's words on one line."""
-    return " ".join(run.stdout.split())
+@pytest.fixture(scope="module")
+def converge(converge: Converge) -> Converge:
+    """Run this role alone; the others have nothing to do with it."""
+    return partial(converge, gpu_tools_only=["nvidia_container"])
 
 
 def test_the_declared_version_is_there_and_held(host: Host) -> None:
@@ -85,8 +87,8 @@ def test_a_key_other_than_the_pinned_one_is_refused_before_anything(
     key = f"{os.environ['MOLECULE_EPHEMERAL_DIRECTORY']}/stub-cuda.asc"
     run = converge(nvidia_container_key_file=key)
     assert run.returncode != 0
-    assert "and nvidia_container_key_fingerprint is" in said(run)
-    assert "Nothing was changed." in said(run)
+    assert "and nvidia_container_key_fingerprint is" in run.said
+    assert "Nothing was changed." in run.said
     assert host.file(file).content_string == before
 
 
@@ -98,7 +100,7 @@ def test_a_key_hidden_behind_the_pinned_one_is_refused(converge: Converge, tmp_p
     )
     run = converge(nvidia_container_key_file=str(both))
     assert run.returncode != 0
-    assert "Nothing was changed." in said(run)
+    assert "Nothing was changed." in run.said
 
 
 def test_a_repository_signed_by_another_key_is_refused(
@@ -108,7 +110,7 @@ def test_a_repository_signed_by_another_key_is_refused(
     with unheld("libnvidia-container1"), rebuilt("container", "--signer cuda"):
         run = converge()
     assert run.returncode != 0
-    assert "The repository is not signed by the key that is pinned for it." in said(run)
+    assert "The repository is not signed by the key that is pinned for it." in run.said
 
 
 def test_a_version_that_is_not_there_is_named_with_the_key(
@@ -116,14 +118,14 @@ def test_a_version_that_is_not_there_is_named_with_the_key(
 ) -> None:
     run = converge(lab_software=software(nvidia_container={"version": "1.20.2"}))
     assert run.returncode != 0
-    assert "Check lab_software.nvidia_container.version in the inventory" in said(run)
+    assert "Check lab_software.nvidia_container.version in the inventory" in run.said
     assert host.package("nvidia-container-toolkit").version == "1.20.1-1"
 
 
 def test_a_release_without_the_unit_is_refused(converge: Converge, software: Software) -> None:
     run = converge(lab_software=software(nvidia_container={"version": "1.17.8"}))
     assert run.returncode != 0
-    assert "lab_software.nvidia_container.version is 1.17.8" in said(run)
+    assert "lab_software.nvidia_container.version is 1.17.8" in run.said
 
 
 def test_a_broken_configuration_of_docker_is_left_to_its_user(
@@ -134,6 +136,6 @@ def test_a_broken_configuration_of_docker_is_left_to_its_user(
     host.check_output("printf %%s %s > " + file, "{not json")
     run = converge()
     assert run.returncode != 0
-    assert "/etc/docker/daemon.json is not JSON" in said(run)
+    assert "/etc/docker/daemon.json is not JSON" in run.said
     assert host.file(file).content_string == "{not json"
     host.check_output("printf %%s %s > " + file, good)

@@ -6,33 +6,21 @@ chosen, held and removed. Debian's real nvcc stands beside it, and is proved by 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
+from playbook_run import Converge, Run
 from testinfra.host import Host
 
-Converge = Callable[..., subprocess.CompletedProcess[str]]
 Software = Callable[..., dict[str, Any]]
-Fault = Callable[..., AbstractContextManager[None]]
 
 
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    """Give a run's words on one line."""
-    return " ".join(run.stdout.split())
-
-
-def test_an_unknown_package_is_named_with_its_key(
-    host: Host, converge: Converge, software: Software, rebuilt: Fault
-) -> None:
-    with rebuilt("cuda", "--rename cuda-toolkit-12-8=cuda-toolkit-99-9"):
-        run = converge(lab_software=software(cuda={"versions": ["11.8", "12.8"]}))
-    assert run.returncode != 0
-    assert "cuda-toolkit-12-8" in said(run)
-    assert "Check lab_software.cuda in the inventory" in said(run)
-    assert host.package("nvidia-cuda-toolkit").is_installed
+@pytest.fixture(scope="module")
+def converge(converge: Converge) -> Converge:
+    """Run this role alone; the others have nothing to do with it."""
+    return partial(converge, gpu_tools_only=["cuda"])
 
 
 def test_a_toolkit_that_the_driver_can_not_run_is_left_out_and_said(
@@ -40,26 +28,26 @@ def test_a_toolkit_that_the_driver_can_not_run_is_left_out_and_said(
 ) -> None:
     run = converge(lab_software=software(cuda={"versions": ["11.8", "13.0"]}))
     assert run.returncode == 0, run.stdout
-    assert "13.0" in said(run)
-    assert "Would" not in said(run)
+    assert "13.0" in run.said
+    assert "Would" not in run.said
     assert not host.file("/usr/local/cuda-13.0").exists
 
 
 @pytest.fixture(scope="module")
-def several(converge: Converge) -> subprocess.CompletedProcess[str]:
+def several(converge: Converge) -> Run:
     """Three toolkits, cuDNN and NCCL, with a default that is not the highest."""
     return converge(
         cuda_versions=["11.8", "12.8", "12.9"], cuda_default="12.8", cuda_cudnn="9", cuda_nccl="2"
     )
 
 
-def test_several_stand_side_by_side(host: Host, several: subprocess.CompletedProcess[str]) -> None:
+def test_several_stand_side_by_side(host: Host, several: Run) -> None:
     assert several.returncode == 0, several.stdout
     for version in ("11.8", "12.8", "12.9"):
         output = host.check_output(f"/usr/local/cuda-{version}/bin/nvcc --version")
         assert f"release {version}," in output
-        assert f"CUDA {version}: nvcc compiles and links" in said(several)
-    assert "not run: no NVIDIA device on the PCI bus" in said(several)
+        assert f"CUDA {version}: nvcc compiles and links" in several.said
+    assert "not run: no NVIDIA device on the PCI bus" in several.said
 
 
 @pytest.mark.usefixtures("several")
@@ -98,4 +86,4 @@ def test_what_is_not_declared_any_more_goes_when_asked(host: Host, converge: Con
 def test_cudnn_needs_nvidias_toolkit(converge: Converge) -> None:
     run = converge(cuda_cudnn="9")
     assert run.returncode != 0
-    assert "lab_software.cuda.cudnn and nccl need a toolkit from NVIDIA" in said(run)
+    assert "lab_software.cuda.cudnn and nccl need a toolkit from NVIDIA" in run.said

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
+from functools import partial
 
+import pytest
+from playbook_run import Converge
 from testinfra.host import Host
 
 PARTS = (
@@ -12,12 +13,12 @@ PARTS = (
     "datacenter-gpu-manager-4-cuda12",
     "datacenter-gpu-manager-4-proprietary-cuda12",
 )
-Converge = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    """Give a run's words on one line."""
-    return " ".join(run.stdout.split())
+@pytest.fixture(scope="module")
+def converge(converge: Converge) -> Converge:
+    """Run this role alone; the others have nothing to do with it."""
+    return partial(converge, gpu_tools_only=["dcgm"])
 
 
 def test_it_is_for_the_drivers_cuda_and_never_the_unversioned_package(host: Host) -> None:
@@ -40,7 +41,7 @@ def test_it_starts_at_boot_and_not_without_a_gpu(host: Host) -> None:
 def test_another_major_version_is_refused(converge: Converge) -> None:
     run = converge(dcgm_version="3")
     assert run.returncode != 0
-    assert "lab_software.dcgm.version is 3: it must be 4" in said(run)
+    assert "lab_software.dcgm.version is 3: it must be 4" in run.said
 
 
 def test_parts_of_different_versions_are_a_failure(host: Host, converge: Converge) -> None:
@@ -53,7 +54,7 @@ def test_parts_of_different_versions_are_a_failure(host: Host, converge: Converg
     finally:
         host.check_output(edit.format("1:4.7.0-1", status))
     assert run.returncode != 0
-    assert "DCGM's parts are of different versions" in said(run)
+    assert "DCGM's parts are of different versions" in run.said
 
 
 def test_a_service_that_was_switched_off_is_switched_on(host: Host, converge: Converge) -> None:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
-
 import pytest
+from playbook_run import Converge
 from testinfra.host import Host
 
 TARGETS = ["nvidia"]
-Converge = Callable[..., subprocess.CompletedProcess[str]]
 MODULES = "/lib/modules/*/updates/dkms/nvidia-current.ko"
 HELD = ("nvidia-kernel-dkms", "nvidia-smi", "libnvidia-ml1", "nvidia-persistenced")
-
-
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    """Give a run's words on one line."""
-    return " ".join(run.stdout.split())
 
 
 def version(host: Host, package: str) -> str:
@@ -79,7 +71,7 @@ def test_the_driver_is_not_said_to_work(host: Host) -> None:
 def test_a_run_says_that_nothing_is_loaded(converge: Converge) -> None:
     run = converge()
     assert run.returncode == 0, run.stdout
-    assert "not loaded: no NVIDIA device on the PCI bus" in said(run)
+    assert "not loaded: no NVIDIA device on the PCI bus" in run.said
 
 
 def test_a_hold_that_was_taken_away_is_put_back(host: Host, converge: Converge) -> None:
@@ -102,8 +94,8 @@ def test_a_wish_that_cannot_be_had_changes_nothing(
 ) -> None:
     run = converge(lab_software={"nvidia_driver": software})
     assert run.returncode != 0
-    assert "Nothing was changed" in said(run)
-    assert words in said(run)
+    assert "Nothing was changed" in run.said
+    assert words in run.said
     assert "changed=0" in run.stdout
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbook_run import Converge
 from testinfra.host import Host
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-gpulab.conf"
-Converge = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture

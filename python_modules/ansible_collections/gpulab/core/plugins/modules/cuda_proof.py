@@ -10,6 +10,7 @@ description:
     are there, runs it; it adds up on every GPU.
   - Compares C(/usr/local/cuda) with the toolkit that is declared the default.
 author: gpulab
+extends_documentation_fragment: gpulab.core.gpu_proof
 options:
   versions:
     description: The toolkits that must be there.
@@ -27,14 +28,6 @@ options:
     type: list
     elements: str
     default: []
-  gpus:
-    description: NVIDIA GPUs on the PCI bus.
-    type: int
-    required: true
-  loaded:
-    description: Version of the loaded driver module; empty where none is.
-    type: str
-    default: ""
 attributes:
   check_mode:
     support: full

@@ -11,6 +11,7 @@ description:
     and after systemd is reloaded; a reload is what takes devices away from containers that got
     them another way.
 author: gpulab
+extends_documentation_fragment: gpulab.core.gpu_proof
 options:
   version:
     description: Release of the toolkit that must be installed.
@@ -28,14 +29,6 @@ options:
     required: true
   image:
     description: Image with a C library in which to try them; empty for not at all.
-    type: str
-    default: ""
-  gpus:
-    description: NVIDIA GPUs on the PCI bus.
-    type: int
-    required: true
-  loaded:
-    description: Version of the loaded driver module; empty where none is.
     type: str
     default: ""
 attributes:
