@@ -10,7 +10,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export PATH="$PWD/.venv/bin:$PATH" PY_COLORS=0 ANSIBLE_NOCOLOR=1 NO_COLOR=1
 
-scenarios=(base ssh time frameworks nvidia_driver gpu_tools shapes vm site)
+scenarios=(base ssh time frameworks nvidia_driver gpu_tools shapes mirror vm site)
 
 lint() {
     yamllint --strict . &&

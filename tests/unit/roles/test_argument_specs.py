@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ def defaults(role: Path) -> dict[str, Any]:
 
 def templated(value: object) -> bool:
     return isinstance(value, str) and "{{" in value
+
+
+def unknown_yet(role_defaults: dict[str, Any], role_vars: dict[str, Any]) -> set[str]:
+    """Name the role's own variables that defaults use and nobody has loaded by then.
+
+    Arguments are validated before the first task, which loads the names of the platform.
+    """
+    return set(re.findall(r"\b__\w+", str(role_defaults))) - set(role_vars)
 
 
 def type_problem(name: str, value: object, spec: dict[str, Any]) -> str | None:
@@ -92,6 +101,11 @@ class TestRole:
     def test_everything_is_described(self, role: Path) -> None:
         assert undescribed(options(role)) == []
 
+    def test_defaults_are_known_before_the_first_task(self, role: Path) -> None:
+        file = role / "vars" / "main.yml"
+        known = yaml.safe_load(file.read_text()) if file.is_file() else {}
+        assert unknown_yet(defaults(role), known) == set()
+
     def test_it_has_the_shape_of_a_role(self, role: Path) -> None:
         if role.name in CALLERS:
             (task,) = yaml.safe_load((role / "tasks" / "main.yml").read_text())
@@ -116,6 +130,10 @@ class TestRole:
 )
 def test_type_problem(value: object, spec: dict[str, Any], problem: bool) -> None:
     assert (type_problem("x", value, spec) is not None) is problem
+
+
+def test_unknown_yet() -> None:
+    assert unknown_yet({"a": "{{ __there }} {{ __platforms }}"}, {"__there": 1}) == {"__platforms"}
 
 
 def test_undescribed_looks_into_suboptions() -> None:

@@ -16,6 +16,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.mirror.manifest import
     fetch,
     merge,
     parse_uris,
+    uri_line,
 )
 
 CONTENT = b"a package"
@@ -31,6 +32,18 @@ def test_what_two_machines_want_is_one_package() -> None:
 def test_a_package_without_a_sum_is_refused() -> None:
     with pytest.raises(MirrorError, match="no SHA-256"):
         parse_uris(["'http://archive.invalid/a.deb' a.deb 3 MD5Sum:00"])
+
+
+@pytest.mark.parametrize("scheme", ["file", "copy", "cdrom"])
+def test_what_is_on_a_machines_own_disk_is_not_the_heads(scheme: str) -> None:
+    assert parse_uris([f"'{scheme}:/srv/a.deb' a.deb 3 SHA256:{SUM}", LINE]) == [PACKAGE]
+
+
+def test_what_dnf_wants_is_written_as_apt_writes_it() -> None:
+    line = uri_line(PACKAGE.uri, PACKAGE.name, PACKAGE.bytes, "sha256", PACKAGE.sha256)
+    assert line == LINE
+    with pytest.raises(MirrorError, match=r"no SHA-256 of a package.*SHA1:00"):
+        parse_uris([uri_line("http://archive.invalid/a.rpm", "a.rpm", 3, "sha1", "00")])
 
 
 def test_every_package_is_read_to_its_end() -> None:

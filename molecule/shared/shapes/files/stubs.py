@@ -287,6 +287,9 @@ def index_rpm(folder: Path, repository: Repository, packages: list[Package], sig
         text = "".join(f"---\n{document}\n...\n" for document in documents)
         (folder / "modules.yaml").write_text(text)
         run("modifyrepo_c", "--mdtype=modules", folder / "modules.yaml", folder / "repodata")
+    # For repo_gpgcheck.
+    repomd = folder / "repodata/repomd.xml"
+    gpg(signer, "--armor", "--detach-sign", "--output", f"{repomd}.asc", repomd)
 
 
 def build(

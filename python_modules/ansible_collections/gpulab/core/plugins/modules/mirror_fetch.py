@@ -7,7 +7,7 @@ short_description: Fetch packages through a lab's mirror and list them in its ma
 version_added: "0.1.0"
 description:
   - Reads every package through the mirror to its end, which makes the mirror keep it, and compares
-    it with size and SHA-256 of its repository's signed lists.
+    it with size and SHA-256 of its repository's lists.
   - Writes the manifest only after all of them were read.
 author: gpulab
 options:
@@ -16,7 +16,8 @@ options:
     type: str
     required: true
   uris:
-    description: Lines of C(apt-get --print-uris); each file is fetched once.
+    description: >-
+      Lines of C(apt-get --print-uris), or of M(gpulab.core.dnf_wanted); each file is fetched once.
     type: list
     elements: str
     required: true

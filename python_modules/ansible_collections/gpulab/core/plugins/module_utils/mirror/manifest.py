@@ -14,12 +14,14 @@ from typing import Any
 _LINE = re.compile(
     r"^'(?P<uri>[^']+)' (?P<name>\S+) (?P<bytes>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$"
 )
+# What a machine reads from its own disk; the head has no part in it.
+_LOCAL = ("'file:", "'copy:", "'cdrom:")
 
 Read = Callable[[str], Iterator[bytes]]
 
 
 class MirrorError(RuntimeError):
-    """A package could not be had as its repository's signed lists say; the message says which."""
+    """A package could not be had as its repository's lists say; the message says which."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,13 +32,26 @@ class Package:
         uri: where it comes from.
         name: its file name.
         bytes: its size.
-        sha256: its sum, 64 hexadecimal digits, as the repository's signed lists have it.
+        sha256: its sum, 64 hexadecimal digits, as the repository's lists have it.
     """
 
     uri: str
     name: str
     bytes: int
     sha256: str
+
+
+def uri_line(uri: str, name: str, size: int, algorithm: str, digest: str) -> str:
+    """Write what is known of a package as ``apt-get --print-uris`` does.
+
+    Args:
+        uri: where it comes from.
+        name: its file name.
+        size: its size, bytes.
+        algorithm: name of the sum, as ``sha256``.
+        digest: the sum, in hexadecimal digits.
+    """
+    return f"'{uri}' {name} {size} {algorithm.upper()}:{digest}"
 
 
 def parse_uris(lines: Iterable[str]) -> list[Package]:
@@ -47,9 +62,11 @@ def parse_uris(lines: Iterable[str]) -> list[Package]:
     """
     found = set()
     for line in lines:
+        if line.startswith(_LOCAL):
+            continue
         match = _LINE.match(line.strip())
         if not match:
-            raise MirrorError(f"apt gives no SHA-256 for a package: {line.strip()}")
+            raise MirrorError(f"its repository has no SHA-256 of a package: {line.strip()}")
         given = match.groupdict()
         found.add(Package(given["uri"], given["name"], int(given["bytes"]), given["sha256"]))
     return sorted(found)
