@@ -17,3 +17,5 @@ class Run(subprocess.CompletedProcess[str]):
 
 #: ``converge(key=value)``: run the scenario's converge.yml again, with these variables.
 Converge = Callable[..., Run]
+#: ``play("playbooks/mirror.yml", key=value)``: run a playbook with these variables.
+Play = Callable[..., Run]

@@ -6,19 +6,14 @@ After the other tests, which look at what the scenario's own run left.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+from playbook_run import Play
 from testinfra.host import Host
 
-Play = Callable[..., "subprocess.CompletedProcess[str]"]
 FAILED = "fatal: [{}]: FAILED!"
 NODES = ("ubuntu2404", "rocky9")
-
-
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    return " ".join(run.stdout.split())
 
 
 @pytest.mark.on("head01")
@@ -39,7 +34,7 @@ def test_a_package_that_was_not_kept_is_an_error_that_says_so(play: Play) -> Non
     }
     run = play("playbooks/gpu.yml", lab_software=software)
     for name in NODES:
-        last = said(run).split(FAILED.format(name))[-1].split("fatal: [")[0]
+        last = run.said.split(FAILED.format(name))[-1].split("fatal: [")[0]
         assert "cuda-nvcc-12-9" in last
         assert "The head does not keep it, and it asks nobody or reaches nobody" in last
         assert "run playbooks/mirror.yml with mirror_offline: false" in last
@@ -63,9 +58,9 @@ def past_the_head(machine: Callable[[str], Host]) -> Iterator[None]:
 def test_sources_that_go_past_the_head_are_refused_by_name(play: Play) -> None:
     run = play("playbooks/mirror.yml", mirror_offline=True)
     for name in NODES:
-        assert said(run).split(FAILED.format(name))[-1].count("Nothing was changed")
-    assert "fetches from https://archive.test/ubuntu" in said(run)
-    assert "extras (/etc/yum.repos.d/past.repo) chooses a server by its mirrorlist" in said(run)
+        assert run.said.split(FAILED.format(name))[-1].count("Nothing was changed")
+    assert "fetches from https://archive.test/ubuntu" in run.said
+    assert "extras (/etc/yum.repos.d/past.repo) chooses a server by its mirrorlist" in run.said
     assert run.stdout.count("changed=0 ") == 3
 
 
@@ -82,7 +77,7 @@ def test_sources_that_go_past_the_head_are_refused_by_name(play: Play) -> None:
 def test_a_head_that_can_not_be_one_is_refused_by_all(play: Play, name: str, words: str) -> None:
     run = play("playbooks/mirror.yml", mirror_head=name)
     for machine in ("head01", *NODES):
-        assert words in said(run).split(FAILED.format(machine))[-1]
+        assert words in run.said.split(FAILED.format(machine))[-1]
     assert run.stdout.count("changed=0 ") == 3
 
 

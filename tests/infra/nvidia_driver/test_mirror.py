@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import testinfra
+from playbook_run import Play
 from testinfra.host import Host
 
-Play = Callable[..., "subprocess.CompletedProcess[str]"]
 MANIFEST = "/var/lib/gpulab/mirror.json"
 LOG = "/var/log/apt-cacher-ng/apt-cacher.log"
 CONFIGURATION = "/etc/apt-cacher-ng/acng.conf"
