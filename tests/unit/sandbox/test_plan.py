@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
@@ -82,8 +82,6 @@ def test_more_machines_than_addresses_is_refused() -> None:
         plan(ZONES, crowd, [], Plan())
 
 
-# No deadline: what is tested is what is chosen, and a loaded machine may take its time.
-@settings(deadline=None)
 @given(
     st.lists(
         st.ip_addresses(v=4).flatmap(
