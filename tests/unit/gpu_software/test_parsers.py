@@ -104,6 +104,7 @@ def test_dpkg_tells_versions_holds_and_what_is_half_done() -> None:
     text = (
         "nvidia-kernel-dkms\t535.261.03-1~deb12u1\thold ok installed\n"
         "libnvidia-ml1\t535.261.03-1~deb12u1\tinstall ok installed\n"
+        "firmware-nvidia-gsp\t535.261.03-1~deb12u1\tinstall ok installed\n"
         "nvidia-alternative\t535.261.03-1\tinstall ok half-configured\n"
         "nvidia-old\t470\tdeinstall ok config-files\n"
         "bash\t5.2\tinstall reinstreq half-installed\n"
@@ -116,6 +117,7 @@ def test_dpkg_tells_versions_holds_and_what_is_half_done() -> None:
     assert packages == {
         "nvidia-kernel-dkms": {"version": "535.261.03-1~deb12u1", "held": True},
         "libnvidia-ml1": {"version": "535.261.03-1~deb12u1", "held": False},
+        "firmware-nvidia-gsp": {"version": "535.261.03-1~deb12u1", "held": False},
         "nvidia-alternative": {"version": "535.261.03-1", "held": False},
     }
     assert broken == ["bash", "nvidia-alternative"]

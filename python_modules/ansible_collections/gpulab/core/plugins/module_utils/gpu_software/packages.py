@@ -15,7 +15,7 @@ Packages = dict[str, dict[str, Any]]
 OURS = re.compile(
     r"nvidia|libnvidia|libcuda|cuda|datacenter-gpu-manager|dcgm|libnccl|libcudnn|cudnn"
     r"|linux-modules-nvidia|linux-(objects|signatures)-nvidia|kmod-nvidia|xserver-xorg-video-nvidia"
-    r"|nvlsm|libnvsdm|dkms-nvidia"
+    r"|nvlsm|libnvsdm|dkms-nvidia|firmware-nvidia-"
 )
 # With the release in its name before branch 580, and another hyphen in RPMs.
 FABRIC_MANAGER = (r"nvidia-fabric-?manager(-\d+)?",)
