@@ -227,6 +227,8 @@ def test_blacklists_are_parsed() -> None:
     [
         ("6.8.0-45-generic", "generic"),
         ("6.1.0-40-cloud-amd64", "cloud-amd64"),
+        ("6.12.117+deb12-cloud-amd64", "cloud-amd64"),
+        ("6.12.43+deb13-amd64", "amd64"),
         ("5.14.0-503.14.1.el9_5.x86_64", ".el9"),
         ("5.14.0-427.el9.x86_64", ".el9"),
         ("6.6.51+rpt-rpi-v8", ""),

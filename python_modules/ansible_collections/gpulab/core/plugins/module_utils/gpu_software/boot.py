@@ -48,7 +48,8 @@ def kernel_key(kernel: str) -> tuple[int, ...]:
 
 def kernel_flavour(kernel: str) -> str:
     """Return the kind of kernel: ``generic`` of ``6.8.0-45-generic``; "" where it does not tell."""
-    match = re.fullmatch(r"\d+\.\d+\.\d+-\d+-([a-z][\w-]*)", kernel, re.ASCII)
+    # Debian 13, and the backports of 12, have no ABI number: 6.12.43+deb13-cloud-amd64.
+    match = re.fullmatch(r"\d+\.\d+\.\d+(?:-\d+|\+deb\d+)-([a-z][\w-]*)", kernel, re.ASCII)
     if match is None:
         match = re.fullmatch(r"\d+\.\d+\.\d+-[\d.]+(\.el\d+)(?:_\d+)?\.\w+", kernel, re.ASCII)
     return match.group(1) if match else ""
