@@ -19,7 +19,7 @@ class Handler(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 (the class's name)
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the base's name for it
         """Print one request: what the class says of it is its first line and its status."""
         port = self.server.server_address[1]
         sys.stdout.write(f"{port} {self.client_address[0]} {format % words}\n")
