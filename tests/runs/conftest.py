@@ -57,7 +57,7 @@ class Lab:
         name: str,
         *arguments: str,
         when: dict[str, Callable[[], None]] | None = None,
-        interrupt: tuple[str, float] | None = None,
+        interrupt: tuple[str, Callable[[str], bool]] | None = None,
     ) -> Run:
         """Run a playbook on the lab.
 
@@ -65,11 +65,15 @@ class Lab:
             name: the playbook, from the project's root.
             arguments: more words for ansible-playbook.
             when: text → what to do, once, as soon as a line with that text is printed.
-            interrupt: press Ctrl-C so many seconds after a line with this text is printed.
+            interrupt: after a line with this text is printed, press Ctrl-C as soon as this is true
+                of the line. Not after a time, in which a faster machine is done.
         """
-        waiting = dict(when or {})
+        waiting: dict[str, Callable[[str], None]] = {
+            text: lambda _, act=act: act() for text, act in (when or {}).items()
+        }
         if interrupt:
-            waiting[interrupt[0]] = lambda: press_ctrl_c(process, interrupt[1])
+            text, is_time = interrupt
+            waiting[text] = lambda line: press_ctrl_c(process, lambda: is_time(line))
         process = subprocess.Popen(
             ["ansible-playbook", "-i", str(self.inventory), name, *arguments],
             cwd=ROOT,
@@ -98,7 +102,7 @@ class Lab:
             for line in process.stdout:
                 lines.append(line)
                 for text in [text for text in waiting if text in line]:
-                    waiting.pop(text)()
+                    waiting.pop(text)(line)
             status = process.wait()
         finally:
             guard.cancel()
@@ -134,10 +138,13 @@ def recap(output: str, host: str) -> dict[str, int]:
     return dict(zip(names, map(int, match.groups()), strict=True))
 
 
-def press_ctrl_c(process: subprocess.Popen[str], after_s: float) -> None:
-    """Interrupt a process and all of its children, as a terminal does."""
-    time.sleep(after_s)
-    os.killpg(process.pid, signal.SIGINT)
+def press_ctrl_c(process: subprocess.Popen[str], is_time: Callable[[], bool]) -> None:
+    """Interrupt a process and all of its children, as a terminal does, unless it ends before."""
+    while process.poll() is None:
+        if is_time():
+            os.killpg(process.pid, signal.SIGINT)
+            return
+        time.sleep(0.02)
 
 
 def declare(folder: Path) -> Lab:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -28,12 +29,23 @@ def objects_of(lab: str) -> list[str]:
     return (containers.stdout + networks.stdout).decode().split()
 
 
-@pytest.mark.parametrize("after_s", [0.6, 1.5, 3.0])
-def test_an_interrupted_start_is_completed_and_removed_whole(
-    unstarted: Lab, after_s: float
-) -> None:
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(1, id="among the networks"),
+        pytest.param(4, id="before the machines"),
+        pytest.param(6, id="among the machines"),
+    ],
+)
+def test_an_interrupted_start_is_completed_and_removed_whole(unstarted: Lab, made: int) -> None:
     start = "playbooks/sandbox_up.yml"
-    interrupted = unstarted.playbook(start, interrupt=("TASK [Start the networks", after_s))
+
+    def are_made(task: str) -> bool:
+        of = re.search(r"machines of (\S+)\]", task)
+        assert of, task
+        return len(objects_of(of[1])) >= made
+
+    interrupted = unstarted.playbook(start, interrupt=("TASK [Start the networks", are_made))
     assert interrupted.status != 0
     unstarted.up()
     assert recap(unstarted.playbook(start).output, "localhost")["changed"] == 0
@@ -51,8 +63,12 @@ def test_an_interrupted_start_is_completed_and_removed_whole(
 
 def test_an_interrupted_build_is_completed(lab: Lab) -> None:
     lab.shell("node01", "apt-get remove -y -q chrony >/dev/null 2>&1")
+
+    def dpkg_runs(_: str) -> bool:
+        return "dpkg" in lab.shell("node01", "cat /proc/[0-9]*/comm 2>/dev/null || true").split()
+
     interrupted = lab.playbook(
-        "site.yml", "--tags", "base", interrupt=("TASK [time : Install chrony", 2.0)
+        "site.yml", "--tags", "base", interrupt=("TASK [time : Install chrony", dpkg_runs)
     )
     assert interrupted.status != 0
     # What dpkg was stopped in the middle of ends first: the lock is waited for.
