@@ -95,6 +95,45 @@ another one is left for it, and a later toolkit of the same major version than t
 changes anything.
 """
 
+CHANGES = """\
+## A driver that is there
+
+`gpu.yml` installs a driver, and repairs it in the version that is there. It stops, before anything
+is changed, where another branch is declared, or where the declared version or flavour would replace
+a module that is loaded. `playbooks/gpu_upgrade.yml` changes it: one machine after the other,
+drained where Slurm knows it, rebooted, verified and given back. The first failure stops it, and
+leaves that machine drained and the others as they were.
+
+```console
+$ ansible-playbook playbooks/gpu_upgrade.yml --check          # from what to what
+$ ansible-playbook playbooks/gpu_upgrade.yml                  # the branch's newest
+$ ansible-playbook playbooks/gpu_upgrade.yml -e nvidia_driver_version=580.95.05   # this, or back
+```
+"""
+
+# What a reader may rely on: kept by hand, with the tests.
+PROVED = (
+    ("Debian's own driver: packages, DKMS build, holds", "for real, in a container"),
+    (
+        "upgrade, the way back, another branch, the stop at the first failure, holds",
+        "real apt and dnf on simulations of Ubuntu and EL, with signed stub repositories",
+    ),
+    ("draining and giving back", "a simulation of `scontrol` and `squeue`"),
+    (
+        "other flavours, EL 9's streams, Canonical's signed modules in the place of NVIDIA's",
+        "as the upgrade; Canonical's packages are stubs, too",
+    ),
+    (
+        "power limit, clocks, ECC, MIG, persistence, fabric manager, Secure Boot's refusal",
+        "a simulation of `nvidia-smi`, `mokutil`, the loaded module and the PCI bus",
+    ),
+    ("versions that differ (NVML, fabric manager, DCGM's parts)", "put there by hand, as above"),
+    (
+        "a GPU, the reboot after an upgrade, Slurm itself, NVIDIA's and Canonical's repositories",
+        "not run",
+    ),
+)
+
 RUNS = """\
 `runs`: toolkits of the same and older major versions run on a branch by CUDA's minor version
 compatibility. Beyond the branch's own CUDA, PTX and features that need a later driver do not work.
@@ -115,6 +154,10 @@ def page() -> str:
             *_table(("what", "how"), DECIDED),
             "",
             CLOSING,
+            CHANGES,
+            "## What is proved, and how\n",
+            *_table(("what", "where it has run"), PROVED),
+            "",
             "## Architectures\n",
             *_table(
                 ("architecture", "chips", "capability", "modules", "branches", "CUDA", "source"),

@@ -7,6 +7,7 @@ of them, as root.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -82,27 +83,47 @@ def host(request: pytest.FixtureRequest) -> Host:
 
 
 @pytest.fixture(scope="session")
+def machine() -> Callable[[str], Host]:
+    """Open any machine by name, as root."""
+    return connect
+
+
+@pytest.fixture(scope="session")
 def declared() -> dict[str, Any]:
     """What the running scenario's machines.yml says: machine → its variables."""
     hosts: dict[str, Any] = load(scenario_inventory() / "machines.yml")["all"]["hosts"]
     return hosts
 
 
+def write(host: Host, path: str, text: str, mode: str = "0644") -> None:
+    """Put a file on a machine."""
+    coded = base64.b64encode(text.encode()).decode()
+    host.check_output(f"install -D --mode={mode} /dev/null {path}")
+    host.check_output(f"sh -c 'echo {coded} | base64 --decode > {path}'")
+
+
+@pytest.fixture(scope="session")
+def put() -> Callable[..., None]:
+    """Put a file on a machine: ``put(host, path, text, mode)``."""
+    return write
+
+
 @pytest.fixture(scope="session")
 def play() -> Callable[..., Run]:
     """Run a playbook on the scenario's machines: ``play("playbooks/mirror.yml", key=value)``.
 
-    Gives the finished run.
+    Words between, such as ``"--check"``, go to ansible-playbook. Gives the finished run.
     """
     project = Path(__file__).parents[2]
     inventory = scenario_inventory()
 
-    def run(playbook: str, **variables: object) -> Run:
+    def run(playbook: str, *options: str, **variables: object) -> Run:
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 f"--inventory={inventory}",
                 f"--extra-vars={json.dumps(variables)}",
+                *options,
                 str(project / playbook),
             ],
             capture_output=True,

@@ -16,6 +16,15 @@ def version(host: Host, package: str) -> str:
     return str(host.package(package).version).rpartition(":")[2].partition("-")[0]
 
 
+def unpack(host: Host) -> None:
+    """Leave the modules' package as a power cut does: unpacked, not configured, nothing built."""
+    host.run("dkms remove nvidia-current/$(ls /var/lib/dkms/nvidia-current | head -1) --all")
+    host.check_output(
+        "sed -i '/^Package: nvidia-kernel-dkms$/,/^Status:/ s/^Status:.*/Status: hold ok unpacked/'"
+        " /var/lib/dpkg/status"
+    )
+
+
 def test_the_modules_are_built_for_the_kernel_whose_headers_are_there(host: Host) -> None:
     files = host.check_output(f"ls {MODULES}").split()
     assert len(files) == 1
@@ -99,15 +108,40 @@ def test_a_wish_that_cannot_be_had_changes_nothing(
     assert "changed=0" in run.stdout
 
 
+def test_the_persistence_daemon_does_not_fail_without_a_gpu(host: Host) -> None:
+    host.check_output("systemctl daemon-reload")
+    host.check_output("systemctl restart nvidia-persistenced")
+    shown = host.check_output("systemctl show --property=Result nvidia-persistenced")
+    assert shown == "Result=exec-condition"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("false", "Bad return status for module build"),
+        # It says that it has built something, and has not.
+        ("true", "Build of nvidia.ko failed for"),
+    ],
+)
+def test_modules_that_do_not_build_end_the_run(
+    host: Host, converge: Converge, command: str, words: str
+) -> None:
+    """The next test is the run that mends it."""
+    override = "/etc/dkms/nvidia-current.conf"
+    unpack(host)
+    host.check_output(f"sh -c 'echo MAKE[0]={command} > {override}'")
+    try:
+        run = converge()
+    finally:
+        host.check_output(f"rm {override}")
+    assert run.returncode != 0
+    assert words in run.said
+    assert "The modules do not build for this kernel: the log says why." in run.said
+
+
 def test_what_an_interrupted_installation_left_is_finished(host: Host, converge: Converge) -> None:
     """As after a power cut: unpacked, not configured, and no modules built."""
-    host.check_output(
-        "dkms remove nvidia-current/$(ls /var/lib/dkms/nvidia-current | head -1) --all"
-    )
-    host.check_output(
-        "sed -i '/^Package: nvidia-kernel-dkms$/,/^Status:/ s/^Status:.*/Status: hold ok unpacked/'"
-        " /var/lib/dpkg/status"
-    )
+    unpack(host)
     assert "nvidia-kernel-dkms" in host.check_output("dpkg --audit")
     run = converge()
     assert run.returncode == 0, run.stdout

@@ -22,10 +22,6 @@ REMOVE = {
 }
 
 
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    return " ".join(run.stdout.split())
-
-
 @pytest.mark.on("ubuntu2404")
 def test_a_package_that_was_renamed_ends_the_run(
     pair: dict[str, Host], broken: Callable[[str], None], converge_pair: Converge
@@ -36,8 +32,8 @@ def test_a_package_that_was_renamed_ends_the_run(
     run = converge_pair()
     for name in pair:
         assert FAILED.format(name) in run.stdout
-    assert said(run).count("cuda-toolkit-13-0") >= 2
-    assert "Check lab_software.cuda in the inventory" in said(run)
+    assert run.said.count("cuda-toolkit-13-0") >= 2
+    assert "Check lab_software.cuda in the inventory" in run.said
 
 
 @pytest.mark.on("ubuntu2404")
@@ -52,7 +48,7 @@ def test_another_signer_ends_the_run(
     for name, machine in pair.items():
         assert FAILED.format(name) in run.stdout
         assert "cuda-toolkit-13-0" not in installed(machine)
-    assert said(run).count("not signed by the key that is pinned") >= 2
+    assert run.said.count("not signed by the key that is pinned") >= 2
 
 
 @pytest.mark.on("ubuntu2404")

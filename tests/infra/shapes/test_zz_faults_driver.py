@@ -1,4 +1,4 @@
-"""The driver's names or versions are not in NVIDIA's repository: the run says so.
+"""A broken repository or machine, or versions that differ: said, and mended by the next run.
 
 After the other tests, which look at what the scenario's own run left.
 """
@@ -15,6 +15,7 @@ from testinfra.host import Host
 Converge = Callable[..., "subprocess.CompletedProcess[str]"]
 Driver = Callable[[Host], dict[str, str]]
 Held = Callable[[Host], set[str]]
+VERSION = "580.95.05"
 FAILED = "fatal: [{}]: FAILED!"
 ADVICE = "Check lab_software.nvidia_driver (branch, version, source)"
 #: How the driver's package goes where its repository is broken.
@@ -22,10 +23,6 @@ REMOVE = {
     "ubuntu2404": "apt-get purge --yes --allow-change-held-packages nvidia-open",
     "rocky9": "sh -c 'dnf versionlock clear; dnf --assumeyes remove nvidia-open'",
 }
-
-
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    return " ".join(run.stdout.split())
 
 
 @pytest.mark.on("ubuntu2404")
@@ -42,8 +39,8 @@ def test_a_driver_that_was_renamed_ends_the_run(
     for name, machine in pair.items():
         assert FAILED.format(name) in run.stdout
         assert "nvidia-open" not in driver(machine)
-    assert said(run).count(ADVICE) >= 2
-    assert "No package matching 'nvidia-open' is available" in said(run)
+    assert run.said.count(ADVICE) >= 2
+    assert "No package matching 'nvidia-open' is available" in run.said
 
 
 @pytest.mark.on("ubuntu2404")
@@ -53,7 +50,7 @@ def test_the_next_run_mends_the_driver(
     run = converge_pair()
     assert run.returncode == 0, run.stdout
     for machine in pair.values():
-        assert driver(machine)["nvidia-open"].startswith("580.95.05-")
+        assert driver(machine)["nvidia-open"].startswith(f"{VERSION}-")
         assert set(driver(machine)) <= held(machine)
 
 
@@ -75,10 +72,10 @@ def test_a_version_that_is_not_there_ends_the_run(
     run = converge(shapes_only=",".join(pair), nvidia_driver_version="580.99.99")
     for name, machine in pair.items():
         assert FAILED.format(name) in run.stdout
-        assert driver(machine)["nvidia-open"].startswith("580.95.05-")
+        assert driver(machine)["nvidia-open"].startswith(f"{VERSION}-")
         # EL's locks were released for the version that did not come.
         assert set(driver(machine)) <= held(machine)
-    assert said(run).count(ADVICE) >= 2
+    assert run.said.count(ADVICE) >= 2
 
 
 @pytest.fixture
@@ -133,8 +130,54 @@ def test_a_machine_that_can_not_install_now_says_why_and_converges_later(
     with fault(ubuntu):
         run = converge(shapes_only="ubuntu2404", nvidia_driver_lock_timeout_s=3)
     assert FAILED.format("ubuntu2404") in run.stdout
-    assert words in said(run)
+    assert words in run.said
     assert "nvidia-open" not in driver(ubuntu)
     run = converge(shapes_only="ubuntu2404")
     assert run.returncode == 0, run.stdout
-    assert driver(ubuntu)["nvidia-open"].startswith("580.95.05-")
+    assert driver(ubuntu)["nvidia-open"].startswith(f"{VERSION}-")
+
+
+@contextmanager
+def other_library(node: Host) -> Iterator[None]:
+    """Give NVML another version than the module's."""
+    folder = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so"
+    node.check_output(f"mv {folder}.{VERSION} {folder}.580.65.06")
+    try:
+        yield
+    finally:
+        node.check_output(f"mv {folder}.580.65.06 {folder}.{VERSION}")
+
+
+@contextmanager
+def other_dcgm(node: Host) -> Iterator[None]:
+    """Give a part of DCGM an older version than the others."""
+    install = "apt-get install --yes --allow-downgrades --allow-change-held-packages"
+    node.check_output(f"{install} datacenter-gpu-manager-4-core=1:4.3.1-1")
+    try:
+        yield
+    finally:
+        node.check_output(f"{install} datacenter-gpu-manager-4-core=1:4.4.1-1")
+        node.check_output("apt-mark hold datacenter-gpu-manager-4-core")
+
+
+@pytest.mark.on("ubuntu2404")
+@pytest.mark.parametrize(
+    ("skew", "words"),
+    [
+        (
+            other_library,
+            f"libnvidia-ml is 580.65.06, and the module on disk is {VERSION}: they work in one",
+        ),
+        (other_dcgm, "DCGM's parts are of different versions"),
+    ],
+)
+def test_a_skew_ends_the_run(
+    pair: dict[str, Host],
+    converge: Converge,
+    skew: Callable[[Host], AbstractContextManager[None]],
+    words: str,
+) -> None:
+    with skew(pair["ubuntu2404"]):
+        run = converge(shapes_only="ubuntu2404")
+    assert run.returncode != 0
+    assert words in run.said, run.stdout

@@ -607,6 +607,39 @@ def test_a_skew_fails_even_on_a_node_that_is_declared_to_have_no_gpu(
     assert {one["status"] for one in by_id(healthy, "gpu.software", none)} == {"fail"}
 
 
+@pytest.mark.parametrize("count", [{"count_min": 1}, {"count": 0}])
+def test_a_kernel_without_a_module_fails(healthy: dict[str, Any], count: dict[str, int]) -> None:
+    """As after an upgrade of the kernel that nobody built the module for."""
+    healthy["gpu_software"].update(
+        module_loaded=None, module_on_disk=None, library="580.95.05", fabricmanager=None
+    )
+
+    (finding,) = [
+        one
+        for one in by_id(healthy, "gpu.software", {"gpu": count})
+        if one["part"]["name"] == "driver" and one["status"] == "fail"
+    ]
+
+    assert "the running kernel has no module of NVIDIA's" in finding["evidence"]
+    assert "--tags gpu" in finding["action"]
+
+
+def test_a_container_has_its_hosts_module(healthy: dict[str, Any]) -> None:
+    healthy["gpu_software"].update(
+        module_loaded="580.95.05", module_on_disk=None, library="580.95.05", fabricmanager=None
+    )
+
+    assert software_of(healthy, "driver")["status"] == "unknown"
+
+
+def test_a_pending_reboot_warns_where_a_driver_is_without_a_gpu(healthy: dict[str, Any]) -> None:
+    put("gpu_software", "reboot_reasons", value=["/run/reboot-required is there"])(healthy)
+
+    (finding,) = by_id(healthy, "gpu.software", {"gpu": {"count": 0}})
+
+    assert finding["status"] == "warn"
+
+
 def test_nouveau_on_a_blacklist_waits_for_a_reboot(facts_of: FactsOf) -> None:
     facts = copy.deepcopy(facts_of("nouveau"))
     assert facts["gpu_software"]["reboot_reasons"] == []

@@ -33,7 +33,7 @@ def _software(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]
         return findings
     # A node that is declared to have no GPU needs no driver, but what it has must fit together.
     installed = any(state.get(key) for key, _ in _PARTS)
-    wrong = [one for one in findings if one["status"] == "fail" and installed]
+    wrong = [one for one in findings if one["status"] in ("fail", "warn") and installed]
     evidence = "the spec has no GPU"
     return wrong or [check.finding("pass", part("gpu", "driver"), None, None, evidence=evidence)]
 
@@ -55,6 +55,10 @@ def _driver(check: Check, state: Mapping[str, Any]) -> Finding:
     elif unread:
         status, evidence = "unknown", f"{shown or 'nothing is known'}; {'; '.join(unread)}"
         action = check.action
+    elif not state.get("module_on_disk") and not state.get("module_loaded"):
+        status = "fail"
+        evidence = f"{shown}; the running kernel has no module of NVIDIA's: none can be loaded"
+        action = f"{_REPAIR}: it builds the module for the kernel that runs (`dkms status`)."
     elif not state.get("module_on_disk"):
         status = "unknown"
         evidence = f"{shown}; no module of the running kernel is on disk"

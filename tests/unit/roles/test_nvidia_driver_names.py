@@ -1,0 +1,40 @@
+"""Names of the fabric manager, which changed with branch 580, as the role's vars have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from jinja2.nativetypes import NativeEnvironment
+
+VARS = Path(__file__).parents[3] / "roles/nvidia_driver/vars"
+
+
+def fabric_manager(template: str, branch: str) -> list[str]:
+    plan = {"branch": branch}
+    found: list[str] = NativeEnvironment().from_string(template).render(__nvidia_driver_plan=plan)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("branch", "deb", "rpm"),
+    [
+        ("570", "nvidia-fabricmanager-570", "nvidia-fabric-manager"),
+        ("580", "nvidia-fabricmanager", "nvidia-fabricmanager"),
+        ("590", "nvidia-fabricmanager", "nvidia-fabricmanager"),
+    ],
+)
+def test_its_name_depends_on_the_branch(branch: str, deb: str, rpm: str) -> None:
+    debian = yaml.safe_load((VARS / "Debian.yml").read_text())
+    assert fabric_manager(debian["__nvidia_driver_fabricmanager"], branch) == [deb]
+    for file in ("RedHat", "Rocky-10", "CentOS-10", "AlmaLinux-10"):
+        sets = yaml.safe_load((VARS / f"{file}.yml").read_text())["__nvidia_driver_sets"]
+        assert fabric_manager(sets["nvidia"]["fabricmanager"], branch) == [rpm]
+
+
+def test_canonicals_has_the_branch_in_its_name() -> None:
+    sets = yaml.safe_load((VARS / "Ubuntu.yml").read_text())["__nvidia_driver_sets"]
+    (name,) = sets["distribution"]["fabricmanager"]
+    rendered = NativeEnvironment().from_string(name).render(__nvidia_driver_plan={"branch": "580"})
+    assert rendered == "nvidia-fabricmanager-580"
