@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playbook_run import Converge
 from testinfra.host import Host
 
 TARGETS = ["nvidia"]
 MODULES = "/lib/modules/*/updates/dkms/nvidia-current.ko"
-HELD = ("nvidia-kernel-dkms", "nvidia-smi", "libnvidia-ml1", "nvidia-persistenced")
+HELD = (
+    "nvidia-kernel-dkms",
+    "nvidia-smi",
+    "libnvidia-ml1",
+    "nvidia-persistenced",
+    "nvidia-fs-dkms",
+)
+OVERRIDE = "/etc/dkms/nvidia-current.conf"
 
 
 def version(host: Host, package: str) -> str:
@@ -33,6 +42,12 @@ def test_the_modules_are_built_for_the_kernel_whose_headers_are_there(host: Host
     state = host.check_output("dkms status nvidia-current")
     assert release in state
     assert state.endswith("installed")
+
+
+def test_gpudirect_storages_module_is_built_as_well(host: Host) -> None:
+    built = "/lib/modules/*/updates/dkms/nvidia-fs.ko"
+    assert "nvidia_fs" in host.check_output(f"modinfo -F name {built}")
+    assert host.check_output("dkms status nvidia-fs").endswith("installed")
 
 
 def test_the_licence_is_the_proprietary_flavours(host: Host) -> None:
@@ -115,6 +130,19 @@ def test_the_persistence_daemon_does_not_fail_without_a_gpu(host: Host) -> None:
     assert shown == "Result=exec-condition"
 
 
+@pytest.fixture(scope="module")
+def compiled(host: Host) -> str:
+    """Keep the modules that were compiled, under the names that the compiler gave them."""
+    folder = "/srv/gpulab-compiled"
+    host.check_output(f"mkdir -p {folder}")
+    for path in host.check_output("ls /var/lib/dkms/nvidia-current/*/*/*/module/*.ko").split():
+        name = path.rpartition("/")[2].replace("-current", "")
+        host.check_output(f"cp {path} {folder}/{name}")
+    assert host.file(f"{folder}/nvidia.ko").exists
+    return folder
+
+
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -124,26 +152,34 @@ def test_the_persistence_daemon_does_not_fail_without_a_gpu(host: Host) -> None:
     ],
 )
 def test_modules_that_do_not_build_end_the_run(
-    host: Host, converge: Converge, command: str, words: str
+    host: Host, converge: Converge, put: Callable[..., None], command: str, words: str
 ) -> None:
     """The next test is the run that mends it."""
-    override = "/etc/dkms/nvidia-current.conf"
     unpack(host)
-    host.check_output(f"sh -c 'echo MAKE[0]={command} > {override}'")
+    put(host, OVERRIDE, f"MAKE[0]={command}\n")
     try:
         run = converge()
     finally:
-        host.check_output(f"rm {override}")
+        host.check_output(f"rm {OVERRIDE}")
     assert run.returncode != 0
     assert words in run.said
     assert "The modules do not build for this kernel: the log says why." in run.said
 
 
-def test_what_an_interrupted_installation_left_is_finished(host: Host, converge: Converge) -> None:
-    """As after a power cut: unpacked, not configured, and no modules built."""
+def test_what_an_interrupted_installation_left_is_finished(
+    host: Host, converge: Converge, compiled: str, put: Callable[..., None]
+) -> None:
+    """As after a power cut: unpacked, not configured, and no modules built.
+
+    That they compile is proved by the scenario's first run; here DKMS gets what that one compiled.
+    """
     unpack(host)
     assert "nvidia-kernel-dkms" in host.check_output("dpkg --audit")
-    run = converge()
+    put(host, OVERRIDE, f'MAKE[0]="cp {compiled}/*.ko ."\n')
+    try:
+        run = converge()
+    finally:
+        host.check_output(f"rm {OVERRIDE}")
     assert run.returncode == 0, run.stdout
     assert host.check_output("dpkg --audit") == ""
     assert host.check_output("dkms status nvidia-current").endswith("installed")

@@ -50,6 +50,7 @@ def node(machine: Machine, put: Callable[..., None]) -> Iterator[Host]:
         put(host, f"{CARD}/{name}", value)
     yield host
     host.check_output("umount /proc/driver")
+    host.check_output("apt-get purge --yes --allow-change-held-packages nvidia-fs")
     # Not there where a test failed.
     host.run("systemctl disable --now gpulab-gpu-settings")
     host.check_output(
@@ -78,15 +79,21 @@ def calls(host: Host) -> list[str]:
 
 
 def test_power_limit_and_clocks_are_set_now_and_at_boot(use: Play, node: Host) -> None:
-    settings = {"power_limit_w": 250, "clocks_mhz": {"graphics": 1410}, "gpudirect": True}
+    settings = {
+        "power_limit_w": 250,
+        "clocks_mhz": {"graphics": 1410},
+        "gpudirect": True,
+        "gds": True,
+    }
     run = use(nvidia_driver_settings=settings)
     assert run.returncode == 0, run.stdout
     assert calls(node) == ["--power-limit=250", "--lock-gpu-clocks=1410"]
     assert node.file(f"{CARD}/modprobe").content_string.splitlines()[-1] == (
-        "--all nvidia nvidia_uvm nvidia_peermem"
+        "--all nvidia nvidia_uvm nvidia_peermem nvidia_fs"
     )
+    assert "nvidia-fs" in node.check_output("apt-mark showhold").split()
     listed = node.file("/etc/modules-load.d/gpulab-nvidia.conf").content_string.splitlines()
-    assert [line for line in listed if not line.startswith("#")] == ["nvidia_peermem"]
+    assert [line for line in listed if not line.startswith("#")] == ["nvidia_peermem", "nvidia_fs"]
     for unit in ("nvidia-persistenced", "gpulab-gpu-settings"):
         assert node.service(unit).is_enabled
         assert node.service(unit).is_running
@@ -98,6 +105,13 @@ def test_a_power_limit_beyond_the_cards_is_refused(use: Play, node: Host) -> Non
     assert "No GPU was set: node_gpu.power_limit_w is 400, and GPU 00000000:01:00.0" in run.said
     assert "takes 150 to 300 W" in run.said
     assert calls(node) == []
+
+
+def test_gpudirect_storage_is_refused_where_canonical_has_none(use: Play) -> None:
+    run = use(nvidia_driver_settings={"gds": True}, nvidia_driver_source="distribution")
+    assert run.returncode != 0
+    assert "Nothing was changed: node_gpu.gds is true" in run.said
+    assert "has no nvidia-fs for it: declare source: nvidia, or gds: false" in run.said
 
 
 def test_what_nvidia_smi_refuses_is_told_in_its_words(use: Play, node: Host) -> None:

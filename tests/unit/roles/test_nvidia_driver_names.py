@@ -38,3 +38,17 @@ def test_canonicals_has_the_branch_in_its_name() -> None:
     (name,) = sets["distribution"]["fabricmanager"]
     rendered = NativeEnvironment().from_string(name).render(__nvidia_driver_plan={"branch": "580"})
     assert rendered == "nvidia-fabricmanager-580"
+
+
+def test_every_set_says_what_brings_gpudirect_storage() -> None:
+    found = {
+        (file.stem, source): names["gds"]
+        for file in VARS.glob("*.yml")
+        for source, names in (yaml.safe_load(file.read_text()) or {})
+        .get("__nvidia_driver_sets", {})
+        .items()
+    }
+    without = {key for key, names in found.items() if names == []}
+    # Of Canonical's there is none: the role refuses it by name.
+    assert without == {("Ubuntu", "distribution")}
+    assert found["Debian", "distribution"] == ["nvidia-fs-dkms"]
