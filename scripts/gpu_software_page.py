@@ -113,7 +113,14 @@ $ ansible-playbook playbooks/gpu_upgrade.yml -e nvidia_driver_version=580.95.05 
 
 # What a reader may rely on: kept by hand, with the tests.
 PROVED = (
-    ("Debian's own driver: packages, DKMS build, holds", "for real, in a container"),
+    (
+        "Debian's own driver: packages, DKMS build (that of GPUDirect Storage too), holds",
+        "for real, in a container",
+    ),
+    (
+        "blacklist and initramfs over a power cut, a kernel upgrade and a reboot by policy",
+        "for real, in a virtual machine; its modules were compiled in a container",
+    ),
     (
         "upgrade, the way back, another branch, the stop at the first failure, holds",
         "real apt and dnf on simulations of Ubuntu and EL, with signed stub repositories",
@@ -129,7 +136,7 @@ PROVED = (
     ),
     ("versions that differ (NVML, fabric manager, DCGM's parts)", "put there by hand, as above"),
     (
-        "a GPU, the reboot after an upgrade, Slurm itself, NVIDIA's and Canonical's repositories",
+        "a GPU, the reboot of gpu_upgrade.yml, Slurm itself, NVIDIA's and Canonical's repositories",
         "not run",
     ),
 )
