@@ -81,6 +81,7 @@ def _findings(run: Run, name: str, host: Mapping[str, Any]) -> list[Finding]:
 
 def _node(run: Run, host: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
     record: Record = run.records.get(host["name"]) or {}
+    trained_in = (record.get("training") or {}).get("run_id", "")
     bad = sorted((f for f in findings if f["status"] != "pass"), key=_weight)
     counts = Counter(finding["status"] for finding in findings)
     return {
@@ -92,6 +93,7 @@ def _node(run: Run, host: Mapping[str, Any], findings: Sequence[Finding]) -> dic
         "profile": record.get("profile", ""),
         "cohort": record.get("cohort", ""),
         "record": f"{host['name']}.json" if record else "",
+        "trained_in": trained_in,
     }
 
 

@@ -57,6 +57,7 @@ def new(run_id: str, host: Mapping[str, Any]) -> Record:
         "durations_s": {},
         "hardware": None,
         "smoke": None,
+        "training": None,
         "created": now(),
     }
 
@@ -86,12 +87,20 @@ def add_verification(
 
 
 def add_smoke(record: Record, smoke: Mapping[str, Any]) -> None:
-    """Put in what ``gpulab.core.smoke_train`` returned: checks, metrics, durations, raw result."""
+    """Put in what ``gpulab.core.smoke_train`` returned: checks, metrics, durations, raw result.
+
+    Where it returned an earlier training that stands for a new one, ``training`` says which.
+    """
     _replace_stage(record, BENCHMARK, smoke.get("checks") or [])
     raw = smoke.get("result") or None
     record["smoke"] = finite(raw) if raw else None
     record["profile"] = str(smoke.get("profile") or (raw or {}).get("profile") or "")
     record["metrics"] = [finite(metric) for metric in smoke.get("metrics") or []]
+    record["training"] = smoke.get("training") or {
+        "run_id": record["run_id"],
+        "at": now(),
+        "fingerprint": dict(smoke.get("fingerprint") or {}),
+    }
     _replace_durations(record, BENCHMARK, smoke.get("durations_s") or {})
     _settle(record)
 

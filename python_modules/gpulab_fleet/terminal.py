@@ -40,6 +40,7 @@ def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
         *_nodes(summary["nodes"]),
         *_todo(summary["faults"]),
         *_metrics(metrics),
+        *_trained_earlier(summary),
         Line("", ""),
         Line("", f"Report: {from_here(page)}"),
     ]
@@ -116,6 +117,20 @@ def _metrics(metrics: Table) -> Iterator[Line]:
     ][: _MOST_METRICS + 1]:
         told = (f"  {cell:>{width}}" for cell, width in zip(cells, columns, strict=True))
         yield Line("", f"{head:<{wide + 2}}{''.join(told)}")
+
+
+def _trained_earlier(summary: Mapping[str, Any]) -> Iterator[Line]:
+    """Say which nodes' metrics and verdicts rest on a training of an earlier run."""
+    earlier: dict[str, list[str]] = {}
+    for node in summary["nodes"]:
+        if node.get("trained_in") not in (None, "", summary["run_id"]):
+            earlier.setdefault(node["trained_in"], []).append(node["name"])
+    for run_id, names in sorted(earlier.items()):
+        text = (
+            f"{', '.join(names)} trained in run {run_id}; nothing that it depends on has changed "
+            "since. Train again: ansible-playbook site.yml --tags verify"
+        )
+        yield from _wrapped("", text, "  ")
 
 
 def _wrapped(status: str, text: str, indent: str) -> Iterator[Line]:

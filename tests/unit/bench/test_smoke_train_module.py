@@ -64,6 +64,34 @@ def test_the_benchmark_is_called_as_documented(
     assert "PYTHONPATH" not in answer["stderr_tail"]
 
 
+def test_a_training_that_stands_is_not_repeated(
+    run: Run,
+    fake_python: FakePython,
+    cpu_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {"kernel": "6.1.0"}
+    monkeypatch.setattr(smoke_train, "depends_on", lambda _: found)
+    program = fake_python(printing(cpu_document))
+    trained = run(python=program)
+    assert trained["fingerprint"] == found
+    assert "stands" not in trained
+    assert run(python=program, passed={"kernel": "5.10.0"})["fingerprint"] == found
+    again = run(python=program, passed=found)
+    assert again["stands"] is True
+    assert "verdict" not in again
+
+
+def test_what_is_not_known_stands_for_nothing(
+    run: Run,
+    fake_python: FakePython,
+    cpu_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smoke_train, "depends_on", lambda _: {})
+    assert run(python=fake_python(printing(cpu_document)), passed={})["verdict"] == "pass"
+
+
 def test_gates_can_be_set_one_by_one(
     run: Run, fake_python: FakePython, cpu_document: dict[str, Any]
 ) -> None:

@@ -64,6 +64,17 @@ def test_one_bad_node_decides(run_dir: Path, status: str, severity: str, verdict
     assert node_of(summary, "node02")["verdict"] == "pass"
 
 
+def test_an_earlier_training_is_told_as_one(run_dir: Path) -> None:
+    earlier = {"run_id": "20261101T000000Z", "at": "2026-11-01T00:01:00Z", "fingerprint": {}}
+    records.save(samples.record("node01", trained=samples.smoke(training=earlier)), run_dir)
+    records.save(samples.record("node02"), run_dir)
+    summary = summarise(run_dir)
+    assert node_of(summary, "node01")["trained_in"] == "20261101T000000Z"
+    told = " ".join(text_of(summary).split())
+    assert "node01 trained in run 20261101T000000Z; nothing that it depends on has changed" in told
+    assert "node02 trained" not in told
+
+
 def test_no_node_is_unknown(run_dir: Path) -> None:
     summary = summarise(run_dir)
     assert summary["verdict"] == "unknown"

@@ -1,7 +1,7 @@
 """A pattern means what it says: Ansible keeps a doubled backslash in an expression doubled.
 
-In a double-quoted scalar YAML has made one of the two before; anywhere else ``'\\\\S'`` is a
-backslash and an S, and matches nothing.
+In a double-quoted scalar YAML has made one of the two before. Anywhere else a pattern for what is
+no blank asks for a backslash and an S, and matches nothing.
 """
 
 from __future__ import annotations

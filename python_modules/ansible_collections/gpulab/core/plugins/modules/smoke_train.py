@@ -12,6 +12,8 @@ description:
   - Judges the result by gates. A bad verdict does not fail the task; the report does. A crash, a
     time-out, or a missing interpreter is a finding that says what to do next.
   - Changes nothing on the node.
+  - With O(valid_h), a node that has passed lately, and on which nothing has changed that a training
+    depends on, is not trained again; its result is that of the earlier run, and says so.
 options:
   python:
     description: Interpreter of the framework's environment.
@@ -50,6 +52,17 @@ options:
         partial result; after all of them it is ended.
     type: int
     default: 150
+  valid_h:
+    description:
+      - For how many hours a training that passed stands for a new one, as long as installation,
+        kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark and the
+        other options are what they were. With V(0) the node is trained in any case.
+      - Looked for in the records of earlier runs, on the controller.
+    type: float
+    default: 0
+  passed:
+    description: RV(fingerprint) of the earlier training; the action fills it in from its record.
+    type: dict
   gates:
     description: Limits of the gates; what is not given comes from O(profile).
     type: dict
@@ -127,6 +140,17 @@ metrics:
   returned: always
   sample:
     - {id: train.step_s, scope: cpu, value: 0.0173, unit: s, n: 190, p50: 0.0173, p95: 0.0196}
+fingerprint:
+  description: What the training depends on; empty where a part of it could not be read.
+  type: dict
+  returned: where nothing is skipped
+  sample: {kernel: 6.1.0-55-amd64, driver: none, processor: 2 x AMD EPYC 9554}
+training:
+  description:
+    - Of an earlier training that stands for this one, RV(training.run_id), when it was
+      (RV(training.at)) and its RV(fingerprint).
+  type: dict
+  returned: where an earlier training stands for this one
 result:
   description: Document of gpulab_bench by its published schema, or null if there is none.
   type: dict
@@ -156,6 +180,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment impo
     parse_oom_kills,
     restricted_environment,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.fingerprint import fingerprint
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
 
@@ -173,6 +198,8 @@ ARGUMENTS = {
     "seed": {"type": "int", "default": 1234},
     "threads": {"type": "int"},
     "timeout_s": {"type": "int", "default": 150},
+    "valid_h": {"type": "float", "default": 0},
+    "passed": {"type": "dict"},
     "gates": {
         "type": "dict",
         "default": {},
@@ -184,6 +211,9 @@ ARGUMENTS = {
         },
     },
 }
+
+# The options that decide what is trained and how it is judged.
+ASKED = ("preset", "profile", "device", "seed", "threads", "timeout_s", "gates")
 
 
 def nvidia_gpus_on_bus() -> list[dict[str, Any]] | None:
@@ -200,6 +230,12 @@ def oom_kills() -> int | None:
         return parse_oom_kills(Path("/proc/vmstat").read_text(encoding="ascii"))
     except OSError:
         return None
+
+
+def depends_on(params: dict[str, Any]) -> dict[str, str]:
+    """Return what a training with these options depends on."""
+    asked = {name: params[name] for name in ASKED}
+    return fingerprint(Tree(), params["python"], params["bench"], asked)
 
 
 def run(argv: list[str], threads: int | None, timeout_s: float) -> Outcome:
@@ -243,6 +279,10 @@ def main() -> None:
             durations_s={},
         )
     check_arguments(module)
+    found = depends_on(params)
+    if found and found == params["passed"]:
+        # The action puts the earlier result in this one's place.
+        module.exit_json(changed=False, stands=True, fingerprint=found)
     given = {name: value for name, value in params["gates"].items() if value is not None}
     budget_s = params["timeout_s"] * BUDGET_SHARE
     request = Request(
@@ -261,6 +301,7 @@ def main() -> None:
         changed=False,
         profile=params["profile"],
         stderr_tail=outcome.stderr_tail,
+        fingerprint=found,
         **judge(outcome, request),
     )
 

@@ -1,0 +1,46 @@
+"""The action ``gpulab.core.smoke_train``: train where no earlier training stands for a new one.
+
+Documentation: plugins/modules/smoke_train.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
+
+fleet_path.add()
+
+from gpulab_fleet import folders, trainings
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Looks into the records on the controller, then runs the module on the node."""
+
+    TRANSFERS_FILES = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what the module found, or what it found in the training that stands."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        passed = None
+        if not self._task.check_mode:
+            passed = trainings.passed(
+                folders.reports_dir(),
+                str((task_vars or {})["inventory_hostname"]),
+                float(arguments.get("valid_h") or 0),
+                datetime.datetime.now(datetime.UTC),
+            )
+        if passed:
+            arguments["passed"] = passed["training"]["fingerprint"]
+        found: dict[str, Any] = self._execute_module(
+            module_name="gpulab.core.smoke_train", module_args=arguments, task_vars=task_vars
+        )
+        if passed and found.pop("stands", False):
+            found |= passed
+        return {**result, **found}

@@ -1,0 +1,46 @@
+"""A whole run trains where that is due, and the verification by its tag trains in any case."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playbook_run import Play
+
+NODES = ("node01", "node02")
+
+
+def newest(node: str) -> dict[str, Any]:
+    """The node's record of the newest run."""
+    file = Path(os.environ["GPULAB_REPORTS_DIR"]) / "latest" / f"{node}.json"
+    record: dict[str, Any] = json.loads(file.read_text())
+    return record
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_second_run_did_not_train_again(node: str) -> None:
+    record = newest(node)
+    assert record["training"]["run_id"] != record["run_id"]
+    assert record["stages"]["benchmark"] == "pass"
+    assert record["metrics"]
+
+
+def test_the_tag_trains(play: Play) -> None:
+    run = play("site.yml", "--tags=verify")
+    assert run.returncode == 0, run.stdout
+    assert "Train again" not in run.said
+    for node in NODES:
+        record = newest(node)
+        assert record["training"]["run_id"] == record["run_id"]
+
+
+def test_what_a_training_depends_on_is_noticed(play: Play) -> None:
+    run = play("site.yml", benchmark_gates={"loss_ratio_max": 0.4})
+    assert run.returncode == 0, run.stdout
+    assert "Train again" not in run.said
+    run = play("site.yml", benchmark_gates={"loss_ratio_max": 0.4})
+    assert run.returncode == 0, run.stdout
+    assert "nothing that it depends on has changed since. Train again" in run.said

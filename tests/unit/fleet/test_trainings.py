@@ -1,0 +1,78 @@
+"""Which earlier training may stand for a new one."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import fleet_samples as samples
+import pytest
+
+from gpulab_fleet import records, trainings
+
+NOW = datetime.datetime.now(datetime.UTC)
+FOUND = {"kernel": "6.1.0"}
+
+
+def keep(reports: Path, run_id: str, at: int = 0, **smoke: Any) -> Path:
+    """Write node01's record of a run, ``at`` hours ago."""
+    record = samples.record("node01", trained=samples.smoke(fingerprint=FOUND, **smoke))
+    record["run_id"] = run_id
+    when = NOW - datetime.timedelta(hours=at)
+    if "training" not in smoke:
+        record["training"] |= {"run_id": run_id, "at": when.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return records.save(record, reports / run_id)
+
+
+def test_the_last_one_that_passed_is_given_as_the_module_gave_it(tmp_path: Path) -> None:
+    keep(tmp_path, "run1")
+    (tmp_path / "latest").symlink_to("run1")
+    found = trainings.passed(tmp_path, "node01", 24, NOW)
+    assert found is not None
+    fresh = samples.smoke()
+    assert found["training"]["fingerprint"] == FOUND
+    assert {key: found[key] for key in fresh} == fresh
+
+
+@pytest.mark.parametrize(
+    ("valid_h", "node"),
+    [
+        pytest.param(2, "node01", id="too old"),
+        pytest.param(0, "node01", id="none is wanted"),
+        pytest.param(24, "node02", id="another node's"),
+    ],
+)
+def test_there_is_none(tmp_path: Path, valid_h: float, node: str) -> None:
+    keep(tmp_path, "run1", at=3)
+    assert trainings.passed(tmp_path, node, valid_h, NOW) is None
+
+
+def test_the_last_one_counts_also_where_it_failed(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=3)
+    keep(tmp_path, "run2", checks=[samples.finding("train.loss", status="fail")])
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_a_record_that_can_not_be_believed_counts_as_well(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=3)
+    keep(tmp_path, "run2").write_text("{")
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_one_that_could_not_tell_what_it_depends_on_stands_for_none(tmp_path: Path) -> None:
+    record = samples.record("node01", trained=samples.smoke(fingerprint={}))
+    records.save(record, tmp_path / samples.RUN_ID)
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_standing_for_one_does_not_prolong_it(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=23)
+    first = trainings.passed(tmp_path, "node01", 24, NOW)
+    assert first is not None
+    keep(tmp_path, "run2", at=1, training=first["training"])
+    again = trainings.passed(tmp_path, "node01", 24, NOW)
+    assert again is not None
+    assert again["training"]["run_id"] == "run1"
+    later = NOW + datetime.timedelta(hours=2)
+    assert trainings.passed(tmp_path, "node01", 24, later) is None
