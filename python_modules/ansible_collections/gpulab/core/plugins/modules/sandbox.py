@@ -212,7 +212,7 @@ def main() -> None:
     try:
         action = lab.up if params["state"] == "started" else lab.down
         done = action(find_engine(), asked)
-    except SandboxError as error:
+    except (SandboxError, TimeoutError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=any(done.values()), ssh_config=str(folder / "ssh_config"), **done)
 

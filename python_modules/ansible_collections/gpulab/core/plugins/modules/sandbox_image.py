@@ -80,6 +80,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox import images, vm_images
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine, find_engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,12 @@ def main() -> None:
             if to_do and not module.check_mode:
                 engine.run("image", "rm", *to_do)
         else:
-            to_do = [kind for kind, name in references.items() if not engine.image_exists(name)]
-            for kind in to_do if not module.check_mode else ():
-                KINDS[kind].build(engine, recipe)
-    except SandboxError as error:
+            # Two scenarios that start at once need one image.
+            with one_at_a_time(Path(module.params["containerfiles"]), 2 * images.BUILD_TIMEOUT_S):
+                to_do = [kind for kind, name in references.items() if not engine.image_exists(name)]
+                for kind in to_do if not module.check_mode else ():
+                    KINDS[kind].build(engine, recipe)
+    except (SandboxError, TimeoutError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(to_do), images=references, engine=engine.name)
 

@@ -71,6 +71,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.framework.wheelhouse i
     is_complete,
     run_pip,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
 
 
 def main() -> None:
@@ -87,19 +88,25 @@ def main() -> None:
         supports_check_mode=True,
     )
     path = Path(module.params["path"])
+    timeout_s = module.params["timeout_s"]
     changed = not is_complete(path)
     if changed and not module.check_mode:
+        path.mkdir(parents=True, exist_ok=True)
         try:
-            fill(
-                path,
-                module.params["requirements"],
-                Target(module.params["target_python"], module.params["target_machine"]),
-                python=sys.executable,
-                extra_index_url=module.params["extra_index_url"],
-                timeout_s=module.params["timeout_s"],
-                run=run_pip,
-            )
-        except WheelhouseError as error:
+            # Two runs that fill one folder would take its manifest away from each other.
+            with one_at_a_time(path, timeout_s):
+                changed = not is_complete(path)
+                if changed:
+                    fill(
+                        path,
+                        module.params["requirements"],
+                        Target(module.params["target_python"], module.params["target_machine"]),
+                        python=sys.executable,
+                        extra_index_url=module.params["extra_index_url"],
+                        timeout_s=timeout_s,
+                        run=run_pip,
+                    )
+        except (WheelhouseError, TimeoutError) as error:
             module.fail_json(msg=str(error))
     module.exit_json(changed=changed, path=str(path))
 

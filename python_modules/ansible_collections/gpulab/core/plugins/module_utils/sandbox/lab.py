@@ -26,10 +26,13 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import (
     parse_routes,
     plan,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
 
 #: How long SSH may take to answer after a start. A container needs 2 to 4 s here, a virtual
 #: machine under emulation about 20; a loaded host several times that.
 BOOT_TIMEOUT_S = {"container": 60, "vm": 240}
+#: How long another lab on this host may take to make its networks; it takes a second.
+NETWORKS_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -62,19 +65,25 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
 
     Raises:
         SandboxError: when the host lacks something, or a machine exists in another shape.
+        TimeoutError: another lab makes its networks, and does not end.
     """
     for machine in sandbox.machines:
         if machine.kind == "vm":
             vms.check_host(engine.name)
             vms.check(machine)
     former = state.read(sandbox.folder)
-    busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
-    made = _made_zones(engine, sandbox, former)
-    planned = plan(sandbox.zones, sandbox.machines, busy, former, made)
-    state.write(sandbox.folder, planned)
     there = containers.states(engine, sandbox.lab)
     _refuse_other_shapes(sandbox, there)
-    created_networks = networks.ensure(engine, sandbox.lab, planned.subnets, set(sandbox.outside))
+    sandbox.folder.parent.mkdir(parents=True, exist_ok=True)
+    # A subnet is free until its network is there: two labs that start at once would choose one.
+    with one_at_a_time(sandbox.folder.parent, NETWORKS_TIMEOUT_S):
+        busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
+        made = _made_zones(engine, sandbox, former)
+        planned = plan(sandbox.zones, sandbox.machines, busy, former, made)
+        state.write(sandbox.folder, planned)
+        created_networks = networks.ensure(
+            engine, sandbox.lab, planned.subnets, set(sandbox.outside)
+        )
     client_key = keys.ensure_key(sandbox.folder / "id_ed25519", "ed25519", f"{LOGIN}@{sandbox.lab}")
     started = [
         machine
