@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Run the tests, all or the named parts, and print how long each part took.
 #
-#   scripts/run_tests.sh                 everything
-#   scripts/run_tests.sh lint units      these parts
+#   scripts/run_tests.sh                 everything, two parts at a time (LANES names another number)
+#   scripts/run_tests.sh lint units      these parts, one after the other
 #   scripts/run_tests.sh molecule:ssh    one molecule scenario
 #
-# All parts run even when one fails; the exit status says whether any did.
+# All parts run even when one fails; the exit status says whether any did. Of parts that run side by
+# side, each one's output is printed when it ends, and kept in .cache/tests/ until the next run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export PATH="$PWD/.venv/bin:$PATH" PY_COLORS=0 ANSIBLE_NOCOLOR=1 NO_COLOR=1
-
-scenarios=(base ssh time frameworks nvidia_driver gpu_tools shapes mirror vm site)
+logs=.cache/tests
 
 lint() {
     yamllint --strict . &&
@@ -34,31 +34,51 @@ second-core() { scripts/second_core.sh; }
 # Whole runs with something broken in the middle.
 runs() { python -m pytest tests/runs; }
 
-molecule-scenario() {
-    # A failed scenario is left with its machines by molecule; they must not outlive the test.
-    molecule test --scenario-name "$1" --destroy always
-}
+# A failed scenario is left with its machines by molecule; they must not outlive the test.
+molecule-scenario() { molecule test --scenario-name "$1" --destroy always; }
 
-parts=("$@")
-if [ ${#parts[@]} = 0 ]; then
-    parts=(lint types docs units bench)
-    for scenario in "${scenarios[@]}"; do parts+=("molecule:$scenario"); done
-    parts+=(second-core runs)
-fi
-
-summary=() failed=0
-for part in "${parts[@]}"; do
-    printf '\n=== %s\n' "$part"
-    began=$SECONDS
-    case $part in
-        molecule:*) molecule-scenario "${part#molecule:}" ;;
-        *) "$part" ;;
+# Run one part; $line then says how it went.
+run_part() {
+    local began=$SECONDS status
+    case $1 in
+        molecule:*) molecule-scenario "${1#molecule:}" ;;
+        lint | types | docs | units | bench | second-core | runs) "$1" ;;
+        *) echo "there is no part $1" >&2 && false ;;
     esac
     status=$?
-    [ $status = 0 ] || failed=1
-    summary+=("$(printf '%-18s %4d s   %s' "$part" $((SECONDS - began)) \
-        "$([ $status = 0 ] && echo passed || echo "FAILED ($status)")")")
-done
-printf '\n=== summary (%d s)\n' "$SECONDS"
-printf '%s\n' "${summary[@]}"
+    line=$(printf '%-22s %4d s   %s' "$1" $((SECONDS - began)) \
+        "$([ $status = 0 ] && echo passed || echo "FAILED ($status)")")
+    return $status
+}
+
+# One part of several that run side by side: called by xargs below.
+if [ "${1:-}" = --side-by-side ]; then
+    echo "=== $2: started"
+    run_part "$2" >"$logs/$2.log" 2>&1
+    status=$?
+    echo "$line" >>"$logs/summary"
+    flock "$logs" -c "printf '\n=== %s\n' '$2'; cat '$logs/$2.log'"
+    exit $status
+fi
+
+# The longest come first, so that none is left over alone at the end. While the first scenario builds
+# the images that the others start from, the other lane has parts that need none.
+everything=(molecule:nvidia_vm lint types docs units bench molecule:shapes molecule:nvidia_driver
+    molecule:frameworks runs molecule:vm molecule:gpu_tools second-core molecule:mirror molecule:site
+    molecule:base molecule:ssh molecule:time)
+
+summary='' failed=0
+if [ $# = 0 ]; then
+    rm -rf "$logs" && mkdir -p "$logs" || exit
+    printf '%s\n' "${everything[@]}" |
+        xargs -n 1 -P "${LANES:-2}" scripts/run_tests.sh --side-by-side || failed=1
+    summary=$(cat "$logs/summary")
+else
+    for part in "$@"; do
+        printf '\n=== %s\n' "$part"
+        run_part "$part" || failed=1
+        summary+="$line"$'\n'
+    done
+fi
+printf '\n=== summary (%d s)\n%s\n' "$SECONDS" "${summary%$'\n'}"
 exit $failed
