@@ -8,19 +8,21 @@ of them, as root.
 from __future__ import annotations
 
 import base64
-import json
+import contextlib
 import os
+import shlex
 import subprocess
-import sys
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import testinfra
 import yaml
-from playbook_run import Converge, Run
+from playbook_run import PROJECT, Converge, Run, command, environment
 from testinfra.host import Host
 
 
@@ -114,35 +116,59 @@ def play() -> Callable[..., Run]:
 
     Words between, such as ``"--check"``, go to ansible-playbook. Gives the finished run.
     """
-    project = Path(__file__).parents[2]
     inventory = scenario_inventory()
 
     def run(playbook: str, *options: str, **variables: object) -> Run:
         done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                f"--inventory={inventory}",
-                f"--extra-vars={json.dumps(variables)}",
-                *options,
-                str(project / playbook),
-            ],
+            command(inventory, playbook, *options, **variables),
             capture_output=True,
             text=True,
             check=False,
             # A driver's modules take three minutes to build where nothing else runs.
             timeout=600,
-            cwd=project,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
-                # Molecule asks for colours, whose codes would stand in the middle of a message.
-                "ANSIBLE_FORCE_COLOR": "false",
-                "NO_COLOR": "1",
-            },
+            cwd=PROJECT,
+            env=environment(),
         )
         return Run(done.args, done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def play_at_terminal() -> Callable[..., Run]:
+    """As ``play``, at a terminal: ``play_at_terminal("no", "playbooks/gpu.yml", key=value)``.
+
+    The first word is typed, with Return, every second until the run ends: Ansible drops what was
+    typed before it asks.
+    """
+    inventory = scenario_inventory()
+
+    def run(answer: str, playbook: str, *options: str, **variables: object) -> Run:
+        words = shlex.join(command(inventory, playbook, *options, **variables))
+        with subprocess.Popen(
+            ["script", "--quiet", "--return", "--command", words, "/dev/null"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+            env=environment(),
+        ) as process:
+            assert process.stdin is not None
+            keyboard = process.stdin
+            threading.Thread(target=_type, args=(process, keyboard, answer), daemon=True).start()
+            assert process.stdout is not None
+            output = process.stdout.read()
+        return Run(words, process.returncode, output, "")
+
+    return run
+
+
+def _type(process: subprocess.Popen[str], keyboard: IO[str], answer: str) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(BrokenPipeError):
+            keyboard.write(f"{answer}\n")
+            keyboard.flush()
+        time.sleep(1)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
 
 
 class Run(subprocess.CompletedProcess[str]):
@@ -19,3 +25,25 @@ class Run(subprocess.CompletedProcess[str]):
 Converge = Callable[..., Run]
 #: ``play("playbooks/mirror.yml", key=value)``: run a playbook with these variables.
 Play = Callable[..., Run]
+
+
+def command(inventory: Path, playbook: str, *options: str, **variables: object) -> list[str]:
+    """Compose a call of ansible-playbook, in ``PROJECT``."""
+    return [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        f"--inventory={inventory}",
+        f"--extra-vars={json.dumps(variables)}",
+        *options,
+        str(PROJECT / playbook),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of such a call."""
+    return {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        # Molecule asks for colours, whose codes would stand in the middle of a message.
+        "ANSIBLE_FORCE_COLOR": "false",
+        "NO_COLOR": "1",
+    }

@@ -44,6 +44,23 @@ def test_a_driver_that_was_renamed_ends_the_run(
 
 
 @pytest.mark.on("ubuntu2404")
+def test_a_repository_that_does_not_answer_ends_the_run(
+    pair: dict[str, Host], converge_pair: Converge, driver: Driver
+) -> None:
+    for machine in pair.values():
+        machine.check_output("systemctl stop gpulab-stubs")
+    try:
+        run = converge_pair()
+    finally:
+        for machine in pair.values():
+            machine.check_output("systemctl start gpulab-stubs")
+    for name, machine in pair.items():
+        assert FAILED.format(name) in run.stdout
+        assert "nvidia-open" not in driver(machine)
+    assert run.said.count("reaches the repository") >= len(pair)
+
+
+@pytest.mark.on("ubuntu2404")
 def test_the_next_run_mends_the_driver(
     pair: dict[str, Host], converge_pair: Converge, driver: Driver, held: Held
 ) -> None:
