@@ -238,6 +238,31 @@ def measure_ssh(inventory: Path) -> list[Row]:
     ]
 
 
+def measure_gpu() -> Row:
+    """Time the stage gpu with nothing to change: driver, two CUDA toolkits and DCGM on each node.
+
+    The machines are those of the scenario ``shapes``: packages are stubs, and what looks whether
+    they are as declared is what looks on any machine.
+    """
+    inventory = SCRATCH / "gpu"
+    shutil.rmtree(inventory, ignore_errors=True)
+    shutil.copytree(
+        ROOT / "molecule/shapes/inventory",
+        inventory,
+        ignore=shutil.ignore_patterns("machines.yml"),
+    )
+    gpu = playbook("playbooks/gpu.yml", inventory)
+    with sandbox(inventory):
+        timed(playbook("molecule/shapes/prepare.yml", inventory))
+        timed(gpu)
+        return Row(
+            "stage gpu, nothing to change, for each of four nodes (stub packages)",
+            "ansible-playbook playbooks/gpu.yml",
+            [timed(gpu) / 4 for _ in range(REPEATS)],
+            limit_s=15,
+        )
+
+
 def measure_growth() -> list[Row]:
     """Time the stage base with nothing to change on more and more compute nodes."""
     rows = []
@@ -292,6 +317,7 @@ def main() -> None:
         rows += measure_ssh(inventory)
     finally:
         timed(playbook("playbooks/sandbox_down.yml", inventory))
+    rows.append(measure_gpu())
     rows += measure_growth()
     PAGE.write_text(render(rows))
     sys.stdout.write(render(rows))

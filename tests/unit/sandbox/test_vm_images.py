@@ -16,6 +16,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import Fi
 DEBIAN = Recipe("debian-12", "packages", "bookworm", "deb http://mirror bookworm main\n")
 SCRIPTS = [
     *(file.data.decode() for file in vm_images.GUEST_FILES.values() if file.mode & 0o100),
+    vm_images.KERNEL_HOOK,
     vm_images.GUEST_HOOK,
     vm_images.CHASSIS_HOOK,
 ]
@@ -42,14 +43,67 @@ def test_a_change_of_the_recipe_is_another_image(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("recipe", "kernel"),
+    ("name", "archive", "released", "chosen"),
     [
-        (DEBIAN, "linux-image-cloud-amd64"),
-        (dataclasses.replace(DEBIAN, name="ubuntu-24.04"), "linux-image-virtual"),
+        pytest.param(
+            "debian-12",
+            "6.1.0-50-cloud-amd64 6.1.0-55-cloud-amd64 6.1.0-56-cloud-amd64 cloud-amd64",
+            "6.1.0-56-cloud-amd64 6.1.0-50-cloud-amd64",
+            "6.1.0-50-cloud-amd64",
+            id="the release's own",
+        ),
+        pytest.param(
+            "debian-12",
+            "6.1.0-9-cloud-amd64 6.1.0-56-cloud-amd64 6.12.115+deb12-cloud-amd64"
+            " 6.1.0-55-cloud-amd64 6.1.0-55-amd64 6.1.0-56-cloud-amd64-unsigned cloud-amd64",
+            "6.1.0-56-cloud-amd64",
+            "6.1.0-55-cloud-amd64",
+            id="the one before the newest of its series",
+        ),
+        pytest.param(
+            "debian-13",
+            "6.12.43+deb13-cloud-amd64 6.12.48+deb13-cloud-amd64 cloud-amd64",
+            "6.12.48+deb13-cloud-amd64",
+            "6.12.43+deb13-cloud-amd64",
+            id="without an ABI number",
+        ),
+        pytest.param(
+            "ubuntu-24.04",
+            "6.8.0-45-generic 6.8.0-45-lowlatency virtual",
+            "6.8.0-45-generic",
+            "6.8.0-45-generic",
+            id="the only one",
+        ),
     ],
 )
-def test_the_kernel_without_drivers_for_hardware_is_taken(recipe: Recipe, kernel: str) -> None:
-    assert vm_images.kernel_package(recipe) == kernel
+def test_the_guest_gets_a_kernel_that_can_be_upgraded(
+    tmp_path: Path, name: str, archive: str, released: str, chosen: str
+) -> None:
+    package, flavour = vm_images.kernels(dataclasses.replace(DEBIAN, name=name))
+    packages = " ".join(f"linux-image-{kernel}" for kernel in archive.split())
+    shown = " ".join(f"'Depends: linux-image-{kernel} (= 1)'" for kernel in released.split())
+    # Nothing of it may run outside the new root.
+    chroot = tmp_path / "chroot"
+    chroot.write_text(
+        f"""#!/bin/sh
+        case "$*" in
+          '/root apt-cache show {package}') printf '%s\\n' {shown} ;;
+          '/root apt-cache pkgnames linux-image-') printf '%s\\n' {packages} ;;
+          '/root env DEBIAN_FRONTEND=noninteractive apt-get '*) echo "$@" ;;
+          *) exit 1 ;;
+        esac
+        """
+    )
+    chroot.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-s", "/root"],
+        input=f"NEWEST={package}\nFLAVOUR={flavour}\n{vm_images.KERNEL_HOOK}",
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split()[-3:] == [f"linux-image-{chosen}", f"linux-headers-{chosen}", "dkms"]
 
 
 @pytest.mark.parametrize(

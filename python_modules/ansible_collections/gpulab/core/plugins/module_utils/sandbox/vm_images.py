@@ -34,8 +34,12 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import Fi
 GUEST_PACKAGES = ("e2fsprogs", "grub-pc", "initramfs-tools", "kmod", "udev", "zstd")
 #: What a distribution's installer brings, too, and takes minutes to unpack under emulation.
 INSTALLER_PACKAGES = ("curl", "ethtool", "locales", "pciutils", "smartmontools")
-#: The kernel without drivers for physical hardware, by distribution.
-KERNELS = {"debian": "linux-image-cloud-amd64", "ubuntu": "linux-image-virtual"}
+#: By distribution: the package that depends on the newest kernel without drivers for physical
+#: hardware, and how the releases of such kernels end.
+KERNELS = {
+    "debian": ("linux-image-cloud-amd64", "cloud-amd64"),
+    "ubuntu": ("linux-image-virtual", "generic"),
+}
 #: fdisk, e2fsprogs and qemu-utils make the guest's disk during the build.
 CHASSIS_PACKAGES = ("e2fsprogs", "fdisk", "iproute2", "qemu-system-x86", "qemu-utils")
 #: Size of the guest's disk, GiB; sparse, so only what is written takes space.
@@ -113,6 +117,26 @@ _NOT_AT_BOOT = (
     "e2scrub_reap.service",
 )
 
+#: Installs a kernel into the guest's new root, ``$1``, and what a server has that builds modules
+#: for it: a compiler comes along, which takes minutes to unpack under emulation, too. Not the
+#: newest, so that an upgrade of the kernel can be rehearsed: the one that the release came with
+#: (what ``NEWEST`` depended on then), or where the archive has no such, the one before the newest.
+#: In the root: apt from outside would call this host's dpkg.
+KERNEL_HOOK = """\
+set -eu
+released=$(chroot "$1" apt-cache show "$NEWEST" |
+    sed -n 's/^Depends:.*linux-image-\\([0-9][^ ,]*\\).*/\\1/p' | sort --version-sort --unique)
+[ -n "$released" ] || { echo "the archive has no kernel by $NEWEST" >&2; exit 1; }
+newest=$(echo "$released" | tail -n 1)
+before=$(chroot "$1" apt-cache pkgnames linux-image- | sed 's/^linux-image-//' |
+    grep -x "[0-9][0-9.]*[-+][0-9a-z]*-$FLAVOUR" | sort --version-sort |
+    grep -x --before-context=1 --fixed-strings "$newest" | head -n 1)
+kernel=$(printf '%s\\n' "$released" "$before" | grep -vx --fixed-strings "$newest" | head -n 1)
+kernel=${kernel:-$newest}
+chroot "$1" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \\
+    "linux-image-$kernel" "linux-headers-$kernel" dkms
+"""
+
 #: Run in the guest's new root, ``$1``. What of GRUB the boot sector loads is installed here; an
 #: upgrade of grub-pc leaves it alone, as it is told that no device is its to write.
 GUEST_HOOK = f"""\
@@ -151,14 +175,14 @@ IN_CHASSIS
 """
 
 
-def kernel_package(recipe: Recipe) -> str:
-    """Name the guest's kernel.
+def kernels(recipe: Recipe) -> tuple[str, str]:
+    """Give the guest's entry of ``KERNELS``.
 
     Raises:
         SandboxError: when virtual machines cannot be made on this host; it says what would help.
     """
-    kernel = KERNELS.get(recipe.name.partition("-")[0])
-    if recipe.source != "packages" or kernel is None:
+    found = KERNELS.get(recipe.name.partition("-")[0])
+    if recipe.source != "packages" or found is None:
         msg = (
             "sandbox_kind vm needs an image source of packages on Debian or Ubuntu (mmdebstrap "
             f"builds the guest), not {recipe.source} of {recipe.name}: set "
@@ -168,17 +192,17 @@ def kernel_package(recipe: Recipe) -> str:
     if platform.machine() != "x86_64":
         msg = f"sandbox_kind vm emulates x86_64 hosts only; this one is {platform.machine()}"
         raise SandboxError(msg)
-    return kernel
+    return found
 
 
 def reference(recipe: Recipe) -> str:
     """Give the image's reference in the engine's store: a hash of all that goes into it.
 
     Raises:
-        SandboxError: as ``kernel_package`` does.
+        SandboxError: as ``kernels`` does.
     """
-    parts: list[str] = [recipe.text, *recipe.settings, kernel_package(recipe)]
-    parts += [*PACKAGES, *CUSTOMIZE, *GUEST_PACKAGES, *INSTALLER_PACKAGES, GUEST_HOOK]
+    parts: list[str] = [recipe.text, *recipe.settings, *kernels(recipe)]
+    parts += [*PACKAGES, *CUSTOMIZE, *GUEST_PACKAGES, *INSTALLER_PACKAGES, KERNEL_HOOK, GUEST_HOOK]
     parts += [*CHASSIS_PACKAGES, CHASSIS_HOOK]
     parts += [f"{name} {file.mode:o} {file.data.decode()}" for name, file in GUEST_FILES.items()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -199,9 +223,9 @@ def chassis_command(recipe: Recipe, sources: Path, hook: str, target: Path) -> l
     ]
 
 
-def _with_paths(hook: str, **paths: Path) -> str:
+def _with_variables(hook: str, **variables: Path | str) -> str:
     """Set a hook's variables; sudo would drop them from the environment."""
-    return "".join(f'{name}="{path}"\n' for name, path in paths.items()) + hook
+    return "".join(f'{name}="{value}"\n' for name, value in variables.items()) + hook
 
 
 def build(engine: Engine, recipe: Recipe) -> None:
@@ -217,16 +241,20 @@ def build(engine: Engine, recipe: Recipe) -> None:
         guest_files = folder / "guest-files.tar"
         guest_files.write_bytes(pack(GUEST_FILES))
         guest, chassis = folder / "guest.tar", folder / "chassis.tar"
+        newest, flavour = kernels(recipe)
         run_as_root(
             engine,
             mmdebstrap_command(
                 recipe,
                 sources,
-                (*GUEST_PACKAGES, *INSTALLER_PACKAGES, kernel_package(recipe)),
-                (_with_paths(GUEST_HOOK, GUEST_FILES=guest_files),),
+                (*GUEST_PACKAGES, *INSTALLER_PACKAGES),
+                (
+                    _with_variables(KERNEL_HOOK, NEWEST=newest, FLAVOUR=flavour),
+                    _with_variables(GUEST_HOOK, GUEST_FILES=guest_files),
+                ),
                 str(guest),
             ),
         )
-        hook = _with_paths(CHASSIS_HOOK, GUEST_ROOT=guest)
+        hook = _with_variables(CHASSIS_HOOK, GUEST_ROOT=guest)
         run_as_root(engine, chassis_command(recipe, sources, hook, chassis))
         engine.run("import", str(chassis), reference(recipe), timeout_s=BUILD_TIMEOUT_S)

@@ -1,0 +1,25 @@
+#!/bin/bash
+# compile.sh KERNEL...: compile the main module of Debian's packaged driver for these kernels, as DKMS
+# would, and leave it in /srv/gpulab-modules.tar.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+work=/srv/gpulab-modules
+mkdir -p $work
+cd /srv
+sed -i '/non-free/! s/^\(deb .* main\)$/\1 contrib non-free non-free-firmware/' /etc/apt/sources.list.d/*.list
+apt-get update --quiet=2
+apt-get install --yes --quiet=2 --no-install-recommends make "${@/#/linux-headers-}"
+apt-get download --quiet=2 nvidia-kernel-dkms
+dpkg-deb --extract nvidia-kernel-dkms_*.deb package
+for kernel in "$@"; do
+    cp --recursive package/usr/src/nvidia-current-* source
+    make --silent --directory=source --jobs="$(nproc)" modules KERNEL_UNAME="$kernel" \
+        NV_EXCLUDE_KERNEL_MODULES="nvidia-drm nvidia-modeset nvidia-peermem nvidia-uvm" > "$kernel.log" 2>&1 ||
+        { tail -n 20 "$kernel.log" >&2; exit 1; }
+    mkdir $work/"$kernel"
+    strip --strip-debug source/nvidia.ko
+    mv source/nvidia.ko $work/"$kernel"/
+    rm --recursive source
+done
+tar --create --file gpulab-modules.tar.part gpulab-modules
+mv gpulab-modules.tar.part gpulab-modules.tar
