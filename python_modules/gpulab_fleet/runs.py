@@ -50,11 +50,13 @@ def read(folder: Path) -> Run:
             records[path.stem] = load(path)
         except RecordError as error:
             broken[path.stem] = str(error)
-    failures, problems = _failures(folder / FAILURES)
+    failures, problems = read_failures(folder)
     return Run(folder.resolve().name, records, broken, failures, problems)
 
 
-def _failures(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def read_failures(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the tasks that failed in a run, and why that may not be all of them."""
+    path = folder / FAILURES
     if not path.exists():
         return [], []
     try:

@@ -6,7 +6,10 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from . import records
+from . import records, runs
+
+# Says that further GPUs were not trained on: as true of a new training as of the old one.
+_UNTRAINED = "smoke.untrained"
 
 
 def passed(
@@ -15,7 +18,8 @@ def passed(
     """Return the node's last training, as ``gpulab.core.smoke_train`` returned it, or None.
 
     It is None where the last one did not pass, is older than ``valid_h`` hours, or has a record
-    that cannot be believed: then nothing is known of the node.
+    that cannot be believed; and where the node failed in the benchmark's stage since, or that
+    cannot be known: it may have been lost in the middle of a training.
 
     Args:
         reports: The folder of all runs.
@@ -24,30 +28,46 @@ def passed(
         now: The time, with its zone.
     """
     oldest = now - datetime.timedelta(hours=valid_h)
-    files = {
-        file: changed
-        for file in reports.glob(f"*/{node}.json")
-        if not file.parent.is_symlink() and (changed := file.stat().st_mtime) > oldest.timestamp()
-    }
-    for file in sorted(files, key=lambda file: files[file], reverse=True):
+    for folder in _newest_first(reports, oldest.timestamp()):
+        failures, problems = runs.read_failures(folder)
+        lost = any(f["stage"] == records.BENCHMARK and f["host"] == node for f in failures)
+        if lost or problems:
+            return None
+        file = folder / f"{node}.json"
         try:
-            record = records.load(file)
+            record = records.load(file) if file.exists() else None
         except records.RecordError:
             return None
-        training = record.get("training")
+        training = record and record["training"]
         # A run that did not train says nothing new.
-        if training and training["run_id"] == record["run_id"]:
-            at = datetime.datetime.fromisoformat(training["at"])
-            good = record["stages"].get(records.BENCHMARK) == "pass" and training["fingerprint"]
-            return _result(record) if good and at > oldest else None
+        if record and training and training["run_id"] == record["run_id"]:
+            recent = datetime.datetime.fromisoformat(training["at"]) > oldest
+            return _result(record) if recent and _is_good(record) else None
     return None
+
+
+def _newest_first(reports: Path, oldest: float) -> list[Path]:
+    """Return the folders of runs that wrote something since ``oldest``."""
+    changed = {
+        folder: folder.stat().st_mtime
+        for folder in reports.glob("*/")
+        if folder.is_dir() and not folder.is_symlink()
+    }
+    recent = [folder for folder, time in changed.items() if time > oldest]
+    return sorted(recent, key=lambda folder: (changed[folder], folder.name), reverse=True)
+
+
+def _is_good(record: records.Record) -> bool:
+    checks = [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
+    bad = {check["id"] for check in checks if check["status"] != "pass"}
+    return bool(checks and bad <= {_UNTRAINED} and record["training"]["fingerprint"])
 
 
 def _result(record: records.Record) -> dict[str, Any]:
     checks = [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
     prefix = f"{records.BENCHMARK}."
     return {
-        "verdict": "pass",
+        "verdict": record["stages"][records.BENCHMARK],
         "profile": record["profile"],
         "checks": [{k: v for k, v in check.items() if k != "stage"} for check in checks],
         "metrics": record["metrics"],

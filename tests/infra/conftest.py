@@ -124,8 +124,8 @@ def play() -> Callable[..., Run]:
             capture_output=True,
             text=True,
             check=False,
-            # A driver's modules take three minutes to build where nothing else runs.
-            timeout=600,
+            # Under emulation, beside another part of the tests, a driver takes ten minutes.
+            timeout=1500,
             cwd=PROJECT,
             env=environment(),
         )

@@ -124,7 +124,6 @@ def test_a_wish_that_cannot_be_had_changes_nothing(
 
 
 def test_the_persistence_daemon_does_not_fail_without_a_gpu(host: Host) -> None:
-    host.check_output("systemctl daemon-reload")
     host.check_output("systemctl restart nvidia-persistenced")
     shown = host.check_output("systemctl show --property=Result nvidia-persistenced")
     assert shown == "Result=exec-condition"

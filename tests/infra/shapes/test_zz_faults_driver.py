@@ -103,6 +103,46 @@ def ubuntu(pair: dict[str, Host]) -> Host:
     return machine
 
 
+@pytest.mark.on("ubuntu2404")
+def test_a_driver_that_brings_a_kernel_ends_the_run(
+    ubuntu: Host, broken: Callable[[str], None], converge: Converge
+) -> None:
+    kernel = "linux-image-6.8.0-99-generic"
+    broken(f"--drag nvidia-open={kernel}")
+    run = converge(shapes_only="ubuntu2404")
+    assert FAILED.format("ubuntu2404") in run.stdout
+    assert f"Installing the driver changed the kernels from none to {kernel}" in run.said
+    assert f"Remove what came ({kernel}), or reboot into it and run again" in run.said
+    ubuntu.check_output(f"apt-get purge --yes --allow-change-held-packages {kernel}")
+
+
+@pytest.fixture
+def first_boot(ubuntu: Host, put: Callable[..., None]) -> Iterator[str]:
+    """Give the machine a first boot's job that takes a while, and nightly updates that wait."""
+    log = "/srv/gpulab-cloud-init"
+    put(
+        ubuntu,
+        "/usr/local/bin/cloud-init",
+        f'#!/bin/sh\nsleep 2\nsystemctl is-active apt-daily.timer > {log}\necho "$*" >> {log}\n',
+        "0755",
+    )
+    ubuntu.check_output("systemctl start apt-daily.timer")
+    yield log
+    ubuntu.check_output(f"rm /usr/local/bin/cloud-init {log}")
+
+
+@pytest.mark.on("ubuntu2404")
+def test_jobs_of_the_first_boot_are_waited_for_and_nightly_ones_kept_off(
+    ubuntu: Host, first_boot: str, converge: Converge
+) -> None:
+    run = converge(shapes_only="ubuntu2404")
+    assert run.returncode == 0, run.stdout
+    assert ubuntu.file(first_boot).content_string == "active\nstatus --wait\n"
+    assert ubuntu.service("apt-daily.timer").is_running
+    stops = "journalctl --quiet --output=cat --unit=apt-daily.timer | grep -c '^Stopped'"
+    assert int(ubuntu.check_output(stops)) >= 1
+
+
 @contextmanager
 def held_lock(machine: Host) -> Iterator[None]:
     """Hold dpkg's lock, as a first-boot job does that does not end."""

@@ -113,6 +113,30 @@ def test_check_mode_says_what_it_would_do_and_drains_nothing(
     assert driver(node) == before
 
 
+def test_a_refusal_says_how_to_go_on(play: Play, driver: Driver, slurm: Slurm) -> None:
+    node = slurm("rocky9")
+    before = driver(node)
+    run = play(PLAYBOOK, "--limit=rocky9", nvidia_driver_branch="999")
+    assert run.returncode != 0
+    assert f"rocky9 had {FIRST}: Nothing was changed:" in run.said
+    assert "999 is not a branch that is known" in run.said
+    assert "Upgraded: none; left as they were: none. When it is mended, go on with" in run.said
+    assert calls(node) == []
+    assert driver(node) == before
+
+
+def test_a_node_that_slurm_does_not_know_is_not_upgraded(
+    play: Play, driver: Driver, slurm: Slurm, put: Callable[..., None]
+) -> None:
+    node = slurm("rocky9")
+    put(node, "/usr/local/bin/scontrol", "#!/bin/sh\necho Node rocky9 not found; exit 1\n", "0755")
+    before = driver(node)
+    run = play(PLAYBOOK, "--limit=rocky9", group_names=["nvidia", "slurm"])
+    assert run.returncode != 0
+    assert "Slurm does not know a node rocky9" in run.said
+    assert driver(node) == before
+
+
 def test_jobs_that_do_not_end_leave_the_machine_drained(
     play: Play, driver: Driver, slurm: Slurm
 ) -> None:
@@ -151,9 +175,10 @@ def test_the_first_failure_stops_it(machine: Machine, play: Play, has: Has, slur
 
 
 def test_it_goes_on_where_it_stopped(play: Play, has: Has, slurm: Slurm) -> None:
-    # The one was drained by the run before, the other by somebody else.
+    # The one was drained by the run before, the other is down, and its reason reads like Slurm's
+    # answer for a node that it does not know.
     ours = slurm("rocky9", "IDLE+DRAIN", "gpulab: driver upgrade")
-    theirs = slurm("centos10", "IDLE+DRAIN", "fan 3 is loud")
+    theirs = slurm("centos10", "DOWN", "GPU 3 not found")
     ours.check_output(f"{STUBS} --later")
     run = play(PLAYBOOK, "--limit=rocky9,centos10")
     assert run.returncode == 0, run.stdout
@@ -162,7 +187,7 @@ def test_it_goes_on_where_it_stopped(play: Play, has: Has, slurm: Slurm) -> None
     assert calls(ours)[-1] == "update nodename=rocky9 state=resume"
     assert calls(theirs) == ["squeue"]
     assert f"rocky9: {FIRST} → {LATER}" in run.said
-    assert f"centos10: {FIRST} → {LATER} (still drained: Reason=fan 3 is loud" in run.said
+    assert f"centos10: {FIRST} → {LATER} (still out of service: Reason=GPU 3 not found" in run.said
 
 
 def test_a_plain_run_does_not_change_the_branch(

@@ -16,6 +16,7 @@ GPU = "sys/bus/pci/devices/0000:3b:00.0"
 INFORMATION = "proc/driver/nvidia/gpus/0000:3b:00.0/information"
 FILES = {
     "etc/machine-id": "f00d\n",
+    "proc/sys/kernel/random/boot_id": "b007\n",
     "proc/sys/kernel/osrelease": "6.1.0-55-amd64\n",
     "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64  580.95.05\n",
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: EPYC\n\nprocessor\t: 1\nmodel name\t: EPYC\n",
@@ -57,6 +58,7 @@ def test_it_is_the_same_while_nothing_changes(root: Path) -> None:
     ("file", "text", "key"),
     [
         ("etc/machine-id", "beef", "installation"),
+        ("proc/sys/kernel/random/boot_id", "b008", "boot"),
         ("proc/sys/kernel/osrelease", "6.1.0-56-amd64", "kernel"),
         ("proc/driver/nvidia/version", "NVRM version: 590.44.01", "driver"),
         (INFORMATION, "GPU UUID: GPU-2222", "gpus"),
@@ -94,6 +96,7 @@ def test_what_was_asked_for_counts(root: Path) -> None:
     "file",
     [
         "etc/machine-id",
+        "proc/sys/kernel/random/boot_id",
         "proc/sys/kernel/osrelease",
         "proc/cpuinfo",
         "proc/meminfo",
@@ -105,6 +108,16 @@ def test_what_was_asked_for_counts(root: Path) -> None:
 def test_what_can_not_be_read_is_not_unchanged(root: Path, file: str) -> None:
     (root / file).unlink()
     assert taken(root) == {}
+
+
+def test_a_card_that_does_not_say_which_it_is_is_not_known(root: Path) -> None:
+    (root / INFORMATION).write_text("Model: NVIDIA H100")
+    assert taken(root) == {}
+
+
+def test_without_the_driver_the_chip_tells(root: Path) -> None:
+    (root / INFORMATION).unlink()
+    assert taken(root)["gpus"] == "0000:3b:00.0 0x2330"
 
 
 def test_a_machine_without_a_gpu_and_driver_has_one(root: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits
 from ansible_collections.gpulab.core.plugins.modules import smoke_train
 
 FakePython = Callable[[str], str]
@@ -71,7 +72,7 @@ def test_a_training_that_stands_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = {"kernel": "6.1.0"}
-    monkeypatch.setattr(smoke_train, "depends_on", lambda _: found)
+    monkeypatch.setattr(smoke_train, "depends_on", lambda *_: found)
     program = fake_python(printing(cpu_document))
     trained = run(python=program)
     assert trained["fingerprint"] == found
@@ -82,13 +83,22 @@ def test_a_training_that_stands_is_not_repeated(
     assert "verdict" not in again
 
 
+def test_limits_count_however_they_come_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoke_train, "fingerprint", lambda *words: words[-1])
+    params = dict.fromkeys(smoke_train.ASKED) | {"python": "p", "bench": "b"}
+    strict = GateLimits(exact_match_min=0.95)
+    asked = smoke_train.depends_on(params, GateLimits())
+    assert asked != smoke_train.depends_on(params, strict)
+    assert len(asked["judge"]) == 64
+
+
 def test_what_is_not_known_stands_for_nothing(
     run: Run,
     fake_python: FakePython,
     cpu_document: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smoke_train, "depends_on", lambda _: {})
+    monkeypatch.setattr(smoke_train, "depends_on", lambda *_: {})
     assert run(python=fake_python(printing(cpu_document)), passed={})["verdict"] == "pass"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import fleet_samples as samples
 import pytest
 
-from gpulab_fleet import records, trainings
+from gpulab_fleet import folders, records, trainings
 
 NOW = datetime.datetime.now(datetime.UTC)
 FOUND = {"kernel": "6.1.0"}
@@ -58,6 +58,38 @@ def test_a_record_that_can_not_be_believed_counts_as_well(tmp_path: Path) -> Non
     keep(tmp_path, "run1", at=3)
     keep(tmp_path, "run2").write_text("{")
     assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_a_node_that_was_lost_in_a_training_has_to_train(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=3)
+    failure = samples.failure("node01", stage="benchmark", unreachable=True)
+    document = {"schema": 1, "run_id": "run2", "failures": [failure]}
+    folders.write_json(tmp_path / "run2" / "failures.json", document)
+    assert trainings.passed(tmp_path, "node02", 24, NOW) is None
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_another_nodes_failure_or_another_stages_does_not_matter(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=3)
+    failures = [samples.failure("node02", stage="benchmark"), samples.failure("node01")]
+    document = {"schema": 1, "run_id": "run2", "failures": failures}
+    folders.write_json(tmp_path / "run2" / "failures.json", document)
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is not None
+
+
+def test_failures_that_can_not_be_read_may_be_anybodys(tmp_path: Path) -> None:
+    keep(tmp_path, "run1", at=3)
+    (tmp_path / "run2").mkdir()
+    (tmp_path / "run2" / "failures.json").write_text("{")
+    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+
+
+def test_gpus_that_are_not_trained_on_do_not_ask_for_another_training(tmp_path: Path) -> None:
+    untrained = samples.finding("smoke.untrained", status="unknown", severity="warn")
+    keep(tmp_path, "run1", checks=[samples.finding("train.loss"), untrained])
+    found = trainings.passed(tmp_path, "node01", 24, NOW)
+    assert found is not None
+    assert found["verdict"] == "warn"
 
 
 def test_one_that_could_not_tell_what_it_depends_on_stands_for_none(tmp_path: Path) -> None:

@@ -296,6 +296,7 @@ def build(
     spec: dict[str, Any],
     repository: Repository,
     renames: dict[str, str],
+    drags: dict[str, str],
     signer: str,
     *,
     later: bool,
@@ -308,7 +309,14 @@ def build(
     key(signer)
     is_deb = spec["format"] == "deb"
     packages = [
-        {**package, "name": renames.get(package["name"], package["name"])}
+        {
+            **package,
+            "name": renames.get(package["name"], package["name"]),
+            "depends": [
+                *package.get("depends", []),
+                *(drags[name] for name in [package["name"]] if name in drags),
+            ],
+        }
         for package in repository.get("packages", [])
         if later or not package.get("later")
     ]
@@ -340,6 +348,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repository", help="only the one with this id")
     parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW")
+    parser.add_argument(
+        "--drag",
+        action="append",
+        default=[],
+        metavar="PACKAGE=ANOTHER",
+        help="let the package depend on another one, too",
+    )
     parser.add_argument("--signer", help="sign with the key of this name, not the repository's")
     parser.add_argument("--later", action="store_true", help="with what is published later")
     parser.add_argument("--fingerprints", action="store_true", help="only print id → fingerprint")
@@ -352,10 +367,11 @@ def main() -> None:
         sys.stdout.write(f"{json.dumps(found)}\n")
         return
     renames = dict(pair.split("=", 1) for pair in arguments.rename)
+    drags = dict(pair.split("=", 1) for pair in arguments.drag)
     for repository in spec["repositories"]:
         if arguments.repository in (None, repository["id"]):
             signer = arguments.signer or repository["id"]
-            build(spec, repository, renames, signer, later=arguments.later)
+            build(spec, repository, renames, drags, signer, later=arguments.later)
 
 
 if __name__ == "__main__":

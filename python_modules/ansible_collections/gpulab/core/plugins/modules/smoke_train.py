@@ -55,8 +55,9 @@ options:
   valid_h:
     description:
       - For how many hours a training that passed stands for a new one, as long as installation,
-        kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark and the
-        other options are what they were. With V(0) the node is trained in any case.
+        boot, kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark,
+        the other options and the gates are what they were. How GPUs are set (power limit, clocks,
+        MIG) is not looked at. With V(0) the node is trained in any case.
       - Looked for in the records of earlier runs, on the controller.
     type: float
     default: 0
@@ -167,7 +168,9 @@ durations_s:
 """
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
+from hashlib import sha256
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +179,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
+from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates, judge, outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
     parse_oom_kills,
     restricted_environment,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.fingerprint import fingerprint
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
 
 PROFILES = {"smoke": GateLimits()}
@@ -212,8 +215,9 @@ ARGUMENTS = {
     },
 }
 
-# The options that decide what is trained and how it is judged.
-ASKED = ("preset", "profile", "device", "seed", "threads", "timeout_s", "gates")
+# The options that decide what is trained; how it is judged, the limits and this code decide.
+ASKED = ("preset", "device", "seed", "threads", "timeout_s")
+JUDGES = (gates, judge, outcome)
 
 
 def nvidia_gpus_on_bus() -> list[dict[str, Any]] | None:
@@ -232,20 +236,24 @@ def oom_kills() -> int | None:
         return None
 
 
-def depends_on(params: dict[str, Any]) -> dict[str, str]:
-    """Return what a training with these options depends on."""
-    asked = {name: params[name] for name in ASKED}
+def depends_on(params: dict[str, Any], limits: GateLimits) -> dict[str, str]:
+    """Return what a training with these options, judged by these limits, depends on."""
+    asked = {name: params[name] for name in ASKED} | asdict(limits)
+    try:
+        asked["judge"] = sha256("".join(map(getsource, JUDGES)).encode()).hexdigest()
+    except OSError:  # what carries modules to the node does not carry their source
+        return {}
     return fingerprint(Tree(), params["python"], params["bench"], asked)
 
 
 def run(argv: list[str], threads: int | None, timeout_s: float) -> Outcome:
     """Run the benchmark and count the kernel's kills for memory meanwhile."""
     before = oom_kills()
-    outcome = run_group(argv, restricted_environment(os.environ, threads), timeout_s)
+    ended = run_group(argv, restricted_environment(os.environ, threads), timeout_s)
     after = oom_kills()
     if before is None or after is None:
-        return outcome
-    return replace(outcome, oom_kills=after - before)
+        return ended
+    return replace(ended, oom_kills=after - before)
 
 
 def check_arguments(module: AnsibleModule) -> None:
@@ -279,30 +287,31 @@ def main() -> None:
             durations_s={},
         )
     check_arguments(module)
-    found = depends_on(params)
+    given = {name: value for name, value in params["gates"].items() if value is not None}
+    limits = replace(PROFILES[params["profile"]], **given)
+    found = depends_on(params, limits)
     if found and found == params["passed"]:
         # The action puts the earlier result in this one's place.
         module.exit_json(changed=False, stands=True, fingerprint=found)
-    given = {name: value for name, value in params["gates"].items() if value is not None}
     budget_s = params["timeout_s"] * BUDGET_SHARE
     request = Request(
         python=params["python"],
         device=params["device"],
         budget_s=budget_s,
         bus_gpus=nvidia_gpus_on_bus(),
-        limits=replace(PROFILES[params["profile"]], **given),
+        limits=limits,
     )
     # -I: neither the user's site-packages nor PYTHON* variables reach the benchmark.
     argv = [params["python"], "-I", params["bench"], "--json", "-"]
     argv += ["--preset", params["preset"], "--device", params["device"]]
     argv += ["--seed", str(params["seed"]), "--budget-s", str(budget_s)]
-    outcome = run(argv, params["threads"], params["timeout_s"])
+    ended = run(argv, params["threads"], params["timeout_s"])
     module.exit_json(
         changed=False,
         profile=params["profile"],
-        stderr_tail=outcome.stderr_tail,
+        stderr_tail=ended.stderr_tail,
         fingerprint=found,
-        **judge(outcome, request),
+        **judge.judge(ended, request),
     )
 
 

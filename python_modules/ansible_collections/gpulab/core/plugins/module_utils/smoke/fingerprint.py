@@ -24,13 +24,15 @@ def fingerprint(tree: Tree, python: str, bench: str, asked: Mapping[str, Any]) -
         asked: the module's options that decide what is trained and judged.
 
     Returns:
-        ``installation``, ``kernel``, ``driver``, ``gpus``, ``processor``, ``memory``,
+        ``installation``, ``boot``, ``kernel``, ``driver``, ``gpus``, ``processor``, ``memory``,
         ``environment``, ``bench`` and ``asked``; empty where one of them can't be read: what is
         not known is not unchanged.
     """
     environment = python.rpartition("/bin/")[0].lstrip("/")
     known = {
         "installation": tree.text("etc/machine-id"),
+        # A node that went down, in a training perhaps, has to show that it can train.
+        "boot": tree.text("proc/sys/kernel/random/boot_id"),
         "kernel": tree.text("proc/sys/kernel/osrelease"),
         "driver": tree.text("proc/driver/nvidia/version") or "none",
         "gpus": _gpus(tree),
@@ -45,15 +47,19 @@ def fingerprint(tree: Tree, python: str, bench: str, asked: Mapping[str, Any]) -
 
 
 def _gpus(tree: Tree) -> str | None:
-    """Return address and identity of each GPU: by UUID where the driver tells it."""
+    """Return address and identity of each GPU: by UUID where the driver is loaded."""
     try:
         gpus = [gpu for gpu in read_gpus(tree) if is_nvidia(gpu)]
     except ProbeError:
         return None
     told = []
     for gpu in gpus:
-        information = tree.text(f"{_GPU_INFORMATION}/{gpu['bdf']}/information") or ""
-        told.append(f"{gpu['bdf']} {_field(information, 'GPU UUID') or gpu['device_id']}")
+        information = tree.text(f"{_GPU_INFORMATION}/{gpu['bdf']}/information")
+        identity = gpu["device_id"] if information is None else _field(information, "GPU UUID")
+        # A card of the same model, in the same slot, is another card.
+        if identity is None:
+            return None
+        told.append(f"{gpu['bdf']} {identity}")
     return ", ".join(told) or "none"
 
 
