@@ -1,6 +1,6 @@
 #!/bin/bash
-# compile.sh KERNEL...: compile the main module of Debian's packaged driver for these kernels, as DKMS
-# would, and leave it in /srv/gpulab-modules.tar.
+# compile.sh KERNEL...: compile the modules of Debian's packaged driver for these kernels, as DKMS
+# would, and leave them in /srv/gpulab-modules.tar.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 work=/srv/gpulab-modules
@@ -13,12 +13,11 @@ apt-get download --quiet=2 nvidia-kernel-dkms
 dpkg-deb --extract nvidia-kernel-dkms_*.deb package
 for kernel in "$@"; do
     cp --recursive package/usr/src/nvidia-current-* source
-    make --silent --directory=source --jobs="$(nproc)" modules KERNEL_UNAME="$kernel" \
-        NV_EXCLUDE_KERNEL_MODULES="nvidia-drm nvidia-modeset nvidia-peermem nvidia-uvm" > "$kernel.log" 2>&1 ||
+    make --silent --directory=source --jobs="$(nproc)" modules KERNEL_UNAME="$kernel" > "$kernel.log" 2>&1 ||
         { tail -n 20 "$kernel.log" >&2; exit 1; }
     mkdir $work/"$kernel"
-    strip --strip-debug source/nvidia.ko
-    mv source/nvidia.ko $work/"$kernel"/
+    strip --strip-debug source/*.ko
+    mv source/*.ko $work/"$kernel"/
     rm --recursive source
 done
 tar --create --file gpulab-modules.tar.part gpulab-modules
