@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def test_a_hybrid_cgroup_tree_is_told_from_a_unified_one(tmp_path: Path) -> None
     assert not cgroups_are_unified(tmp_path)
     (tmp_path / "cgroup.controllers").write_text("cpu memory")
     assert cgroups_are_unified(tmp_path)
+
+
+def test_a_ctrl_c_does_not_reach_the_engine() -> None:
+    engine = Engine("podman", ("sh",), "")
+    process, group, session = engine.run("-c", "ps -o pid=,pgid=,sid= -p $$").stdout.split()
+    assert group == process
+    assert int(session) == os.getsid(0)
 
 
 def test_a_failing_engine_says_what_it_was_asked_and_what_it_answered() -> None:

@@ -51,6 +51,10 @@ class Engine:
                 capture_output=True,
                 timeout=timeout_s,
                 check=False,
+                # Out of Ctrl-C's reach: podman that is interrupted while it starts a container
+                # never gives its addresses back, and nothing else can have them. In the same
+                # session, so that sudo knows its terminal.
+                process_group=0,
             )
         except subprocess.TimeoutExpired as late:
             msg = f"{self.name} {args[0]} took longer than {timeout_s:.0f} s"
