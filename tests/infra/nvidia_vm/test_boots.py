@@ -15,7 +15,7 @@ from testinfra.host import Host
 
 TARGETS = ["nvidia"]
 #: How long a boot under emulation may take, in seconds: 40 where nothing else runs.
-BOOT_TIMEOUT_S = 300
+BOOT_TIMEOUT_S = 600
 BLACKLIST = "etc/modprobe.d/gpulab-nvidia.conf"
 NOT_LOADED = "not loaded: no NVIDIA device on the PCI bus"
 REBOOT_REQUIRED = "/run/reboot-required"
