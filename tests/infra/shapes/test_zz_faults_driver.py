@@ -83,6 +83,18 @@ def test_a_run_with_nothing_to_do_installs_nothing(
 
 
 @pytest.mark.on("ubuntu2404")
+def test_what_cannot_be_read_is_not_taken_for_missing(
+    pair: dict[str, Host], converge: Converge, put: Callable[..., None]
+) -> None:
+    tool = "/usr/local/bin/modinfo"
+    put(pair["ubuntu2404"], tool, "#!/bin/sh\necho broken >&2; exit 1\n", "0755")
+    run = converge(shapes_only="ubuntu2404")
+    pair["ubuntu2404"].check_output(f"rm {tool}")
+    assert run.returncode != 0
+    assert "Nothing was changed: what is installed could not be read: modinfo: broken." in run.said
+
+
+@pytest.mark.on("ubuntu2404")
 def test_a_version_that_is_not_there_ends_the_run(
     pair: dict[str, Host], converge: Converge, driver: Driver, held: Held
 ) -> None:

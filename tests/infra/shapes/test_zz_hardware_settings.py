@@ -94,9 +94,12 @@ def test_power_limit_and_clocks_are_set_now_and_at_boot(use: Play, node: Host) -
     assert "nvidia-fs" in node.check_output("apt-mark showhold").split()
     listed = node.file("/etc/modules-load.d/gpulab-nvidia.conf").content_string.splitlines()
     assert [line for line in listed if not line.startswith("#")] == ["nvidia_peermem", "nvidia_fs"]
-    for unit in ("nvidia-persistenced", "gpulab-gpu-settings"):
-        assert node.service(unit).is_enabled
-        assert node.service(unit).is_running
+    assert node.service("nvidia-persistenced").is_enabled
+    assert node.service("nvidia-persistenced").is_running
+    assert node.service("gpulab-gpu-settings").is_enabled
+    # As a boot does.
+    node.check_output("systemctl restart gpulab-gpu-settings")
+    assert calls(node) == ["--power-limit=250", "--lock-gpu-clocks=1410"]
 
 
 def test_a_power_limit_beyond_the_cards_is_refused(use: Play, node: Host) -> None:

@@ -6,6 +6,8 @@ import dataclasses
 import io
 import subprocess
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +178,55 @@ def test_docker_is_refused(tmp_path: Path) -> None:
     vms.check_host("podman", tun)
 
 
-def test_the_launcher_is_a_valid_script(tmp_path: Path) -> None:
-    archive = vms.seed_archive(LAB, VM, PLAN, frozenset(), tmp_path, "key")
-    with tarfile.open(fileobj=io.BytesIO(archive)) as outer:
-        held = outer.extractfile(vms.LAUNCHER)
-        assert held is not None
-        script = held.read()
-    checked = subprocess.run(["sh", "-n"], input=script, capture_output=True, check=False)
-    assert (checked.returncode, checked.stderr) == (0, b"")
+@pytest.fixture
+def launcher(tmp_path: Path) -> Callable[[str], list[str]]:
+    """Give the command that launches a shell script in QEMU's place, in ``tmp_path``."""
+
+    def command(emulator: str) -> list[str]:
+        archive = vms.seed_archive(LAB, VM, PLAN, frozenset(), tmp_path, "key")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as outer:
+            held = outer.extractfile(vms.LAUNCHER)
+            assert held is not None
+            script = held.read().decode()
+        (tmp_path / "root.qcow2").touch()
+        file = tmp_path / "launch-vm"
+        file.write_text(script.replace("/disks", str(tmp_path)).replace("/run/", f"{tmp_path}/"))
+        return ["sh", str(file), "--", "sh", "-c", f"echo started >> starts\n{emulator}"]
+
+    return command
+
+
+def starts(folder: Path) -> int:
+    """Count how often the emulator was started."""
+    file = folder / "starts"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def test_a_reset_starts_the_emulator_anew_and_a_power_off_does_not(
+    launcher: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "power-off").write_text("of the start before")
+    emulator = ": > power-off; [ $(wc -l < starts) -lt 3 ] || echo traced > power-off"
+    done = subprocess.run(launcher(emulator), cwd=tmp_path, check=False, timeout=30)
+    assert (done.returncode, starts(tmp_path)) == (0, 3)
+
+
+def test_an_emulator_that_fails_ends_the_machine(
+    launcher: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    done = subprocess.run(launcher("exit 3"), cwd=tmp_path, check=False, timeout=30)
+    assert (done.returncode, starts(tmp_path)) == (3, 1)
+
+
+def test_the_engines_stop_reaches_the_emulator(
+    launcher: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    emulator = "trap 'echo told > stopped; exit 0' TERM; while :; do sleep 0.1; done"
+    with subprocess.Popen(launcher(emulator), cwd=tmp_path) as process:
+        while not starts(tmp_path):
+            time.sleep(0.05)
+        time.sleep(0.2)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    assert (tmp_path / "stopped").read_text() == "told\n"
+    assert starts(tmp_path) == 1

@@ -30,12 +30,12 @@ _FILES_S = 5.0
 _CLOCK_S = 5.0
 # Without persistence mode nvidia-smi wakes every GPU first: seconds on eight of them.
 _NVIDIA_S = 30.0
-# Package databases take seconds on a busy machine with rpm.
-_PACKAGES_S = 20.0
+# Package databases take seconds on a busy machine with rpm, and DKMS does: see gpu_software.read.
+_PACKAGES_S = 60.0
 
 
 def gather(
-    tree: Tree, run: RunTool = run_tool, machine: str = "", deadline_s: float = _NVIDIA_S
+    tree: Tree, run: RunTool = run_tool, machine: str = "", deadline_s: float = _PACKAGES_S
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
