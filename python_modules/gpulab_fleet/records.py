@@ -21,6 +21,10 @@ Record = dict[str, Any]
 
 VERIFY = "verify"
 BENCHMARK = "benchmark"
+PAIRS = "pairs"
+FLEET = "fleet"
+# In the order in which they run, and in which their findings are shown.
+STAGES = (VERIFY, BENCHMARK, PAIRS, FLEET)
 NO_SPEC = "none"
 # Files of a run that are no record, so no node can have these names.
 RESERVED = frozenset({"lab", "failures"})
@@ -38,7 +42,7 @@ def new(run_id: str, host: Mapping[str, Any]) -> Record:
         host: ``name``, and ``serial``, ``rack``, ``unit``, ``groups`` as far as declared.
     """
     return {
-        "schema": 1,
+        "schema": 2,
         "run_id": run_id,
         "host": {
             "name": str(host["name"]),
@@ -95,13 +99,25 @@ def add_smoke(record: Record, smoke: Mapping[str, Any]) -> None:
     raw = smoke.get("result") or None
     record["smoke"] = finite(raw) if raw else None
     record["profile"] = str(smoke.get("profile") or (raw or {}).get("profile") or "")
-    record["metrics"] = [finite(metric) for metric in smoke.get("metrics") or []]
+    _replace_metrics(record, BENCHMARK, smoke.get("metrics") or [])
     record["training"] = smoke.get("training") or {
         "run_id": record["run_id"],
         "at": now(),
         "fingerprint": dict(smoke.get("fingerprint") or {}),
     }
     _replace_durations(record, BENCHMARK, smoke.get("durations_s") or {})
+    _settle(record)
+
+
+def add_stage(
+    record: Record,
+    stage: str,
+    findings: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Put in what a stage that looks at several nodes (`PAIRS`, `FLEET`) found of this one."""
+    _replace_stage(record, stage, findings)
+    _replace_metrics(record, stage, metrics)
     _settle(record)
 
 
@@ -186,9 +202,19 @@ def _finite(value: object) -> object:
 
 def _replace_stage(record: Record, stage: str, findings: Sequence[Mapping[str, Any]]) -> None:
     kept = [check for check in record["checks"] if check["stage"] != stage]
-    fresh = [{"stage": stage, **finite(finding)} for finding in findings]
-    record["checks"] = [*kept, *fresh] if stage == BENCHMARK else [*fresh, *kept]
+    fresh = [{**finite(finding), "stage": stage} for finding in findings]
+    record["checks"] = _in_order([*kept, *fresh])
     record["stages"][stage] = verdict_of(fresh)
+
+
+def _replace_metrics(record: Record, stage: str, metrics: Sequence[Mapping[str, Any]]) -> None:
+    kept = [metric for metric in record["metrics"] if metric["stage"] != stage]
+    fresh = [{**finite(metric), "stage": stage} for metric in metrics]
+    record["metrics"] = _in_order([*kept, *fresh])
+
+
+def _in_order(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(items, key=lambda item: STAGES.index(item["stage"]))
 
 
 def _replace_durations(record: Record, stage: str, seconds: Mapping[str, Any]) -> None:

@@ -64,13 +64,12 @@ def _is_good(record: records.Record) -> bool:
 
 
 def _result(record: records.Record) -> dict[str, Any]:
-    checks = [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
     prefix = f"{records.BENCHMARK}."
     return {
         "verdict": record["stages"][records.BENCHMARK],
         "profile": record["profile"],
-        "checks": [{k: v for k, v in check.items() if k != "stage"} for check in checks],
-        "metrics": record["metrics"],
+        "checks": _of_benchmark(record["checks"]),
+        "metrics": _of_benchmark(record["metrics"]),
         "result": record["smoke"],
         "stderr_tail": "",
         "durations_s": {
@@ -80,3 +79,12 @@ def _result(record: records.Record) -> dict[str, Any]:
         },
         "training": record["training"],
     }
+
+
+def _of_benchmark(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what that stage found or measured, as smoke_train returned it."""
+    return [
+        {key: value for key, value in item.items() if key != "stage"}
+        for item in items
+        if item["stage"] == records.BENCHMARK
+    ]

@@ -11,9 +11,14 @@ _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KINDS = {
     "cpu": "CPU",
     "memory": "memory",
+    "dimm": "DIMM",
     "disk": "disk",
     "nic": "network port",
     "gpu": "GPU",
+    "psu": "power supply",
+    "fan": "fan",
+    "sensor": "sensor",
+    "link": "link",
     "clock": "clock",
     "os": "operating system",
     "node": "node",
@@ -54,6 +59,7 @@ def part(item: Mapping[str, str]) -> str:
         f"slot {item['slot']}" if item.get("slot") else "",
         item.get("bdf", ""),
         f"serial {item['serial']}" if item.get("serial") else "",
+        f"at {item['port']}" if item.get("port") else "",
     ]
     name = item.get("name", "")
     title = f"{kind} {name}".strip()

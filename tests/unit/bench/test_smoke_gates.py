@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import part
 from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
@@ -158,11 +159,13 @@ def test_device_gate_does_not_know_without_a_device(cpu_document: Document) -> N
                 "serial": "",
                 "bdf": H100["bdf"],
                 "slot": "3",
+                "uuid": "",
+                "port": "",
             },
         ),
         (
             [H100, OTHER],
-            {"kind": "os", "name": "NVIDIA driver", "serial": "", "bdf": "", "slot": ""},
+            part("os", "NVIDIA driver"),
         ),
     ],
 )
@@ -185,6 +188,8 @@ def test_a_fault_of_a_gpu_names_its_address_and_slot(gpu_document: Document) -> 
         "serial": "",
         "bdf": "0000:3b:00.0",
         "slot": "3",
+        "uuid": "",
+        "port": "",
     }
     assert "device: cpu" in finding["action"]
 

@@ -429,6 +429,8 @@ def test_a_slow_nic_is_named(facts_of: FactsOf) -> None:
         "serial": "b8:ce:f6:00:00:01",
         "bdf": "0000:41:00.0",
         "slot": "5",
+        "uuid": "",
+        "port": "",
     }
     assert (found["observed"], found["expected"], found["unit"]) == (1000, 10000, "Mb/s")
 

@@ -98,14 +98,28 @@ def part(
     serial: str | None = "",
     bdf: str | None = "",
     slot: str | None = "",
+    uuid: str | None = "",
+    port: str | None = "",
 ) -> dict[str, str]:
-    """Return the identity of a physical part; what is not known is empty."""
+    """Return the identity of a physical part; what is not known is empty.
+
+    Args:
+        kind: One of the kinds in ``record.schema.json``.
+        name: Its model, or what the system calls it.
+        serial: Serial number, or a network port's MAC address.
+        bdf: PCI address.
+        slot: Slot, bay or locator as printed on the board.
+        uuid: NVML's name of a GPU.
+        port: Switch and port at the other end of its cable.
+    """
     return {
         "kind": kind,
         "name": name or "",
         "serial": serial or "",
         "bdf": bdf or "",
         "slot": slot or "",
+        "uuid": uuid or "",
+        "port": port or "",
     }
 
 
