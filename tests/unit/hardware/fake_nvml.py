@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -101,13 +102,32 @@ def _field_values(board: Board, wanted: list) -> list[SimpleNamespace]:
     return [SimpleNamespace(fieldId=field, nvmlReturn=status, valueType=1, value=union)]
 
 
-def _sram(board: Board, status: SimpleNamespace) -> int:
-    status.bThresholdExceeded = int(_had(board.sram_exceeded if board.ecc else None))
+class SramStatus(ctypes.Structure):
+    """c_nvmlEccSramErrorStatus_v1_t, of which one field is used."""
+
+    _fields_ = (("bThresholdExceeded", ctypes.c_uint),)
+
+
+class FabricInfo(ctypes.Structure):
+    """c_nvmlGpuFabricInfo_t, of which two fields are used."""
+
+    _fields_ = (("status", ctypes.c_uint), ("state", ctypes.c_ubyte))
+
+
+def _referred(reference: Any) -> Any:  # noqa: ANN401 - ctypes has no name for a reference's type
+    """Return what a reference points to; the binding would crash on the structure itself."""
+    if isinstance(reference, ctypes.Structure):
+        raise TypeError("a structure by value: the library writes to a random address")
+    return reference._obj
+
+
+def _sram(board: Board, status: object) -> int:
+    _referred(status).bThresholdExceeded = int(_had(board.sram_exceeded if board.ecc else None))
     return 0
 
 
-def _fabric(board: Board, info: SimpleNamespace) -> int:
-    info.state = _FABRIC_STATES[_had(board.fabric)]
+def _fabric(board: Board, info: object) -> int:
+    _referred(info).state = _FABRIC_STATES[_had(board.fabric)]
     return 0
 
 
@@ -196,8 +216,8 @@ def fake_nvml(
     names: dict[str, Any] = {
         **CONSTANTS,
         "NVMLError": NVMLError,
-        "c_nvmlEccSramErrorStatus_v1_t": lambda: SimpleNamespace(bThresholdExceeded=0),
-        "c_nvmlGpuFabricInfo_t": lambda: SimpleNamespace(state=0, status=0),
+        "c_nvmlEccSramErrorStatus_v1_t": SramStatus,
+        "c_nvmlGpuFabricInfo_t": FabricInfo,
         "nvmlInit": start,
         "nvmlShutdown": lambda: sessions.append("shutdown"),
         "nvmlSystemGetCudaDriverVersion": lambda: 13000,
