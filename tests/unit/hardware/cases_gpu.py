@@ -43,6 +43,7 @@ def _all_gone(telemetry: dict[str, Any]) -> None:
 
 
 _OUTSIDE = (unread("gpus"), unread("nvidia"), put("nvidia", "gpus", value=None))
+_IDLE = sample("event_reasons", "gpu_idle", value=300)
 # What makes every check under load unknown: nothing was sampled, or not this GPU.
 _NOT_SAMPLED = (
     _all_gone,
@@ -304,7 +305,7 @@ LOAD_CASES = {
         (
             *_NOT_SAMPLED,
             sample("event_reasons", value=None),
-            sample("event_reasons", "gpu_idle", value=300),
+            _IDLE,
             sample("sm_clock_mhz", value=None),
             sample("sm_clock_max_mhz", value=None),
         ),
@@ -318,7 +319,7 @@ LOAD_CASES = {
             sample("link", "width", value=None),
             lambda telemetry: (
                 sample("link", "generation", value=1)(telemetry),
-                sample("event_reasons", "gpu_idle", value=300)(telemetry),
+                _IDLE(telemetry),
             ),
         ),
     ),
@@ -330,6 +331,7 @@ LOAD_CASES = {
             sample("nvlink_errors", value=None),
             sample("nvlink_errors", value={"before": {}, "after": {}}),
             sample("nvlink_errors", "before", "3", value=1),
+            _IDLE,
         ),
     ),
     "gpu.temperature_load": Case(
@@ -341,6 +343,7 @@ LOAD_CASES = {
                 temperature_c=None, memory_temperature_c=None
             ),
             lambda telemetry: telemetry["gpus"][1].update(slowdown_c=None, memory_max_c=None),
+            _IDLE,
         ),
     ),
 }

@@ -125,6 +125,15 @@ def test_a_slowdown_of_an_idle_gpu_still_fails(telemetry: dict[str, Any]) -> Non
     assert judged(telemetry, "gpu.throttle", GPUS)[1]["status"] == "fail"
 
 
+@pytest.mark.parametrize(("idle", "status"), [(150, "fail"), (151, "unknown"), (300, "unknown")])
+def test_a_median_of_idle_samples_says_nothing_of_the_load(
+    telemetry: dict[str, Any], idle: int, status: str
+) -> None:
+    sample("event_reasons", "gpu_idle", value=idle)(telemetry)
+    sample("sm_clock_mhz", "median", value=210)(telemetry)
+    assert judged(telemetry, "gpu.throttle", GPUS)[1]["status"] == status
+
+
 def test_without_declared_links_the_boards_own_maximum_counts(telemetry: dict[str, Any]) -> None:
     put("gpus", 0, "link", "generation", value=3)(telemetry)
     assert [one["status"] for one in judged(telemetry, "gpu.link_load", GPUS)] == ["fail", "pass"]
