@@ -12,6 +12,7 @@ from hardware_machines import (
     TWO_A100,
     Machine,
     boards,
+    cpus,
     gpu,
     kernel_log,
     module,
@@ -20,6 +21,11 @@ from hardware_machines import (
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
 
+# With fewer processors than the machine that it is of: there is one tree for each fault.
+_FILES = {
+    **{path: file for path, file in TWO_A100.files.items() if "system/cpu/cpu" not in path},
+    **cpus(1, 16, 1),
+}
 TWO = ("0000:01:00.0", "0000:41:00.0")
 A100 = boards(TWO, Board())
 OLD_DRIVER = "470.256.02"
@@ -31,7 +37,7 @@ def two(
     """The machine with two GPUs, read by nvidia-smi or NVML, with these boards and log lines."""
     found = list(changed) or A100
     return Machine(
-        {**TWO_A100.files, **module(driver)},
+        {**_FILES, **module(driver)},
         {**TWO_A100.tools, **software(driver), **smi_tools(found, driver), **kernel_log(*log)},
         binding=fake_nvml(found) if nvml else None,
     )
