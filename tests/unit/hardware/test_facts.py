@@ -23,7 +23,7 @@ SCHEMA = json.loads(
 )
 SECTIONS = [
     *("system", "cpu", "memory", "disks", "nics", "gpus", "nvidia", "gpu_software"),
-    *("gpu_fabric", "kernel_log", "os", "kernel", "clock"),
+    *("gpu_fabric", "gpu_container", "kernel_log", "os", "kernel", "clock"),
 ]
 
 
