@@ -25,7 +25,7 @@ def tournament(nodes: Iterable[str], limit: int = 0) -> list[Round]:
             in a round that it sits out).
 
     Returns:
-        Rounds of (client, server), spread so that a node is about as often the one as the other.
+        Rounds of (client, server); which is which does not matter, a test measures both ways.
 
     Raises:
         ValueError: `limit` is negative.
@@ -38,22 +38,17 @@ def tournament(nodes: Iterable[str], limit: int = 0) -> list[Round]:
     if len(circle) % 2:
         circle.append(None)  # whoever meets nobody sits the round out
     rounds = []
-    for number in range(len(circle) - 1):
-        rounds.append(_meet(circle, number))
+    for _ in range(len(circle) - 1):
+        rounds.append(_meet(circle))
         circle.insert(1, circle.pop())
     return rounds[:limit] if limit else rounds
 
 
-def _meet(circle: Sequence[str | None], number: int) -> Round:
-    pairs: Round = []
+def _meet(circle: Sequence[str | None]) -> Round:
+    """Return the pairs of those that face each other: the first and the last, and so on inwards."""
     half = len(circle) // 2
-    for place, (one, other) in enumerate(zip(circle[:half], reversed(circle[half:]), strict=True)):
-        if one is None or other is None:
-            continue
-        # The node that stands still changes sides by the round, the others by their place.
-        turned = number % 2 if place == 0 else place % 2
-        pairs.append((other, one) if turned else (one, other))
-    return pairs
+    facing = zip(circle[:half], reversed(circle[half:]), strict=True)
+    return [(one, other) for one, other in facing if one is not None and other is not None]
 
 
 def pack(pairs: Iterable[Pair]) -> list[Round]:

@@ -1,6 +1,7 @@
 """The stage pairs on real links: healthy, one throttled, one that loses packets, and healthy again.
 
-What is declared is 500 Mb/s, far below what these links do and far above what they are throttled to.
+What is declared is 500 Mb/s, far below what these links do and far above what one of
+them is throttled to.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def test_node_that_loses_packets_is_found(
 def test_healthy_links_pass(measure: Callable[[], Records], machine: Callable[[str], Host]) -> None:
     """Last of the runs: what the others broke is whole again."""
     records = measure()
-    assert bad(records) == dict.fromkeys(NODES, set())
+    assert bad(records) == {node: set() for node in NODES}
     for node, record in records.items():
         peers = {m["scope"] for m in record["metrics"] if m["id"] == "pair.round_trip"}
         assert peers == {f"peer:{peer}" for peer in NODES if peer != node}

@@ -78,7 +78,8 @@ EXAMPLES = r"""
 RETURN = r"""
 measurement:
   description:
-    - C(client), C(server) and C(again) as given, and three parts, each with C(error), which is empty where it ran.
+    - C(client), C(server) and C(again) as given, and three parts, each with C(error), which is
+      empty where it ran.
     - C(round_trip) has C(sent), C(received), C(loss_percent), C(min_ms), C(mean_ms), C(p50_ms),
       C(p95_ms), C(max_ms).
     - C(forward), which the client sent, and C(reverse) have C(gbps) (received, Gb/s), C(bytes),

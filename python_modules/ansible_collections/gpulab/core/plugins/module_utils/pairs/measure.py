@@ -65,10 +65,10 @@ def measure(order: Order, run: Run = run_in_c_locale) -> dict[str, Any]:
 
 def _round_trip(order: Order, run: Run) -> dict[str, Any]:
     command = ping.command(order.address, order.source, order.pings)
-    ended = run(command, ping.seconds(order.pings))
-    # Told to end, ping still prints its summary; its count of packets on the way is not a loss.
+    limit_s = ping.timeout_s(order.pings)
+    ended = run(command, limit_s)
     if ended.timed_out:
-        return ping.failed(f"ping did not end within {ping.seconds(order.pings):g} s")
+        return ping.failed(f"ping did not end within {limit_s:g} s")
     return ping.parse(ended.stdout, ended.start_error or ended.stderr_tail)
 
 
