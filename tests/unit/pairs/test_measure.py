@@ -27,6 +27,7 @@ class Tools:
     """Tools that answer from the fixtures."""
 
     def __init__(self, busy: int = 0, hangs: str = "", missing: str = "") -> None:
+        """Say how often the server is busy, and which tool hangs or is missing."""
         self.calls: list[list[str]] = []
         self.limits: list[float] = []
         self._busy, self._hangs, self._missing = busy, hangs, missing
