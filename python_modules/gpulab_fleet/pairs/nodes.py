@@ -14,7 +14,7 @@ FABRIC = "fabric"
 MANAGEMENT = "management"
 
 # iperf3 before 3.16 works in one thread: above this line rate the test needs several processes, or
-# it would measure a core. A core of a 2020 server does about 25 to 40 Gb/s; this stays below.
+# it would measure a core. Our proposal, to be calibrated.
 MBPS_PER_PROCESS = 20_000
 MOST_PROCESSES = 16
 
