@@ -158,6 +158,10 @@ class _Told:
             return any(node == self._name for node, _ in blame.ends)
         return any(self._at(path) for path in blame.paths)
 
+    def _source(self, symptom: str) -> str:
+        declared = symptom == BANDWIDTH and self._node.rate_source
+        return f"{_SOURCES[symptom]}; line rate: {declared}" if declared else _SOURCES[symptom]
+
     def _add(self, symptom: str, paths: Sequence[Path], status: str, blame: Blame | None) -> None:
         seen = [self._shown[symptom, path] for path in sorted(paths)]
         worst = words.worst(symptom, seen)
@@ -172,7 +176,7 @@ class _Told:
                 "observed": worst.value,
                 "expected": worst.limit,
                 "unit": _UNITS[symptom],
-                "source": _SOURCES[symptom],
+                "source": self._source(symptom),
                 "severity": "fail",
                 "status": status,
                 "action": words.action(symptom, status, blame, self._zone),

@@ -19,7 +19,13 @@ LINE_GBPS = 9.4
 
 def lab(names: str, **changes: Any) -> dict[str, Node]:
     """Declare nodes, one letter each, with a line rate of 10 Gb/s and 1 ms at most."""
-    declared = {"rate_mbps": 10_000, "round_trip_ms_max": 1.0, "interface": "ens1f0", **changes}
+    declared = {
+        "interface": "ens1f0",
+        "rate_mbps": 10_000,
+        "rate_source": "lab_zones.fabric.speed_mbps",
+        "round_trip_ms_max": 1.0,
+        **changes,
+    }
     return {
         name: Node(address=f"10.0.0.{number}", **declared) for number, name in enumerate(names, 1)
     }

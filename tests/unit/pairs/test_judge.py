@@ -59,6 +59,7 @@ def test_healthy_lab_passes() -> None:
     found = judged.one("a", BANDWIDTH)
     assert (found["observed"], found["expected"], found["unit"]) == (LINE_GBPS, 9.0, "Gb/s")
     assert found["action"] == ""
+    assert found["source"] == "iperf3 --json; line rate: lab_zones.fabric.speed_mbps"
 
 
 @pytest.mark.parametrize(("gbps", "status"), [(9.0, "pass"), (8.99, "fail")])
