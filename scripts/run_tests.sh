@@ -65,8 +65,8 @@ fi
 # The longest come first, so that none is left over alone at the end. While the first scenario builds
 # the images that the others start from, the other lane has parts that need none.
 everything=(molecule:nvidia_vm lint types docs units bench molecule:shapes molecule:nvidia_driver
-    molecule:frameworks runs molecule:vm molecule:gpu_tools second-core molecule:mirror molecule:site
-    molecule:base molecule:ssh molecule:time)
+    molecule:frameworks runs molecule:vm molecule:pairs molecule:gpu_tools second-core
+    molecule:mirror molecule:site molecule:base molecule:ssh molecule:time)
 
 summary='' failed=0
 if [ $# = 0 ]; then

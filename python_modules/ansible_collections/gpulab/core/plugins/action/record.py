@@ -23,7 +23,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke"})
+    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke", "pairs"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -36,9 +36,10 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
                 "verification": {"type": "dict"},
                 "spec": {"type": "str"},
                 "smoke": {"type": "dict"},
+                "pairs": {"type": "dict"},
             },
             required_together=[("hardware", "verification", "spec")],
-            required_one_of=[("hardware", "smoke")],
+            required_one_of=[("hardware", "smoke", "pairs")],
         )
         result["changed"] = False
         if self._task.check_mode:
@@ -63,4 +64,7 @@ def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Re
         )
     if arguments["smoke"] is not None:
         records.add_smoke(record, arguments["smoke"])
+    if arguments["pairs"] is not None:
+        pairs = arguments["pairs"]
+        records.add_stage(record, records.PAIRS, pairs["findings"], pairs["metrics"])
     return record, records.save(record, folder)

@@ -33,6 +33,10 @@ options:
   smoke:
     description: The result of M(gpulab.core.smoke_train).
     type: dict
+  pairs:
+    description:
+      - C(findings) and C(metrics) of the node, from RV(gpulab.core.pair_judge#module:nodes).
+    type: dict
 attributes:
   check_mode:
     description: Writes nothing in check mode and says so.

@@ -31,7 +31,7 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
     },
     "memory": {"gib_min": _AMOUNT},
     "storage": {"ssd_tb_min": _AMOUNT, "hdd_tb_min": _AMOUNT},
-    "network": {"speed_mbps_min": _COUNT, "links_min": _COUNT},
+    "network": {"speed_mbps_min": _COUNT, "links_min": _COUNT, "round_trip_ms_max": _AMOUNT},
     "gpu": {
         "count": _COUNT,
         "count_min": _COUNT,

@@ -1,0 +1,1 @@
+"""Node pairs: who is measured with whom, what is required, and whose fault a slow pair is."""
