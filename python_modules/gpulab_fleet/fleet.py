@@ -1,0 +1,231 @@
+"""The stage ``fleet``: each node of a run held against the others and against the past.
+
+It asks nothing of the nodes; making it again from the same records gives the same.
+"""
+
+from __future__ import annotations
+
+import copy
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import baselines, findings, history, parts, past, records, uniformity, words
+from .records import FLEET, Record
+
+BASELINE = "baseline"
+_HISTORY = f"state/{history.FILE}"
+
+
+def hold(folder: Path, found: Mapping[str, Record], connection: sqlite3.Connection | None) -> None:
+    """Put the stage ``fleet`` into the records, and save those in which it changed something.
+
+    Args:
+        folder: The run's folder.
+        found: The run's records by node; changed in place.
+        connection: The history, or None where it cannot be read: parts that came back are then
+            unknown, and numbers are held against this run's alone.
+    """
+    before = {node: copy.deepcopy(record) for node, record in found.items()}
+    uniform = uniformity.judge(found)
+    compared = {node: _measure(node, found, connection) for node in found}
+    came_back = _came_back(found, connection)
+    for node, record in found.items():
+        created = record["created"]
+        records.add_stage(
+            record, FLEET, [*came_back[node], *uniform.get(node, []), *compared[node]]
+        )
+        # Nobody has looked at the node again.
+        record["created"] = created
+        if record != before[node]:
+            records.save(record, folder)
+
+
+def _measure(
+    node: str, found: Mapping[str, Record], connection: sqlite3.Connection | None
+) -> list[findings.Finding]:
+    """Fill in ``baseline`` and ``z`` of a node's metrics, and return what stands out."""
+    record = found[node]
+    outliers = []
+    judged = 0
+    for metric in record["metrics"]:
+        rule = baselines.RULES.get(metric["id"])
+        if rule is None or metric["value"] is None or not record["cohort"]:
+            continue
+        samples, source = _samples(record, metric, found, connection)
+        told = baselines.judge(metric["value"], samples, rule.better)
+        metric["baseline"], metric["z"] = told.baseline, told.z
+        if told.baseline is None or not rule.severity:
+            continue
+        judged += 1
+        if told.outlier:
+            confirmed = not told.confirm or _seen_before(node, record, metric, connection)
+            outliers.append(_outlier(record, metric, rule, told, source, confirmed=confirmed))
+    if outliers or not judged:
+        return outliers
+    number = f"{judged} metric{'' if judged == 1 else 's'}"
+    return [
+        findings.new(
+            BASELINE,
+            findings.node_part(node),
+            "pass",
+            source=f"metrics of the cohort {record['cohort']}",
+            evidence=f"{number} as good as the cohort's",
+        )
+    ]
+
+
+def _samples(
+    record: Record,
+    metric: Mapping[str, Any],
+    found: Mapping[str, Record],
+    connection: sqlite3.Connection | None,
+) -> tuple[list[float], str]:
+    """Return what a metric is compared with: the lab's own past, or else this run's nodes."""
+    if connection:
+        moment = _measured_at(connection, record, metric, found)
+        values = past.samples(connection, record["cohort"], metric, moment)
+        if len(values) >= baselines.MANY:
+            return values, f"{len(values)} earlier values of the cohort in {_HISTORY}"
+    peers = [
+        other["value"]
+        for peer in found.values()
+        if peer["cohort"] == record["cohort"]
+        for other in peer["metrics"]
+        if (other["id"], other["unit"]) == (metric["id"], metric["unit"])
+        and other["value"] is not None
+    ]
+    return peers, f"{len(peers)} values of the cohort in this run"
+
+
+def _measured_at(
+    connection: sqlite3.Connection,
+    record: Record,
+    metric: Mapping[str, Any],
+    found: Mapping[str, Record],
+) -> history.Moment:
+    """Return the run that measured it: an earlier training is held against what was before it."""
+    run_id = records.measured_in(record, metric)
+    if run_id == record["run_id"]:
+        return history.moment_of(connection, run_id, found)
+    return history.moment_of(connection, run_id, {"": {"created": record["training"]["at"]}})
+
+
+def _seen_before(
+    node: str,
+    record: Record,
+    metric: Mapping[str, Any],
+    connection: sqlite3.Connection | None,
+) -> bool:
+    if connection is None:
+        return False
+    moment = _measured_at(connection, record, metric, {node: record})
+    return past.was_outlier(connection, node, record["cohort"], metric, moment)
+
+
+def _outlier(
+    record: Record,
+    metric: Mapping[str, Any],
+    rule: baselines.Rule,
+    told: baselines.Judgement,
+    source: str,
+    *,
+    confirmed: bool,
+) -> findings.Finding:
+    unit = metric["unit"]
+    side = "below" if rule.better == baselines.HIGHER else "above"
+    evidence = (
+        f"{words.value(metric['value'], unit)}, {100 * abs(told.share):.1f} % {side} the median "
+        f"{words.value(told.baseline, unit)} of {told.n}"
+    )
+    if told.z is not None:
+        evidence += f", modified z {told.z:.1f}"
+    # What a processor without GPUs can do depends on what else runs on it.
+    severity = rule.severity if _has_gpus(record) else "warn"
+    action = rule.action
+    if not confirmed:
+        evidence += "; to be confirmed by a second run"
+        node = record["host"]["name"]
+        action = f"benchmark again: ansible-playbook site.yml --limit {node} --tags verify"
+    return findings.new(
+        f"{BASELINE}.{metric['id']}",
+        _part(record, metric["scope"], rule.kind),
+        severity if confirmed else "warn",
+        observed=metric["value"],
+        expected=told.baseline,
+        unit=unit,
+        severity=severity,
+        source=source,
+        evidence=evidence,
+        action=action,
+    )
+
+
+def _has_gpus(record: Record) -> bool:
+    return bool(((record["hardware"] or {}).get("nvidia") or {}).get("gpus"))
+
+
+def _part(record: Record, scope: str, kind: str) -> dict[str, str]:
+    """Return the part that a metric's scope names."""
+    what, _, name = scope.partition(":")
+    if what == "gpu":
+        return next(
+            (parts.label(p) for p in parts.of(record) if p.uuid == name),
+            {"kind": "gpu", "uuid": name},
+        )
+    if what == "disk":
+        return {"kind": "disk", "name": name}
+    if kind != "node":
+        return {"kind": kind, "name": scope}
+    return findings.node_part(record["host"]["name"])
+
+
+def _came_back(
+    found: Mapping[str, Record], connection: sqlite3.Connection | None
+) -> dict[str, list[findings.Finding]]:
+    """Return, for each node, its parts that failed before and were away since; or that none did."""
+    run_id = next((record["run_id"] for record in found.values()), "")
+    moment = history.moment_of(connection, run_id, found) if connection else None
+    told = {}
+    for node, fitted in parts.seen(found).items():
+        part = findings.node_part(node)
+        if connection is None or moment is None:
+            told[node] = [_unread(part)]
+            continue
+        failures = [(p, past.returned(connection, p.key, node, moment)) for p in fitted]
+        told[node] = [_returned(p, failure) for p, failure in failures if failure] or [
+            findings.new(
+                past.RETURNED,
+                part,
+                "pass",
+                source=_HISTORY,
+                evidence=f"none of its {len(fitted)} known parts came back after a failure",
+            )
+        ]
+    return told
+
+
+def _returned(part: parts.Part, failure: past.Failure) -> findings.Finding:
+    return findings.new(
+        past.RETURNED,
+        parts.label(part),
+        "warn",
+        observed=failure.node,
+        source=_HISTORY,
+        evidence=f"it failed on {failure.node} at {failure.at} ({failure.check_id}: "
+        f"{words.one_line(failure.told, 120)}), was away, and is back",
+        action="ask who put it back and what was repaired; watch it, and replace it when it fails "
+        f"again (ansible-playbook playbooks/history.yml -e part={part.key})",
+    )
+
+
+def _unread(part: Mapping[str, str]) -> findings.Finding:
+    return findings.new(
+        past.RETURNED,
+        part,
+        "unknown",
+        source=_HISTORY,
+        evidence="the history cannot be read, so a part that failed before is not recognised",
+        action="mend the history as the report's first lines say, then make the report again",
+    )
