@@ -181,11 +181,27 @@ def read(path: Path | None = None) -> State:
         return {"schema": 1, "policy": {"max_age_h": MAX_AGE_H}, "nodes": {}}
     except (OSError, ValueError) as error:
         msg = (
-            f"{path} cannot be used ({error}): mend it, or move it away and verify all nodes again; "
-            "until then none is in service"
+            f"{path} cannot be used ({error}): mend it, or move it away and verify all nodes "
+            "again; until then none is in service"
         )
         raise AdmissionError(msg) from error
     return dict(state)
+
+
+def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = "") -> None:
+    """Put ``state``, ``state_since`` and ``state_reason`` into the nodes of a summary.
+
+    Args:
+        nodes: Changed in place.
+        state: The state, or None where it cannot be used; then nobody is known to be in service.
+        why: The reason for that.
+    """
+    nobody = {"state": UNVERIFIED, "since": "", "reason": why}
+    for node in nodes:
+        entry = state["nodes"].get(node["name"], nobody) if state else nobody
+        node["state"] = entry["state"]
+        node["state_since"] = entry["since"]
+        node["state_reason"] = entry["reason"]
 
 
 def settle(

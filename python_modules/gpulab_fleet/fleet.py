@@ -18,7 +18,7 @@ BASELINE = "baseline"
 _HISTORY = f"state/{history.FILE}"
 
 
-def hold(folder: Path, found: Mapping[str, Record], connection: sqlite3.Connection | None) -> None:
+def hold(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
     """Put the stage ``fleet`` into the records, and save those in which it changed something.
 
     Args:
@@ -27,19 +27,21 @@ def hold(folder: Path, found: Mapping[str, Record], connection: sqlite3.Connecti
         connection: The history, or None where it cannot be read: parts that came back are then
             unknown, and numbers are held against this run's alone.
     """
-    before = {node: copy.deepcopy(record) for node, record in found.items()}
-    uniform = uniformity.judge(found)
-    compared = {node: _measure(node, found, connection) for node in found}
-    came_back = _came_back(found, connection)
-    for node, record in found.items():
+    # Worked out on a copy: where the history fails on the way, the records are as they were.
+    held = copy.deepcopy(dict(found))
+    uniform = uniformity.judge(held)
+    compared = {node: _measure(node, held, connection) for node in held}
+    came_back = _came_back(held, connection)
+    for node, record in held.items():
         created = record["created"]
         records.add_stage(
             record, FLEET, [*came_back[node], *uniform.get(node, []), *compared[node]]
         )
         # Nobody has looked at the node again.
         record["created"] = created
-        if record != before[node]:
+        if record != found[node]:
             records.save(record, folder)
+            found[node] = record
 
 
 def _measure(

@@ -16,7 +16,7 @@ from . import baselines, folders, parts, records, words
 
 FILE = "history.sqlite3"
 # A report's own writing takes less than a second.
-_BUSY_S = 10.0
+BUSY_S = 10.0
 # From version to version; PRAGMA user_version counts those that were done. Only ever add to it.
 MIGRATIONS: tuple[str, ...] = (
     (Path(__file__).parent / "history_schema.sql").read_text(encoding="utf-8"),
@@ -31,22 +31,21 @@ class HistoryError(Exception):
 
 
 @contextlib.contextmanager
-def connect(path: Path | None = None, *, busy_s: float = _BUSY_S) -> Iterator[sqlite3.Connection]:
+def connect(path: Path | None = None) -> Iterator[sqlite3.Connection]:
     """Open the history, make it where there is none, and bring an older one up to date.
 
     Args:
         path: The file; by default `FILE` in the folder of the lab's state.
-        busy_s: How long to wait for another writer, in seconds.
 
     Raises:
-        HistoryError: it is no database, is damaged, is locked for longer than that, or was written
-            by a later version of gpulab. Errors inside the ``with`` block become one as well.
+        HistoryError: it is no database, is damaged, is locked for longer than `BUSY_S`, or was
+            written by a later version of gpulab. Errors inside the ``with`` block become one as well.
     """
     path = path or folders.state_dir() / FILE
     connection = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection, path)
