@@ -11,7 +11,7 @@ import datetime
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ def decide(before: Entry | None, seen: Evidence, max_age_h: float, now: str) -> 
         max_age_h: Hours that a passing record counts.
         now: The time, ISO 8601 in UTC.
     """
-    entry = dict(before or _blank(seen.at or now))
+    entry = dict(before or blank(seen.at or now))
     if seen.at and _time(seen.at) >= _time(entry["evidence_at"]):
         entry["evidence_at"] = seen.at
         by_hand = entry["state"] == QUARANTINED and bool(entry["actor"])
@@ -107,7 +107,7 @@ def aged(entry: Entry, max_age_h: float, now: str) -> Entry:
 
 def quarantine(before: Entry | None, reason: str, actor: str, now: str) -> Entry:
     """Return the entry of a node that a person takes out of service."""
-    entry = before or _blank(now)
+    entry = before or blank(now)
     # Also where a run had taken it out: from now on a person has to bring it back.
     return {
         **entry,
@@ -235,11 +235,53 @@ def settle(
     return update(change)
 
 
+def by_hand(
+    node: str,
+    reason: str,
+    actor: str,
+    inventory: Sequence[str],
+    *,
+    lift: bool,
+    max_age_h: float | None = None,
+) -> tuple[State, list[tuple[str, Entry]]]:
+    """Take a node out of service, or lift its quarantine; returns what :func:`update` does.
+
+    Args:
+        node: The node.
+        reason: Why.
+        actor: Who does it.
+        inventory: The nodes that there are.
+        lift: Lift the quarantine.
+        max_age_h: Hours that a passing record counts; None: as the last report had it.
+
+    Raises:
+        AdmissionError: there is no such node, it is in no quarantine, or the file cannot be used.
+    """
+
+    def change(state: State, now: str) -> None:
+        known = state["nodes"]
+        if node not in known and node not in inventory:
+            msg = f"there is no node {node}: the inventory has {', '.join(inventory) or 'none'}"
+            raise AdmissionError(msg)
+        hours = max_age_h or state["policy"]["max_age_h"]
+        try:
+            known[node] = (
+                release(known.get(node), reason, actor, hours, now)
+                if lift
+                else quarantine(known.get(node), reason, actor, now)
+            )
+        except AdmissionError as error:
+            msg = f"{node} is not released: {error}"
+            raise AdmissionError(msg) from error
+
+    return update(change)
+
+
 def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str, Entry]]]:
     """Let ``change`` change the state, given the time; nobody else changes it meanwhile.
 
     Returns:
-        The state, and the entries of the nodes whose state has changed.
+        The state, and the entries of the nodes whose state has changed, or who decided it by hand.
 
     Raises:
         AdmissionError: the file cannot be used, or stays locked.
@@ -248,13 +290,13 @@ def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str,
     with _locked(path):
         state = read(path)
         before = json.dumps(state, sort_keys=True)
-        states = {name: entry["state"] for name, entry in state["nodes"].items()}
+        turns = {name: _who(entry) for name, entry in state["nodes"].items()}
         change(state, records.now())
         state["nodes"] = dict(sorted(state["nodes"].items()))
         if json.dumps(state, sort_keys=True) != before:
             schema.check(state, "admission")
             folders.write_json(path, state)
-    return state, [(n, e) for n, e in state["nodes"].items() if states.get(n) != e["state"]]
+    return state, [(n, e) for n, e in state["nodes"].items() if turns.get(n) != _who(e)]
 
 
 @contextlib.contextmanager
@@ -282,7 +324,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _blank(now: str) -> Entry:
+def blank(now: str) -> Entry:
+    """Return the entry of a node of which nothing is known since ``now``."""
     return {
         "state": UNVERIFIED,
         "since": now,
@@ -295,6 +338,10 @@ def _blank(now: str) -> Entry:
         "evidence_at": "",
         "valid_until": "",
     }
+
+
+def _who(entry: Entry) -> tuple[str, str]:
+    return (entry["state"], entry["actor"])
 
 
 def _turn(entry: Entry, state: str, at: str, reason: str, run_id: str) -> Entry:

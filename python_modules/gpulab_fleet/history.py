@@ -39,7 +39,7 @@ def connect(path: Path | None = None) -> Iterator[sqlite3.Connection]:
 
     Raises:
         HistoryError: it is no database, is damaged, is locked for longer than `BUSY_S`, or was
-            written by a later version of gpulab. Errors inside the ``with`` block become one as well.
+            written by a later gpulab. Errors of SQLite inside the ``with`` block become one.
     """
     path = path or folders.state_dir() / FILE
     connection = None

@@ -10,23 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts, lines
 
 fleet_path.add()
 
 from gpulab_fleet import admission, folders, report
-
-_COLOURS = {
-    "pass": constants.COLOR_OK,
-    "warn": constants.COLOR_WARN,
-    "fail": constants.COLOR_ERROR,
-    "unknown": constants.COLOR_UNREACHABLE,
-    "": None,
-}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
@@ -59,14 +50,13 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
             folder = _folder()
-            summary, lines = report.write(
+            summary, told = report.write(
                 folder, expected, _lab_name(variables), max_age_h=arguments["max_age_h"]
             )
             folders.point_latest(folder)
         except folders.FolderError as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in lines:
-            self._display.display(line.text, color=_COLOURS[line.status])
+        lines.show(self._display, told)
         refused = _refused(summary, arguments["nodes"])
         page = str(folder / report.PAGE)
         states = {
