@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 HIGHER, LOWER = "higher", "lower"
+# Of an outlier: this, a dot, and the metric's id.
+FINDING = "baseline"
 
 # From so many samples on, their spread is known well enough to judge by it. [P]: our own proposal,
 # as every limit here but MODIFIED_Z.

@@ -14,7 +14,6 @@ from typing import Any
 from . import baselines, findings, history, parts, past, records, uniformity, words
 from .records import FLEET, Record
 
-BASELINE = "baseline"
 _HISTORY = f"state/{history.FILE}"
 
 
@@ -69,7 +68,7 @@ def _measure(
     number = f"{judged} metric{'' if judged == 1 else 's'}"
     return [
         findings.new(
-            BASELINE,
+            baselines.FINDING,
             findings.node_part(node),
             "pass",
             source=f"metrics of the cohort {record['cohort']}",
@@ -151,7 +150,7 @@ def _outlier(
         node = record["host"]["name"]
         action = f"benchmark again: ansible-playbook site.yml --limit {node} --tags verify"
     return findings.new(
-        f"{BASELINE}.{metric['id']}",
+        f"{baselines.FINDING}.{metric['id']}",
         _part(record, metric["scope"], rule.kind),
         severity if confirmed else "warn",
         observed=metric["value"],

@@ -32,8 +32,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             argument_spec={
-                "release": {"type": "str", "default": ""},
-                "quarantine": {"type": "str", "default": ""},
+                "release": {"type": "str"},
+                "quarantine": {"type": "str"},
                 "reason": {"type": "str", "default": ""},
                 "max_age_h": {"type": "float"},
             },

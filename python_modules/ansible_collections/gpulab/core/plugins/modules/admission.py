@@ -24,12 +24,10 @@ options:
     description:
       - The node whose quarantine is lifted.
     type: str
-    default: ""
   quarantine:
     description:
-      - The node that is taken out of service.
+      - The node that is taken out of service. Mutually exclusive with O(release).
     type: str
-    default: ""
   reason:
     description:
       - Why; required with O(release) and O(quarantine).
