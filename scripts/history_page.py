@@ -51,9 +51,8 @@ as `unknown`. A lost history is made anew from the reports that are still there:
 ansible-playbook playbooks/history.yml -e rebuild=true
 ```
 
-| environment variable | meaning |
-|---|---|
-| `GPULAB_STATE_DIR` | folder of `history.sqlite3` and `admission.json`; by default `state/` beside the folder of all runs |
+`GPULAB_STATE_DIR` in the environment names another folder than `state/`, which stands beside
+`reports/`.
 
 ## The stage `fleet`
 
@@ -63,39 +62,40 @@ the node's record, as stage `fleet`.
 ### Parts that come back
 
 `part.returned` warns of a part that failed, was away, and is there again: on another node than the
-one it failed on, or on that node after a run that looked for it in vain. It says when, where and how
-it failed. The warning ends when the part was there in {quiet} runs without a complaint.
+one it failed on, or on that node after a run that looked for it in vain. It says when, where and
+how it failed. The warning ends when the part was there in {quiet} runs without a complaint.
 
 ### Baselines
 
 A number is compared with its like: the same metric of the same cohort (equal GPUs, preset and
-framework). That is the lab's own past, the newest {most} values of runs that passed, as soon as there
-are {many}; before that, it is the nodes and GPUs of this run. How many there are decides:
+framework). That is the lab's own past, the newest {most} values of runs that passed, as soon as
+there are {many}; before that, it is the nodes and GPUs of this run. How many there are decides:
 
-| values | an outlier is | |
-|---|---|---|
-| {many} and more | a modified z-score beyond {z:g}, **and** {share_many:.0%} or more worse than the median | warns, to be confirmed; fails when the next measurement says the same |
-| {few} to {few_most} | {share_few:.0%} or more worse than the median | fails |
-| fewer | nothing: of two, nobody knows which one is wrong | only absolute limits hold |
+{tiers}
 
 The modified z-score is Iglewicz and Hoaglin's (1993), and so is its limit; the shares are our own
-proposal, as are {quiet}, {many} and {most}. `baseline` and `z` stand beside each metric in the record.
-On a node without GPUs, an outlier only warns: what a processor can do depends on what else runs.
+proposal, as are {quiet}, {many} and {most}. `baseline` and `z` stand beside each metric in the
+record. On a node without GPUs, an outlier only warns: what a processor can do depends on what else
+runs.
 
 An earlier training that [stands for a new one](benchmark.md#when-it-trains) is no second
 measurement; a training that was an outlier stands for none.
 
-After a change that slows all of a cohort down for good (a lower power limit), every run is an outlier
-until the past is forgotten: move `state/history.sqlite3` away.
+After a change that makes all of a cohort slower for good, such as a lower power limit, every run
+would be an outlier. Forget the numbers, and nothing else, and the next runs make a new baseline:
+
+```console
+ansible-playbook playbooks/history.yml -e forget_metrics=true
+```
 
 {rules}
 
 ### Uniformity
 
-Nodes that are meant to be alike (the same hardware spec and the same groups; where the spec names no
-machine in particular, also the same model, processor and GPUs) vote on each trait. Where more than
-half agree, the others are odd, and warn. Where they do not, as with two nodes, all warn that they
-differ, and none is blamed. What was not read has no vote.
+Nodes that are meant to be alike (the same hardware spec and the same groups; where the spec names
+no machine in particular, also the same model, processor and GPUs) vote on each trait. Where more
+than half agree, the others are odd, and warn. Where they do not, as with two nodes, all warn that
+they differ, and none is blamed. What was not read has no vote.
 
 {traits}
 """
@@ -107,14 +107,34 @@ def page() -> str:
         quiet=past.QUIET_RUNS,
         most=past.MOST_SAMPLES,
         many=baselines.MANY,
-        few=baselines.FEW,
-        few_most=baselines.MANY - 1,
-        z=baselines.MODIFIED_Z,
-        share_many=baselines.SHARE_OF_MANY,
-        share_few=baselines.SHARE_OF_FEW,
+        tiers=_tiers(),
         rules=_rules(),
         traits=_traits(),
     )
+
+
+def _tiers() -> str:
+    worse = "or more worse than the median"
+    many = f"a modified z-score beyond {baselines.MODIFIED_Z:g}, **and** "
+    rows = [
+        (
+            f"{baselines.MANY} and more",
+            f"{many}{baselines.SHARE_OF_MANY:.0%} {worse}",
+            "warns, to be confirmed; fails when the next measurement says the same",
+        ),
+        (
+            f"{baselines.FEW} to {baselines.MANY - 1}",
+            f"{baselines.SHARE_OF_FEW:.0%} {worse}",
+            "fails",
+        ),
+        (
+            "fewer",
+            "nothing: of two, nobody knows which one is wrong",
+            "only absolute limits hold",
+        ),
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["| values | an outlier is | and |", "|---|---|---|", *lines])
 
 
 def _rules() -> str:

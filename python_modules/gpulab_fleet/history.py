@@ -130,6 +130,12 @@ def note_admission(
         )
 
 
+def forget_metrics(connection: sqlite3.Connection) -> int:
+    """Forget all numbers, for a baseline that starts anew; returns how many there were."""
+    with transaction(connection):
+        return connection.execute("DELETE FROM metrics").rowcount
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version > len(MIGRATIONS):

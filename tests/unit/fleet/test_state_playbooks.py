@@ -207,3 +207,11 @@ def test_a_history_that_is_lost_is_taken_up_again(lab: StateLab) -> None:
     result = lab.run("history.yml", "-e", "rebuild=true", "-e", "part=node01")
     assert result.status == 0, result.out
     assert "No fault known." in result.out
+
+
+def test_the_numbers_alone_are_forgotten(lab: StateLab) -> None:
+    lab.verified("fail")
+    out = lab.run("history.yml", "-e", "forget_metrics=true", "-e", "part=node01").out
+    assert "changed=1" in out
+    assert "FAIL     CPU  cpu.cores" in out
+    assert "changed=0" in lab.run("history.yml", "-e", "forget_metrics=true").out

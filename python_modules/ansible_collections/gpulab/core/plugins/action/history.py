@@ -22,7 +22,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"part", "rebuild"})
+    _VALID_ARGS = frozenset({"part", "rebuild", "forget_metrics"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -33,14 +33,18 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
             argument_spec={
                 "part": {"type": "str", "default": ""},
                 "rebuild": {"type": "bool", "default": False},
+                "forget_metrics": {"type": "bool", "default": False},
             }
         )
-        result.update(changed=False, taken_up=0, problems=[])
+        result.update(changed=False, taken_up=0, forgotten=0, problems=[])
         try:
             if arguments["rebuild"] and not self._task.check_mode:
                 taken, problems = rebuild.from_reports(folders.reports_dir())
                 result.update(changed=True, taken_up=taken, problems=problems)
             with history.connect() as connection:
+                if arguments["forget_metrics"] and not self._task.check_mode:
+                    forgotten = history.forget_metrics(connection)
+                    result.update(changed=forgotten > 0, forgotten=forgotten)
                 answer = lookup.answer(connection, arguments["part"])
         except history.HistoryError as error:
             raise AnsibleActionFail(str(error)) from error

@@ -29,9 +29,15 @@ options:
       - First take up all runs that are in C(reports/), for a history that was lost.
     type: bool
     default: false
+  forget_metrics:
+    description:
+      - Forget all numbers of the past, and nothing else, so that the next runs make a new baseline;
+        after a change that makes all machines slower for good.
+    type: bool
+    default: false
 attributes:
   check_mode:
-    description: Looks up, and takes up nothing.
+    description: Looks up; takes up and forgets nothing.
     support: full
   diff_mode:
     description: Returns details on what has changed in diff mode.
@@ -57,6 +63,10 @@ answer:
   type: dict
 taken_up:
   description: How many runs O(rebuild) took up.
+  returned: always
+  type: int
+forgotten:
+  description: How many numbers O(forget_metrics) forgot.
   returned: always
   type: int
 problems:
