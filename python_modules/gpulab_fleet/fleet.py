@@ -29,7 +29,8 @@ def hold(folder: Path, found: dict[str, Record], connection: sqlite3.Connection 
     # Worked out on a copy: where the history fails on the way, the records are as they were.
     held = copy.deepcopy(dict(found))
     uniform = uniformity.judge(held)
-    compared = {node: _measure(node, held, connection) for node in held}
+    samples = _Samples(held, connection)
+    compared = {node: _measure(node, held, samples) for node in held}
     came_back = _came_back(held, connection)
     for node, record in held.items():
         created = record["created"]
@@ -43,9 +44,63 @@ def hold(folder: Path, found: dict[str, Record], connection: sqlite3.Connection 
             found[node] = record
 
 
-def _measure(
-    node: str, found: Mapping[str, Record], connection: sqlite3.Connection | None
-) -> list[findings.Finding]:
+class _Samples:
+    """What a metric is compared with: the lab's own past, or else this run's nodes.
+
+    All GPUs of a cohort share the same answer, so each is asked for once.
+    """
+
+    def __init__(self, found: Mapping[str, Record], connection: sqlite3.Connection | None) -> None:
+        """Take the run's records by node, and the history where it can be read."""
+        self._found = found
+        self._connection = connection
+        self._past: dict[tuple[str, ...], list[float]] = {}
+        self._peers: dict[tuple[str, str, str], list[float]] = {}
+        for record in found.values():
+            for metric in record["metrics"]:
+                if metric["value"] is not None:
+                    key = (record["cohort"], metric["id"], metric["unit"])
+                    self._peers.setdefault(key, []).append(metric["value"])
+
+    def of(self, record: Record, metric: Mapping[str, Any]) -> tuple[list[float], str]:
+        """Return the values, and in words where they come from."""
+        key = (record["cohort"], metric["id"], metric["unit"])
+        values = self._of_past(record, metric, key)
+        if len(values) >= baselines.MANY:
+            return values, f"{len(values)} earlier values of the cohort in {_HISTORY}"
+        values = self._peers[key]
+        return values, f"{len(values)} values of the cohort in this run"
+
+    def was_outlier(self, record: Record, metric: Mapping[str, Any]) -> bool:
+        """Say whether it was an outlier the last time that it was measured there."""
+        if self._connection is None:
+            return False
+        node = record["host"]["name"]
+        moment = self._measured_at(self._connection, record, metric)
+        return past.was_outlier(self._connection, node, record["cohort"], metric, moment)
+
+    def _of_past(
+        self, record: Record, metric: Mapping[str, Any], key: tuple[str, str, str]
+    ) -> list[float]:
+        if self._connection is None:
+            return []
+        moment = self._measured_at(self._connection, record, metric)
+        if (*key, *moment) not in self._past:
+            values = past.samples(self._connection, record["cohort"], metric, moment)
+            self._past[(*key, *moment)] = values
+        return self._past[(*key, *moment)]
+
+    def _measured_at(
+        self, connection: sqlite3.Connection, record: Record, metric: Mapping[str, Any]
+    ) -> history.Moment:
+        """Return the run that measured it: an earlier training is held against its own past."""
+        run_id = records.measured_in(record, metric)
+        if run_id == record["run_id"]:
+            return history.moment_of(connection, run_id, self._found)
+        return history.moment_of(connection, run_id, {"": {"created": record["training"]["at"]}})
+
+
+def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[findings.Finding]:
     """Fill in ``baseline`` and ``z`` of a node's metrics, and return what stands out."""
     record = found[node]
     outliers = []
@@ -54,14 +109,14 @@ def _measure(
         rule = baselines.RULES.get(metric["id"])
         if rule is None or metric["value"] is None or not record["cohort"]:
             continue
-        samples, source = _samples(record, metric, found, connection)
-        told = baselines.judge(metric["value"], samples, rule.better)
+        values, source = samples.of(record, metric)
+        told = baselines.judge(metric["value"], values, rule.better)
         metric["baseline"], metric["z"] = told.baseline, told.z
         if told.baseline is None or not rule.severity:
             continue
         judged += 1
         if told.outlier:
-            confirmed = not told.confirm or _seen_before(node, record, metric, connection)
+            confirmed = not told.confirm or samples.was_outlier(record, metric)
             outliers.append(_outlier(record, metric, rule, told, source, confirmed=confirmed))
     if outliers or not judged:
         return outliers
@@ -75,54 +130,6 @@ def _measure(
             evidence=f"{number} as good as the cohort's",
         )
     ]
-
-
-def _samples(
-    record: Record,
-    metric: Mapping[str, Any],
-    found: Mapping[str, Record],
-    connection: sqlite3.Connection | None,
-) -> tuple[list[float], str]:
-    """Return what a metric is compared with: the lab's own past, or else this run's nodes."""
-    if connection:
-        moment = _measured_at(connection, record, metric, found)
-        values = past.samples(connection, record["cohort"], metric, moment)
-        if len(values) >= baselines.MANY:
-            return values, f"{len(values)} earlier values of the cohort in {_HISTORY}"
-    peers = [
-        other["value"]
-        for peer in found.values()
-        if peer["cohort"] == record["cohort"]
-        for other in peer["metrics"]
-        if (other["id"], other["unit"]) == (metric["id"], metric["unit"])
-        and other["value"] is not None
-    ]
-    return peers, f"{len(peers)} values of the cohort in this run"
-
-
-def _measured_at(
-    connection: sqlite3.Connection,
-    record: Record,
-    metric: Mapping[str, Any],
-    found: Mapping[str, Record],
-) -> history.Moment:
-    """Return the run that measured it: an earlier training is held against what was before it."""
-    run_id = records.measured_in(record, metric)
-    if run_id == record["run_id"]:
-        return history.moment_of(connection, run_id, found)
-    return history.moment_of(connection, run_id, {"": {"created": record["training"]["at"]}})
-
-
-def _seen_before(
-    node: str,
-    record: Record,
-    metric: Mapping[str, Any],
-    connection: sqlite3.Connection | None,
-) -> bool:
-    if connection is None:
-        return False
-    moment = _measured_at(connection, record, metric, {node: record})
-    return past.was_outlier(connection, node, record["cohort"], metric, moment)
 
 
 def _outlier(

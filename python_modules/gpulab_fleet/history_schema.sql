@@ -18,6 +18,7 @@ CREATE TABLE node_runs (
   kinds TEXT NOT NULL,            -- kinds of parts that were looked for: "disk gpu nic node"
   PRIMARY KEY (run_id, node)
 ) STRICT;
+CREATE INDEX node_runs_by_node ON node_runs (node);
 
 CREATE TABLE parts (
   key TEXT PRIMARY KEY,           -- kind:what is engraved on it
