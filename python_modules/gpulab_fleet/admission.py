@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import folders, records, schema
+from . import folders, lock, records, schema
 from .runs import Run
 
 FILE = "admission.json"
@@ -301,26 +299,16 @@ def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str,
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock beside the file; it is let go when the process ends, however that is."""
-    end = time.monotonic() + _LOCK_S
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.with_suffix(".lock").open("w")
-    except OSError as error:
-        msg = (
-            f"{path.parent} cannot be written to ({error}): see whose it is and whether it is full"
-        )
-        raise AdmissionError(msg) from error
-    with stream:
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > end:
-                    msg = f"{path} is locked by another process: when it has ended, try again"
-                    raise AdmissionError(msg) from error
-                time.sleep(0.05)
+    """Keep other processes from changing the state during the ``with`` block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(path.with_suffix(".lock"), _LOCK_S))
+        except TimeoutError as error:
+            msg = f"{path} is locked by another process: when it has ended, try again"
+            raise AdmissionError(msg) from error
+        except OSError as error:
+            msg = f"{path.parent} cannot be written to ({error}): see whose it is, and for space"
+            raise AdmissionError(msg) from error
         yield
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import baselines, folders, parts, records, words
+from . import baselines, folders, lock, parts, records, words
 
 FILE = "history.sqlite3"
 # A report's own writing takes less than a second.
@@ -146,14 +146,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise HistoryError(msg)
     if version == len(MIGRATIONS):
         return
-    # Readers see the last whole state while a run is written. The mode stays with the file.
-    connection.execute("PRAGMA journal_mode = WAL")
-    with transaction(connection):
-        # Another one may have done it while this one waited.
-        for step in range(_version(connection), len(MIGRATIONS)):
-            for statement in _statements(MIGRATIONS[step]):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    # SQLite does not wait its turn for a change of the journal's mode.
+    with lock.held(path.with_suffix(".lock"), BUSY_S):
+        # Readers see the last whole state while a run is written. The mode stays with the file.
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            # Another one may have done it while this one waited.
+            for step in range(_version(connection), len(MIGRATIONS)):
+                for statement in _statements(MIGRATIONS[step]):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -171,7 +173,8 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _why(path: Path, error: Exception) -> str:
-    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+    busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+    if busy or isinstance(error, TimeoutError):
         return f"{path} is locked by another process: when that has ended, make the report again"
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return (
