@@ -34,9 +34,10 @@ verify: ## verify, benchmark and report only, on machines that are already built
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml
-	@echo "Kept for the next start: the image, downloads (.cache), .venv. reports/ is yours. \`make clean\` removes all."
+	@echo "Kept for the next start: the image, downloads (.cache), .venv. reports/ and state/ are yours. \`make clean\` removes all but state/."
 
-clean: ## remove the sandbox, its cached image, the environments and the reports
+# state/ stays: the history of real parts cannot be made again.
+clean: ## remove the sandbox, its cached image, the environments and the reports; state/ stays
 	if [ -x .venv/bin/ansible-playbook ]; then \
 		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true; fi
 	rm -rf .cache .venv .venv-* reports .mypy_cache .pytest_cache .ruff_cache .hypothesis

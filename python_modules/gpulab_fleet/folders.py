@@ -11,6 +11,7 @@ from pathlib import Path
 
 RUN_ID_VARIABLE = "GPULAB_RUN_ID"
 REPORTS_VARIABLE = "GPULAB_REPORTS_DIR"
+STATE_VARIABLE = "GPULAB_STATE_DIR"
 LATEST = "latest"
 # A run id and a node's name both become a path component, so both are held to this.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -24,6 +25,15 @@ def reports_dir() -> Path:
     """Return the folder of all runs: ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project."""
     chosen = os.environ.get(REPORTS_VARIABLE)
     return Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "reports"
+
+
+def state_dir() -> Path:
+    """Return the folder of what outlives the runs, their history and the nodes' admission.
+
+    ``$GPULAB_STATE_DIR``, else ``state/`` beside the folder of all runs.
+    """
+    chosen = os.environ.get(STATE_VARIABLE)
+    return Path(chosen) if chosen else reports_dir().parent / "state"
 
 
 def run_folder(run_id: str) -> Path:

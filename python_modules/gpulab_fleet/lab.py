@@ -130,7 +130,7 @@ def _faults(
 
 def _identity(part: Mapping[str, str]) -> str:
     """What tells two parts of one kind apart: what is engraved on it before where it sits."""
-    marks = (part.get(mark, "") for mark in ("serial", "bdf", "slot", "name"))
+    marks = (part.get(mark, "") for mark in ("serial", "bdf", "slot", "uuid", "name"))
     return next((mark for mark in marks if mark), "")
 
 

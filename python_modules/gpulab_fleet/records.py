@@ -121,6 +121,13 @@ def add_stage(
     _settle(record)
 
 
+def measured_in(record: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+    """Return the run that measured a metric: the record's, or an earlier training's."""
+    if metric["stage"] == BENCHMARK and record["training"]:
+        return str(record["training"]["run_id"])
+    return str(record["run_id"])
+
+
 def save(record: Record, folder: Path) -> Path:
     """Check the record and write it to ``folder``.
 

@@ -10,12 +10,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import folders, lab, matrix, page, runs, schema, terminal
+from . import (
+    admission,
+    fleet,
+    folders,
+    history,
+    lab,
+    matrix,
+    page,
+    past,
+    runs,
+    schema,
+    terminal,
+)
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
@@ -30,15 +43,23 @@ class Report(NamedTuple):
 
 
 def write(
-    folder: Path, expected: Iterable[Mapping[str, Any]], name: str, problem: str = ""
+    folder: Path,
+    expected: Iterable[Mapping[str, Any]],
+    name: str,
+    problem: str = "",
+    max_age_h: float | None = None,
 ) -> Report:
-    """Write the page and ``lab.json`` of a run.
+    """Hold the nodes of a run against their like, decide who is in service, and write the report.
+
+    Doing it again changes nothing but the time at which it was written. A history that cannot be
+    used costs the report nothing but what it would have told; the report says so.
 
     Args:
         folder: The run's folder.
         expected: The nodes the run was about, as ``host`` of a record; only ``name`` is needed.
         name: The lab's name.
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
+        max_age_h: Hours that a passing record counts; None: as the last report had it.
 
     Raises:
         FolderError: ``folder`` is not a folder.
@@ -46,11 +67,53 @@ def write(
     run = runs.read(folder)
     if problem:
         run.problems.append(problem)
+    notices: list[str] = []
+    if not _with_history(lambda past_: fleet.hold(folder, run.records, past_), notices):
+        fleet.hold(folder, run.records, None)
     summary = lab.summarise(run, expected, name)
+    changes = _admit(summary, run, max_age_h, notices)
+    summary["history"] = {}
+
+    def keep(connection: sqlite3.Connection) -> None:
+        history.ingest(connection, summary, run.records)
+        history.note_admission(connection, changes)
+        names = sorted(node["name"] for node in summary["nodes"])
+        moment = history.moment_of(connection, run.run_id, run.records)
+        summary["history"] = past.timeline(connection, names, moment)
+
+    _with_history(keep, notices)
+    summary["notices"] = notices
     schema.check(summary, "lab")
     folders.write_json(folder / SUMMARY, summary)
     folders.write_text(folder / PAGE, page.render(summary, run.records))
     return Report(summary, terminal.lines(summary, matrix.table(run.records), folder / PAGE))
+
+
+def _with_history(use: Callable[[sqlite3.Connection], None], notices: list[str]) -> bool:
+    """Let ``use`` have the history, and return whether that went well; else say why, once."""
+    try:
+        with history.connect() as connection:
+            use(connection)
+    except history.HistoryError as error:
+        notice = f"the history is left out: {error}"
+        if notice not in notices:
+            notices.append(notice)
+        return False
+    return True
+
+
+def _admit(
+    summary: lab.Summary, run: runs.Run, max_age_h: float | None, notices: list[str]
+) -> list[tuple[str, admission.Entry]]:
+    """Decide who is in service, put it into the summary, and return what has changed."""
+    try:
+        state, changes = admission.settle(summary["nodes"], run, max_age_h)
+    except admission.AdmissionError as error:
+        notices.append(str(error))
+        admission.annotate(summary["nodes"], None, f"{admission.FILE} cannot be used")
+        return []
+    admission.annotate(summary["nodes"], state)
+    return changes
 
 
 def read_summary(folder: Path) -> lab.Summary:

@@ -15,6 +15,7 @@ _MOST_FAULTS = 8
 _MOST_NODES = 12
 _MOST_FINDINGS = 4
 _MOST_METRICS = 12
+_MOST_QUARANTINED = 6
 _WIDTH = 100
 
 ANSI = {"pass": "32", "warn": "33", "fail": "31", "unknown": "35"}
@@ -38,6 +39,7 @@ def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
     return [
         *_head(summary),
         *_nodes(summary["nodes"]),
+        *_service(summary["nodes"]),
         *_todo(summary["faults"]),
         *_metrics(metrics),
         *_trained_earlier(summary),
@@ -67,6 +69,8 @@ def _head(summary: Mapping[str, Any]) -> Iterator[Line]:
     yield verdict_line(summary)
     for problem in summary["problems"]:
         yield Line("unknown", f"         {words.one_line(problem)}")
+    for notice in summary.get("notices", []):
+        yield from _wrapped("warn", notice, "         ")
 
 
 def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -80,6 +84,36 @@ def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         yield Line("", f"  … and {len(bad) - _MOST_NODES} nodes more that did not pass")
     if good:
         yield from _wrapped("pass", ", ".join(good), "  PASS     ")
+
+
+def service_line(summary: Mapping[str, Any]) -> Line:
+    """Return in one line how many nodes are in service, and which are not."""
+    nodes = summary["nodes"]
+    told = []
+    for state in ("quarantined", "unverified"):
+        names = [node["name"] for node in nodes if node.get("state") == state]
+        told += [f"{state}: {', '.join(sorted(names))}"] if names else []
+    number = sum(node.get("state") == "in_service" for node in nodes)
+    line = "; ".join([f"In service: {number} of {len(nodes)}", *told])
+    return Line("", words.cut(line, _WIDTH))
+
+
+def _service(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Yield who is in service: names on one line, and why and since when the others are not."""
+    by_state: dict[str, list[Mapping[str, Any]]] = {}
+    for node in sorted(nodes, key=lambda node: str(node["name"])):
+        by_state.setdefault(node.get("state", ""), []).append(node)
+    quarantined = by_state.get("quarantined", [])
+    for node in quarantined[:_MOST_QUARANTINED]:
+        since = words.minute(node["state_since"])
+        line = f"  Quarantined: {node['name']} since {since}  {node['state_reason']}"
+        yield Line("fail", words.cut(line, _WIDTH))
+    if len(quarantined) > _MOST_QUARANTINED:
+        yield Line("", f"  … and {len(quarantined) - _MOST_QUARANTINED} quarantined nodes more")
+    for state, title_ in (("unverified", "Unverified"), ("in_service", "In service")):
+        if state in by_state:
+            names = ", ".join(str(node["name"]) for node in by_state[state])
+            yield from _wrapped("", names, f"  {title_ + ':':<12} ")
 
 
 def _todo(faults: Sequence[Mapping[str, Any]]) -> Iterator[Line]:

@@ -6,10 +6,11 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from . import records, runs
+from . import baselines, records, runs
 
 # Says that further GPUs were not trained on: as true of a new training as of the old one.
 _UNTRAINED = "smoke.untrained"
+_OUTLIER = f"{baselines.FINDING}."
 
 
 def passed(
@@ -60,6 +61,9 @@ def _newest_first(reports: Path, oldest: float) -> list[Path]:
 def _is_good(record: records.Record) -> bool:
     checks = [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
     bad = {check["id"] for check in checks if check["status"] != "pass"}
+    if any(c["id"].startswith(_OUTLIER) and c["status"] != "pass" for c in record["checks"]):
+        # An outlier counts when a second measurement says so as well, so there has to be one.
+        return False
     return bool(checks and bad <= {_UNTRAINED} and record["training"]["fingerprint"])
 
 

@@ -86,6 +86,11 @@ def seconds(span: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def minute(at: str) -> str:
+    """Return a time in UTC to the minute, ``2026-11-23 17:15``, from ISO 8601."""
+    return at[:16].replace("T", " ")
+
+
 def one_line(text: str, limit: int = 160) -> str:
     """Return ``text`` on one line of at most ``limit`` characters."""
     return cut(" ".join(text.split()), limit)

@@ -15,6 +15,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet_samples import RUN_ID
 
+from gpulab_fleet import folders
+
+
+@pytest.fixture(autouse=True)
+def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's own history and admission stay as they are."""
+    monkeypatch.setenv(folders.STATE_VARIABLE, str(tmp_path / "state"))
+    return tmp_path / "state"
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:

@@ -182,6 +182,15 @@ def test_faults_are_told_by_part_worst_first(run_dir: Path) -> None:
     assert (first["verdict"], second["verdict"]) == ("fail", "warn")
 
 
+def test_gpus_that_only_have_a_uuid_are_told_apart(run_dir: Path) -> None:
+    checks = [
+        samples.finding("gpu.ecc", part=gpu(uuid=uuid), status="fail", action="replace it")
+        for uuid in ("GPU-1", "GPU-2")
+    ]
+    records.save(samples.record("node01", checks=checks), run_dir)
+    assert [f["part"]["uuid"] for f in summarise(run_dir)["faults"]] == ["GPU-1", "GPU-2"]
+
+
 def test_same_fault_on_many_nodes_is_one_thing_to_do(run_dir: Path) -> None:
     clock = samples.finding(
         "clock.sync", part={"kind": "clock"}, status="fail", action="start chrony"

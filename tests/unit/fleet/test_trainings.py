@@ -108,3 +108,13 @@ def test_standing_for_one_does_not_prolong_it(tmp_path: Path) -> None:
     assert again["training"]["run_id"] == "run1"
     later = NOW + datetime.timedelta(hours=2)
     assert trainings.passed(tmp_path, "node01", 24, later) is None
+
+
+@pytest.mark.parametrize(("status", "stands"), [("pass", True), ("warn", False), ("fail", False)])
+def test_an_outlier_has_to_be_measured_again(tmp_path: Path, status: str, stands: bool) -> None:
+    path = keep(tmp_path, "run1")
+    record = records.load(path)
+    found = samples.finding("baseline.train.tokens_per_s", status=status)
+    records.add_stage(record, records.FLEET, [found])
+    records.save(record, path.parent)
+    assert (trainings.passed(tmp_path, "node01", 24, NOW) is not None) == stands

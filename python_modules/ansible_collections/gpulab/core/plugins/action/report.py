@@ -10,23 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts, lines
 
 fleet_path.add()
 
-from gpulab_fleet import folders, report
-
-_COLOURS = {
-    "pass": constants.COLOR_OK,
-    "warn": constants.COLOR_WARN,
-    "fail": constants.COLOR_ERROR,
-    "unknown": constants.COLOR_UNREACHABLE,
-    "": None,
-}
+from gpulab_fleet import admission, folders, report
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
@@ -34,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"nodes"})
+    _VALID_ARGS = frozenset({"nodes", "max_age_h"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -42,24 +33,43 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         """Return the lab's ``verdict``, where the ``page`` is, and what keeps it from passing."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
-            argument_spec={"nodes": {"type": "list", "elements": "str", "required": True}}
+            argument_spec={
+                "nodes": {"type": "list", "elements": "str", "required": True},
+                "max_age_h": {"type": "float", "default": admission.MAX_AGE_H},
+            }
         )
         result["changed"] = False
         if self._task.check_mode:
-            return {**result, "refused": {}, "msg": "Check mode: nothing is recorded or judged."}
+            return {
+                **result,
+                "refused": {},
+                "states": {},
+                "msg": "Check mode: nothing is recorded or judged.",
+            }
         variables = task_vars or {}
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
             folder = _folder()
-            summary, lines = report.write(folder, expected, _lab_name(variables))
+            summary, told = report.write(
+                folder, expected, _lab_name(variables), max_age_h=arguments["max_age_h"]
+            )
             folders.point_latest(folder)
         except folders.FolderError as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in lines:
-            self._display.display(line.text, color=_COLOURS[line.status])
+        lines.show(self._display, told)
         refused = _refused(summary, arguments["nodes"])
         page = str(folder / report.PAGE)
-        return {**result, "verdict": summary["verdict"], "page": page, "refused": refused}
+        states = {
+            node["name"]: {"state": node["state"], "reason": node["state_reason"]}
+            for node in summary["nodes"]
+        }
+        return {
+            **result,
+            "verdict": summary["verdict"],
+            "page": page,
+            "refused": refused,
+            "states": states,
+        }
 
 
 def _folder() -> Path:

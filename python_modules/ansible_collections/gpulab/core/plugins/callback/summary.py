@@ -199,6 +199,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
         if self._summary:
             line = terminal.verdict_line(self._summary)
             self._display.display(line.text, color=_COLOURS[line.status])
+            self._display.display(terminal.service_line(self._summary).text)
             page = terminal.from_here(self._folder() / report.PAGE)
             self._display.display(f"Report: {page}")
         elif self._seconds and not self._failures:

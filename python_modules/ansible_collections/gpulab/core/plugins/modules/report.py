@@ -7,10 +7,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: report
-short_description: Print the lab's verdict and write the report's page
+short_description: Print the lab's verdict, decide who is in service, and write the report's page
 description:
   - Reads the records and the failures of this run and prints the lab's verdict, the nodes, and
     what to do next by physical part.
+  - Holds the nodes against each other and against the lab's history before, and decides which of
+    them are in service; both are kept in C(state/).
   - Writes C(index.html) and C(lab.json) into C(reports/<run>) and points C(reports/latest) there.
   - Runs on the controller and does not connect to any node. Use it with C(run_once).
   - Does not fail for a bad verdict; RV(refused) is there to fail the nodes by.
@@ -24,6 +26,11 @@ options:
     type: list
     elements: str
     required: true
+  max_age_h:
+    description:
+      - Hours that a passing record keeps a node in service.
+    type: float
+    default: 168.0
 attributes:
   check_mode:
     description: Writes and judges nothing in check mode and says so.
@@ -65,4 +72,12 @@ refused:
   type: dict
   sample:
     node02: fail
+states:
+  description: Whether each node is in service, and why not.
+  returned: always
+  type: dict
+  sample:
+    node02:
+      state: quarantined
+      reason: "gpu.count: 8 on the PCI bus, 7 answer the driver"
 """
