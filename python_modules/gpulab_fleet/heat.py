@@ -1,0 +1,111 @@
+"""Bandwidth and round trip between each two nodes, as two square tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from . import measures, words
+from .records import PAIRS, Record
+
+# Shades from none (0) to full; the template has one style for each.
+SHADES = 5
+
+
+class Cell(NamedTuple):
+    """One direction of one pair; ``shade`` is None where it was not measured, or is the diagonal."""
+
+    text: str
+    shade: int | None
+    bad: bool
+    diagonal: bool
+
+
+class Map(NamedTuple):
+    """``rows`` follow ``nodes``, as do the cells of each; ``low`` and ``high`` are the ends."""
+
+    unit: str
+    nodes: list[str]
+    rows: list[list[Cell]]
+    low: str
+    high: str
+    measured: int
+    possible: int
+
+
+def bandwidth(records: Mapping[str, Record]) -> Map | None:
+    """Return the bandwidth from each row's node to each column's; the fullest shade is the most."""
+    return _map(records, measures.PAIR_BANDWIDTH)
+
+
+def round_trip(records: Mapping[str, Record]) -> Map | None:
+    """Return the median round trip between two nodes; the fullest shade is the longest."""
+    return _map(records, measures.PAIR_ROUND_TRIP)
+
+
+def _map(records: Mapping[str, Record], metric_id: str) -> Map | None:
+    values: dict[tuple[str, str], float] = {}
+    nodes: set[str] = set()
+    unit = ""
+    for node, record in records.items():
+        for metric in record["metrics"]:
+            kind, _, peer = metric["scope"].partition(":")
+            if metric["id"] != metric_id or kind != "peer":
+                continue
+            nodes |= {node, peer}
+            unit = metric["unit"]
+            if metric["value"] is not None:
+                values[node, peer] = metric["value"]
+    if not nodes:
+        return None
+    names = sorted(nodes)
+    bad = _bad_pairs(records)
+    most = max(values.values(), default=0.0)
+    rows = [
+        [_cell(values.get((a, b)), most, (metric_id, a, b) in bad, a == b) for b in names]
+        for a in names
+    ]
+    return Map(
+        unit,
+        names,
+        rows,
+        _short(min(values.values())) if values else words.NOTHING,
+        _short(most) if values else words.NOTHING,
+        len(values),
+        len(names) * (len(names) - 1),
+    )
+
+
+def _cell(value: float | None, most: float, bad: bool, diagonal: bool) -> Cell:
+    if diagonal:
+        return Cell("", None, False, True)
+    if value is None:
+        return Cell(words.NOTHING, None, bad, False)
+    # From nothing to the most, so that an even lab is evenly coloured and a lame pair stands out.
+    shade = round((SHADES - 1) * value / most) if most > 0 else 0
+    return Cell(_short(value), shade, bad, False)
+
+
+def _short(value: float) -> str:
+    """Return three significant digits: a cell of fifty is narrow."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.01 or value == 0 else f"{value:.1g}"
+
+
+def _bad_pairs(records: Mapping[str, Record]) -> set[tuple[str, str, str]]:
+    """Return metric, node and peer of each pair that the stage `PAIRS` did not pass.
+
+    A finding of that stage names its metric by its id; its peers are those that its evidence names.
+    """
+    bad = set()
+    for node, record in records.items():
+        peers = {
+            m["scope"].partition(":")[2] for m in record["metrics"] if m["id"] in measures.PAIRS
+        }
+        for finding in record["checks"]:
+            if finding["stage"] != PAIRS or finding["status"] not in ("warn", "fail"):
+                continue
+            said = set(finding["evidence"].replace(",", " ").replace(":", " ").split())
+            bad |= {(finding["id"], node, peer) for peer in peers & said}
+    return bad
