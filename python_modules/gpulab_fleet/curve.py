@@ -87,10 +87,10 @@ def chart(
         for name, points in clean.items()
     ]
     lines.sort(key=lambda line: not line.quiet)
-    steps = sorted({1, *(round(1 + (last_step - 1) * part / 4) for part in range(1, 5))})
+    steps = sorted({1, *(int(step) for step in _round_ticks(0, last_step) if step % 1 == 0)})
     return Chart(
         lines,
-        [Tick(x(step), str(step)) for step in steps],
+        [Tick(x(step), str(step)) for step in steps if 1 <= step <= last_step],
         [Tick(y(tick), words.value(tick)) for tick in ticks],
         _LEFT,
         right,

@@ -13,7 +13,7 @@ SHADES = 5
 
 
 class Cell(NamedTuple):
-    """One direction of one pair; ``shade`` is None where it was not measured, or is the diagonal."""
+    """One direction of one pair; ``shade`` is None where it has no number."""
 
     text: str
     shade: int | None
@@ -22,13 +22,16 @@ class Cell(NamedTuple):
 
 
 class Map(NamedTuple):
-    """``rows`` follow ``nodes``, as do the cells of each; ``low`` and ``high`` are the ends."""
+    """``rows`` follow ``nodes``, as do the cells of each.
+
+    ``high`` is the most, at the full shade; ``worst`` says which direction is the worst.
+    """
 
     unit: str
     nodes: list[str]
     rows: list[list[Cell]]
-    low: str
     high: str
+    worst: str
     measured: int
     possible: int
 
@@ -69,11 +72,22 @@ def _map(records: Mapping[str, Record], metric_id: str) -> Map | None:
         unit,
         names,
         rows,
-        _short(min(values.values())) if values else words.NOTHING,
         _short(most) if values else words.NOTHING,
+        _worst(values, metric_id),
         len(values),
         len(names) * (len(names) - 1),
     )
+
+
+def _worst(values: Mapping[tuple[str, str], float], metric_id: str) -> str:
+    """Return the pair with the least bandwidth or the longest round trip, in words; "" for none."""
+    if not values:
+        return ""
+    ascending = sorted(values, key=lambda pair: values[pair])
+    is_bandwidth = metric_id == measures.PAIR_BANDWIDTH
+    pair = ascending[0] if is_bandwidth else ascending[-1]
+    extreme = "lowest" if is_bandwidth else "longest"
+    return f"{extreme} {_short(values[pair])} from {pair[0]} to {pair[1]}"
 
 
 def _cell(value: float | None, most: float, bad: bool, diagonal: bool) -> Cell:
@@ -87,10 +101,10 @@ def _cell(value: float | None, most: float, bad: bool, diagonal: bool) -> Cell:
 
 
 def _short(value: float) -> str:
-    """Return three significant digits: a cell of fifty is narrow."""
+    """Return three significant digits, below 1 two: a cell of fifty is narrow."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 0.01 or value == 0 else f"{value:.1g}"
+    return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
 def _bad_pairs(records: Mapping[str, Record]) -> set[tuple[str, str, str]]:

@@ -51,7 +51,7 @@ def table(records: Mapping[str, Record]) -> Table:
 
 
 def groups(records: Mapping[str, Record]) -> tuple[list[str], list[Group]]:
-    """Return the nodes that measured something, and all rows by group; empty groups are left out."""
+    """Return the nodes that measured something, and all rows by group, without empty groups."""
     nodes, found = _nodes(records), measured_of(records)
     by_group = {
         title: [_row(key, found, nodes) for key in found if key.measure.group == title]

@@ -11,6 +11,9 @@ from .measured import Key, Sample
 from .records import Record
 
 NOT_MEASURED = "not measured"
+# A strip spans at least this share of the median to either side, so that a lab of like nodes looks
+# like one. It is the least deviation that counts as an outlier (docs/report.md).
+_LEAST_SPAN = 0.05
 
 
 class Dot(NamedTuple):
@@ -92,12 +95,14 @@ def _row(key: Key, nodes: Mapping[str, list[Sample]]) -> Row:
 
 def _dots(samples: list[Sample]) -> list[Dot]:
     """Return the values' places; those that would cover each other are one, marked ones on top."""
-    low = min(sample.value for sample in samples)
-    span = max(sample.value for sample in samples) - low
+    values = [sample.value for sample in samples]
+    middle = statistics.median(values)
+    low = min(*values, middle - _LEAST_SPAN * abs(middle))
+    high = max(*values, middle + _LEAST_SPAN * abs(middle))
     places: dict[float, bool] = {}
     for sample in samples:
         # Half a percent is less than a dot's width.
-        at = round(200 * (sample.value - low) / span) / 2
+        at = round(200 * (sample.value - low) / (high - low)) / 2
         places[at] = places.get(at, False) or sample.mark is not None
     dots = [Dot(at, marked) for at, marked in places.items()]
     return sorted(dots, key=lambda dot: (dot.marked, dot.at))

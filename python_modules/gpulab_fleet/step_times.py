@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from . import smoke, words
 
-# The slowest step may be a hundred times the rest; beyond this many times the slowest node's 95th
-# percentile a step is told in words at the strip's end, so that it does not flatten the boxes.
-_STRETCH = 1.5
+# The slowest step may take a hundred times as long as the rest. So that it does not flatten the
+# boxes, the strip ends this share of their span beyond the last one; the step is told in words.
+_BEYOND = 0.5
+# Room before the first box, as a share of the same span.
+_BEFORE = 0.08
 
 
 class Box(NamedTuple):
@@ -74,21 +76,28 @@ def chart(results: Mapping[str, Mapping[str, Any] | None]) -> Chart | None:
     times = {name: found for name, result in results.items() if (found := _times(result))}
     if not times:
         return None
-    p95 = max(each.p95 for each in times.values())
-    slowest = max(each.most if each.most is not None else each.p95 for each in times.values())
-    end = min(slowest, p95 * _STRETCH) or 1.0
+    first = min(each.median if each.p5 is None else each.p5 for each in times.values())
+    last = max(each.p95 for each in times.values())
+    slowest = max(each.p95 if each.most is None else each.most for each in times.values())
+    # Steps that all took as long have no span: a hundredth of their time stands for it.
+    span = (last - first) or 0.01 * last or 1.0
+    start = max(0.0, first - _BEFORE * span)
+    end = min(max(slowest, last + _BEFORE * span), last + _BEYOND * span)
+
+    def place(second: float) -> float:
+        return round(100 * min(max((second - start) / (end - start), 0.0), 1.0), 1)
 
     def at(second: float | None) -> float | None:
-        return None if second is None else round(100 * min(second / end, 1.0), 1)
+        return None if second is None else place(second)
 
     boxes = [
         Box(
             name,
             at(each.p5),
             at(each.first),
-            at(each.median) or 0.0,
+            place(each.median),
             at(each.third),
-            at(each.p95) or 0.0,
+            place(each.p95),
             at(each.most),
             each.most is not None and each.most > end,
             each.steps,
@@ -98,7 +107,7 @@ def chart(results: Mapping[str, Mapping[str, Any] | None]) -> Chart | None:
         )
         for name, each in times.items()
     ]
-    return Chart(boxes, "0", _told(end))
+    return Chart(boxes, _told(start), _told(end))
 
 
 def _times(result: Mapping[str, Any] | None) -> _Times | None:

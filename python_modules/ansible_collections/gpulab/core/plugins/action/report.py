@@ -34,7 +34,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"nodes"})
+    _VALID_ARGS = frozenset({"nodes", "textfile_dir"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -42,16 +42,25 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         """Return the lab's ``verdict``, where the ``page`` is, and what keeps it from passing."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
-            argument_spec={"nodes": {"type": "list", "elements": "str", "required": True}}
+            argument_spec={
+                "nodes": {"type": "list", "elements": "str", "required": True},
+                "textfile_dir": {"type": "path"},
+            }
         )
         result["changed"] = False
         if self._task.check_mode:
             return {**result, "refused": {}, "msg": "Check mode: nothing is recorded or judged."}
         variables = task_vars or {}
+        textfile_dir = arguments["textfile_dir"]
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
             folder = _folder()
-            summary, lines = report.write(folder, expected, _lab_name(variables))
+            summary, lines = report.write(
+                folder,
+                expected,
+                _lab_name(variables),
+                textfile_dir=Path(textfile_dir) if textfile_dir else None,
+            )
             folders.point_latest(folder)
         except folders.FolderError as error:
             raise AnsibleActionFail(str(error)) from error

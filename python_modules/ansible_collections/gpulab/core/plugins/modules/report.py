@@ -11,7 +11,8 @@ short_description: Print the lab's verdict and write the report's page
 description:
   - Reads the records and the failures of this run and prints the lab's verdict, the nodes, and
     what to do next by physical part.
-  - Writes C(index.html) and C(lab.json) into C(reports/<run>) and points C(reports/latest) there.
+  - Writes C(index.html), C(lab.json), C(junit.xml) and C(gpulab.prom) into C(reports/<run>) and
+    points C(reports/latest) there.
   - Runs on the controller and does not connect to any node. Use it with C(run_once).
   - Does not fail for a bad verdict; RV(refused) is there to fail the nodes by.
 version_added: "0.1.0"
@@ -24,6 +25,11 @@ options:
     type: list
     elements: str
     required: true
+  textfile_dir:
+    description:
+      - Folder on the controller from which node_exporter's textfile collector reads; it gets
+        C(gpulab.prom), too. Where it is no folder, nothing is written.
+    type: path
 attributes:
   check_mode:
     description: Writes and judges nothing in check mode and says so.
@@ -39,6 +45,7 @@ EXAMPLES = r"""
 - name: Report
   gpulab.core.report:
     nodes: "{{ ansible_play_hosts_all }}"
+    textfile_dir: /var/lib/prometheus/node-exporter
   run_once: true
   register: report
 
