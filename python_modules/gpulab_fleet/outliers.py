@@ -31,14 +31,20 @@ def of(record: Record, metric: Mapping[str, Any]) -> Mark | None:
     """
     for finding in record["checks"]:
         odd = finding["stage"] == FLEET and finding["status"] in ("warn", "fail")
-        same = _names(finding["id"], metric["id"]) and _is_of(finding["part"], metric["scope"])
-        if odd and same:
+        if (
+            odd
+            and metric["id"] == _named(record, finding["id"])
+            and _is_of(finding["part"], metric["scope"])
+        ):
             return Mark(_side(metric), words.told(finding))
     return None
 
 
-def _names(finding: str, metric: str) -> bool:
-    return finding == metric or finding.endswith(f".{metric}")
+def _named(record: Record, finding: str) -> str:
+    """Return the metric that a finding names, or ""; one's name may end like another's."""
+    known = {metric["id"] for metric in record["metrics"]}
+    named = (metric for metric in known if finding == metric or finding.endswith(f".{metric}"))
+    return max(named, key=len, default="")
 
 
 def _is_of(part: Mapping[str, str], scope: str) -> bool:

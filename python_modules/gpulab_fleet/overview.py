@@ -29,6 +29,7 @@ class Row(NamedTuple):
     ``nodes`` counts those with a number; ``median`` says so in words where there is none.
     """
 
+    id: str
     label: str
     unit: str
     median: str
@@ -75,12 +76,13 @@ def _row(key: Key, nodes: Mapping[str, list[Sample]]) -> Row:
     if not samples:
         none = matrix.NO_SURVEY if key.id == measures.SATISFACTION else NOT_MEASURED
         # Without a number there is nothing for a unit to measure.
-        return Row(key.label, "", none, "", "", "", "", 0, [])
+        return Row(key.id, key.label, "", none, "", "", "", "", 0, [])
     lowest = min(samples, key=lambda item: item[0].value)
     highest = max(samples, key=lambda item: item[0].value)
     low, high = matrix.number(lowest[0].value, key), matrix.number(highest[0].value, key)
     same = low == high
     return Row(
+        key.id,
         key.label,
         matrix.unit(key),
         matrix.number(statistics.median(sample.value for sample, _ in samples), key),

@@ -203,7 +203,7 @@ def test_a_small_labs_report_fits_a_screen(run_dir: Path) -> None:
         ]
         records.save(samples.record(f"node{number:02}", checks=checks), run_dir)
     lines = text_of(summarise(run_dir)).splitlines()
-    assert len(lines) <= 62
+    assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
 
 

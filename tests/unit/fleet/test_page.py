@@ -81,7 +81,7 @@ def test_page_of_a_mixed_lab(run_dir: Path, write_failures: Callable[..., None])
         "free space on node03",
         "not reached in this run: verify",
         "/sys/devices/system/cpu",
-        "train.tokens_per_s",
+        "Training tokens",
         "123,457",
         samples.RUN_ID,
     ):
