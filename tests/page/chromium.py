@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +40,15 @@ _QUIET = (
 )
 
 
+# Gives the program its ends of the pipes under the numbers that it expects, and becomes it.
+_AS_3_AND_4 = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
 class ChromiumError(RuntimeError):
     """Chromium is missing, went away, or refused a command; the text says which."""
 
@@ -56,15 +67,20 @@ def find() -> str:
     raise ChromiumError(msg)
 
 
+def _above_four(descriptor: int) -> int:
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 5)
+    os.close(descriptor)
+    return moved
+
+
 @dataclasses.dataclass(frozen=True)
 class View:
-    """How a page is looked at: window, colours, and whether scripts of the page may run."""
+    """How a page is looked at: the window's size in CSS pixels, and the reader's theme."""
 
     width: int
     height: int
     dark: bool = False
     mobile: bool = False
-    scripts: bool = True
 
 
 class Chromium:
@@ -72,17 +88,19 @@ class Chromium:
 
     def __init__(self, profile: Path) -> None:
         """Start it with an empty profile in ``profile``."""
-        to_child, self._write = os.pipe()
-        self._read, from_child = os.pipe()
+        # Above 4, so that neither is overwritten before it has been moved to its place.
+        to_child, self._write = map(_above_four, os.pipe())
+        self._read, from_child = map(_above_four, os.pipe())
         # Only root needs it, and Chromium refuses to start as root without it.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         self._log = (profile.parent / "chromium.log").open("w")
         self._process = subprocess.Popen(
             [
-                "sh",
+                sys.executable,
                 "-c",
-                f'exec "$@" 3<&{to_child} 4>&{from_child}',
-                "chromium",
+                _AS_3_AND_4,
+                str(to_child),
+                str(from_child),
                 find(),
                 *_QUIET,
                 *sandbox,
@@ -205,7 +223,6 @@ class Tab:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._call("Emulation.setScriptExecutionDisabled", value=not view.scripts)
         self._call("Page.navigate", url=url)
         self._browser.wait_for("Page.loadEventFired", self._session)
 
@@ -242,6 +259,17 @@ class Tab:
             "Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True
         )
         path.write_bytes(base64.b64decode(answer["data"]))
+
+    def print_media(self, width: int, height: int) -> None:
+        """Lay the page out as on paper of this size, in CSS pixels."""
+        self._call("Emulation.setEmulatedMedia", media="print")
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def requests(self) -> list[str]:
         """Return every address that the page asked for, itself included."""
