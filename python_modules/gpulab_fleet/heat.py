@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from . import measures, words
 from .records import PAIRS, Record
 
+_DIRECTION = re.compile(r"(\S+) (to|and) ([^\s:;,]+)")
 # Shades from none (0) to full; the template has one style for each.
 SHADES = 5
 
@@ -62,7 +64,7 @@ def _map(records: Mapping[str, Record], metric_id: str) -> Map | None:
     if not nodes:
         return None
     names = sorted(nodes)
-    bad = _bad_pairs(records)
+    bad = _bad_pairs(records, nodes)
     most = max(values.values(), default=0.0)
     rows = [
         [_cell(values.get((a, b)), most, (metric_id, a, b) in bad, a == b) for b in names]
@@ -107,19 +109,20 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
-def _bad_pairs(records: Mapping[str, Record]) -> set[tuple[str, str, str]]:
-    """Return metric, node and peer of each pair that the stage `PAIRS` did not pass.
+def _bad_pairs(records: Mapping[str, Record], nodes: Collection[str]) -> set[tuple[str, str, str]]:
+    """Return metric, node and peer of each direction that a check of `PAIRS` did not pass.
 
-    A finding of that stage names its metric by its id; its peers are those that its evidence names.
+    Such a finding has its metric's id, and its evidence names the directions: "a to b", or "a and
+    b" for both.
     """
     bad = set()
-    for node, record in records.items():
-        peers = {
-            m["scope"].partition(":")[2] for m in record["metrics"] if m["id"] in measures.PAIRS
-        }
+    for record in records.values():
         for finding in record["checks"]:
             if finding["stage"] != PAIRS or finding["status"] not in ("warn", "fail"):
                 continue
-            said = set(finding["evidence"].replace(",", " ").replace(":", " ").split())
-            bad |= {(finding["id"], node, peer) for peer in peers & said}
+            for one, word, other in _DIRECTION.findall(finding["evidence"]):
+                if one in nodes and other in nodes:
+                    bad.add((finding["id"], one, other))
+                    if word == "and":
+                        bad.add((finding["id"], other, one))
     return bad

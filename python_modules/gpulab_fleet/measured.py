@@ -49,7 +49,7 @@ def of(records: Mapping[str, Record]) -> Measured:
     found: Measured = {}
     for node, record in sorted(records.items()):
         for metric in record["metrics"]:
-            if metric["id"] in measures.PAIRS:
+            if metric["scope"].startswith("peer:"):
                 continue
             for key, value in _statistics(metric):
                 samples = found.setdefault(key, {}).setdefault(node, [])

@@ -17,10 +17,9 @@ HARDWARE = "Hardware under load"
 OTHER = "Other"
 GROUPS = (PERFORMANCE, ACCURACY, RESOURCES, RELIABILITY, EXPERIENCE, HARDWARE, OTHER)
 
-# Shown on the heat map instead: one number for each pair of nodes.
+# Shown as heat maps: one number for each pair of nodes.
 PAIR_BANDWIDTH = "pair.bandwidth"
 PAIR_ROUND_TRIP = "pair.round_trip"
-PAIRS = (PAIR_BANDWIDTH, PAIR_ROUND_TRIP)
 
 SATISFACTION = "user.satisfaction"
 TOKENS_PER_S = "train.tokens_per_s"

@@ -32,7 +32,8 @@ def render(
         summary: What :func:`gpulab_fleet.lab.summarise` returned.
         records: The run's records by node.
         history: The last runs of each node, the oldest first: ``{node: [{"run_id", "at",
-            "verdict", "metrics": {id: value}}]}``; ``metrics`` are those of the scope ``node``.
+            "verdict", "metrics": {id: value}}]}``; ``metrics`` are those of the scope
+            ``node``. None takes what the summary has under ``history``.
 
     Everything that came from a machine is escaped; what the page says is in its template.
     """
@@ -46,6 +47,7 @@ def render(
         stages=_stages(summary),
         admitted=any(node.get("state") for node in summary["nodes"]),
         signs=words.SIGNS,
+        notices=summary.get("notices", []),
         todo=terminal.merge(summary["faults"]),
         checks={
             name: found.rows(found.on_node(summary, records.get(name), name)) for name in names
@@ -57,7 +59,7 @@ def render(
         chart=curve.chart(losses, _suspects(summary)),
         steps=step_times.chart(results),
         heat_maps=_heat_maps(records),
-        timeline=timeline.rows(history or {}),
+        timeline=timeline.rows(summary.get("history", {}) if history is None else history),
     )
 
 

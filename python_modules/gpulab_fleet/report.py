@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import folders, junit, lab, matrix, page, prometheus, runs, schema, terminal, timeline
+from . import folders, junit, lab, matrix, page, prometheus, runs, schema, terminal
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
@@ -38,7 +38,6 @@ def write(
     name: str,
     problem: str = "",
     *,
-    history: timeline.History | None = None,
     textfile_dir: Path | None = None,
 ) -> Report:
     """Write the page, and what other programs read, of a run.
@@ -48,7 +47,6 @@ def write(
         expected: The nodes the run was about, as ``host`` of a record; only ``name`` is needed.
         name: The lab's name.
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
-        history: The last runs of each node (:func:`gpulab_fleet.page.render`).
         textfile_dir: Folder of node_exporter's textfile collector, which gets the metrics, too.
 
     Raises:
@@ -67,7 +65,7 @@ def write(
     schema.check(summary, "lab")
     folders.write_json(folder / SUMMARY, summary)
     folders.write_text(folder / JUNIT, junit.render(summary, run.records))
-    folders.write_text(folder / PAGE, page.render(summary, run.records, history))
+    folders.write_text(folder / PAGE, page.render(summary, run.records))
     metrics = prometheus.render(summary, run.records)
     for place in (folder, textfile_dir):
         if place:

@@ -40,7 +40,7 @@ def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
         metrics: The run's metrics; shown as far as they fit.
         page: Where the page is; told as seen from the working folder.
     """
-    above = [*_head(summary), *_nodes(summary["nodes"])]
+    above = [*_head(summary), *_nodes(summary["nodes"]), *_service(summary)]
     below = [*_trained_earlier(summary), Line("", ""), Line("", f"Report: {from_here(page)}")]
     todo = _todo(summary["faults"], HEIGHT - len(above) - len(below))
     room = HEIGHT - len(above) - len(todo) - len(below)
@@ -66,9 +66,10 @@ def verdict_line(summary: Mapping[str, Any]) -> Line:
 
 def _head(summary: Mapping[str, Any]) -> Iterator[Line]:
     yield verdict_line(summary)
-    problems = summary["problems"]
-    for problem in problems[:_MOST_PROBLEMS]:
-        yield Line("unknown", f"         {words.one_line(problem, _WIDTH - 9)}")
+    problems = [("unknown", problem) for problem in summary["problems"]]
+    problems += [("warn", notice) for notice in summary.get("notices", [])]
+    for status, problem in problems[:_MOST_PROBLEMS]:
+        yield Line(status, f"         {words.one_line(problem, _WIDTH - 9)}")
     if len(problems) > _MOST_PROBLEMS:
         yield Line("", f"         … and {len(problems) - _MOST_PROBLEMS} more: see the page")
 
@@ -84,6 +85,26 @@ def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         yield Line("", f"  … and {len(bad) - _MOST_NODES} more that did not pass: see the page")
     if good:
         yield Line("pass", f"  PASS     {_names(good, _WIDTH - 11)}")
+
+
+def service_line(summary: Mapping[str, Any]) -> Line:
+    """Return in one line how many nodes are in service, and which are not."""
+    nodes = summary["nodes"]
+    told = [
+        f"In service: {sum(node.get('state') == 'in_service' for node in nodes)} of {len(nodes)}"
+    ]
+    for state in ("quarantined", "unverified"):
+        names = sorted(node["name"] for node in nodes if node.get("state") == state)
+        told += [f"{state}: {_names(names, _WIDTH // 3)}"] if names else []
+    return Line("", words.cut("; ".join(told), _WIDTH))
+
+
+def _service(summary: Mapping[str, Any]) -> list[Line]:
+    """Say who is in service, where that is decided; why not is the node's reason."""
+    if not any(node.get("state") for node in summary["nodes"]):
+        return []
+    line = service_line(summary)
+    return [Line(line.status, words.cut(f"  {line.text}", _WIDTH))]
 
 
 def _names(names: Sequence[str], width: int) -> str:

@@ -188,7 +188,7 @@ def clock_off() -> dict[str, Any]:
 
 def slow_training() -> dict[str, Any]:
     return samples.finding(
-        "uniformity.train.tokens_per_s",
+        "outlier.train.tokens_per_s",
         part={"kind": "node"},
         observed=144_100.0,
         expected=187_100.0,
@@ -228,7 +228,8 @@ def pairs_of(
                     unit="Gb/s",
                     status="fail",
                     source="iperf3",
-                    evidence=f"{name} to {peer}: 0.94 Gb/s, at least 9 Gb/s",
+                    evidence="slow between these two only, 1 path in fabric: "
+                    f"{name} to {peer}: 0.94 Gb/s, at least 9 Gb/s",
                     action="check the cable and the switch port",
                 )
             )

@@ -70,7 +70,7 @@ def test_only_the_gpu_that_stands_out_is_marked() -> None:
 
 def test_pairs_are_left_to_the_heat_map() -> None:
     records = lab_samples.lab(3, gpus=1)
-    assert not {row.id for row in matrix.table(records).rows} & set(measures.PAIRS)
+    assert not any(row.id.startswith("pair.") for row in matrix.table(records).rows)
 
 
 def test_percentiles_stand_beside_the_mean_on_the_page_only() -> None:
@@ -236,6 +236,17 @@ def test_the_lame_pair_is_marked_in_its_direction_alone() -> None:
     assert slow is not None
     assert not any(cell.bad for row in slow.rows for cell in row)
     assert slow.worst.startswith("longest ")
+
+
+def test_a_check_without_direction_marks_both() -> None:
+    record = record_of("a")
+    evidence = "slow between these two only, both ways: a and b: 0.9 Gb/s; a to c: 9 Gb/s; and z"
+    bad = samples.finding("pair.bandwidth", status="fail", evidence=evidence)
+    add_stage(record, PAIRS, [bad], [pair("b", 0.9), pair("c", 9.0)])
+    chart = heat.bandwidth({"a": record})
+    assert chart is not None
+    marked = [[cell.bad for cell in row] for row in chart.rows]
+    assert marked == [[False, True, True], [True, False, False], [False, False, False]]
 
 
 def test_pairs_that_all_failed_to_be_measured_are_still_shown() -> None:

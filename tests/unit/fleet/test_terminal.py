@@ -95,3 +95,18 @@ def test_nodes_that_trained_earlier_are_counted(run_dir: Path) -> None:
     assert_fits(lines)
     told = " ".join(" ".join(lines).split())
     assert "more trained in run 20261101T000000Z; nothing that it depends on has changed" in told
+
+
+def test_who_is_in_service_is_one_line_and_notices_are_told(run_dir: Path) -> None:
+    lab_samples.save(run_dir, lab_samples.lab(50, gpus=1))
+    run = runs.read(run_dir)
+    summary = lab.summarise(run, [], "basement")
+    for node in summary["nodes"]:
+        good = node["verdict"] == "pass"
+        node.update(state="in_service" if good else "quarantined", state_since="", state_reason="")
+    summary["notices"] = ["the history is left out: it is locked"]
+    told = terminal.lines(summary, matrix.table(run.records), Path("reports/x/index.html"))
+    lines = [line.text for line in told]
+    assert_fits(lines)
+    assert "  In service: 47 of 50; quarantined: node02, node03, node50" in lines
+    assert any("the history is left out: it is locked" in line for line in lines)
