@@ -62,7 +62,8 @@ unmet() {
         # Ubuntu's package has the other name, and brings the browser as a snap.
         browser=chromium
         [ "$(. /etc/os-release && echo "$ID")" != ubuntu ] || browser=chromium-browser
-        need 'command -v "${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome' \
+        need 'command -v "${CHROMIUM:-chromium}" || command -v chromium-browser ||
+            command -v google-chrome' \
             "$browser" chromium
     fi
 }
