@@ -51,8 +51,18 @@ def table(records: Mapping[str, Record]) -> Table:
 
 
 def groups(records: Mapping[str, Record]) -> tuple[list[str], list[Group]]:
-    """Return the nodes that measured something, and all rows by group, without empty groups."""
-    nodes, found = _nodes(records), measured_of(records)
+    """Return the nodes that measured something, and all rows by group, without empty groups.
+
+    Nodes of which a value stands out come first: among fifty they would not be seen.
+    """
+    found = measured_of(records)
+    odd = {
+        node
+        for by_node in found.values()
+        for node, samples in by_node.items()
+        if any(sample.mark for sample in samples)
+    }
+    nodes = sorted(_nodes(records), key=lambda node: (node not in odd, node))
     by_group = {
         title: [_row(key, found, nodes) for key in found if key.measure.group == title]
         for title in measures.GROUPS

@@ -73,6 +73,13 @@ def test_pairs_are_left_to_the_heat_map() -> None:
     assert not any(row.id.startswith("pair.") for row in matrix.table(records).rows)
 
 
+def test_the_page_shows_nodes_with_an_outlier_first() -> None:
+    nodes, groups = matrix.groups(lab_samples.lab(4, gpus=1))
+    assert nodes == ["node04", "node01", "node02", "node03"]
+    row = next(row for row in groups[0].rows if row.id == measures.TOKENS_PER_S)
+    assert [mark is not None for mark in row.marks] == [True, False, False, False]
+
+
 def test_percentiles_stand_beside_the_mean_on_the_page_only() -> None:
     records = lab_samples.lab(1, gpus=1)
     _, groups = matrix.groups(records)
