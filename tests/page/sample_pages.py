@@ -9,7 +9,7 @@ from typing import Any
 import fleet_samples as samples
 import lab_samples
 
-from gpulab_fleet import lab, page, records, report, runs
+from gpulab_fleet import page, records, report
 
 SMALL = "4-nodes"
 LARGE = "50-nodes"
@@ -42,9 +42,7 @@ def _write(folder: Path, name: str, found: Mapping[str, records.Record]) -> Path
     lab_samples.save(folder, dict(found))
     expected = [{"name": "node99", "groups": ["compute"]}] if name in (SMALL, LARGE) else []
     title = EVIL if name == HOSTILE else "basement"
-    report.write(folder, expected, title)
-    run = runs.read(folder)
-    summary = lab.summarise(run, expected, title)
+    summary = report.write(folder, expected, title).summary
     past = lab_samples.history(sorted(found)) if name in (SMALL, LARGE) else {}
     if name == HOSTILE:
         past = {EVIL: [{"run_id": EVIL, "at": EVIL, "verdict": "fail", "metrics": {}}]}
@@ -52,7 +50,7 @@ def _write(folder: Path, name: str, found: Mapping[str, records.Record]) -> Path
         for node in summary["nodes"]:
             _admit(node)
     file = folder / report.PAGE
-    file.write_text(page.render(summary, run.records, past), encoding="utf-8")
+    file.write_text(page.render(summary, found, past), encoding="utf-8")
     return file
 
 
