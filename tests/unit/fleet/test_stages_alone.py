@@ -86,7 +86,8 @@ def test_verify_alone_tells_what_was_seen(verified: tuple[Project, str]) -> None
     project, told = verified
     assert "failed=0" in told
     record = records.load(project.folder / "node01.json")
-    assert list(record["stages"]) == ["verify"]
+    assert "verify" in record["stages"]
+    assert "benchmark" not in record["stages"]
     assert record["hardware"]["cpu"]
     # No report was asked for, so the callback has made one, of the node within the limit alone.
     assert [node["name"] for node in project.summary["nodes"]] == ["node01"]
