@@ -58,6 +58,14 @@ unmet() {
     if [ "$manager" = apt-get ]; then
         need 'command -v mmdebstrap' mmdebstrap ''
     fi
+    if [ "$purpose" = test ]; then
+        # Ubuntu's package has the other name, and brings the browser as a snap.
+        browser=chromium
+        [ "$(. /etc/os-release && echo "$ID")" != ubuntu ] || browser=chromium-browser
+        need 'command -v "${CHROMIUM:-chromium}" || command -v chromium-browser ||
+            command -v google-chrome' \
+            "$browser" chromium
+    fi
 }
 
 # Whether this user can become root, now or after sudo has asked at the terminal.

@@ -25,6 +25,9 @@ docs() { python scripts/generate_docs.py --check; }
 
 units() { python -m pytest tests/unit; }
 
+# The report's page in headless Chromium; pictures of it stay in .cache/tests/screenshots.
+page() { python -m pytest tests/page; }
+
 # The benchmark's model against a real PyTorch, in an environment of the nodes' own lock.
 bench() { scripts/bootstrap.sh bench && .venv-bench/bin/python -m pytest tests/bench; }
 
@@ -42,7 +45,7 @@ run_part() {
     local began=$SECONDS status
     case $1 in
         molecule:*) molecule-scenario "${1#molecule:}" ;;
-        lint | types | docs | units | bench | second-core | runs) "$1" ;;
+        lint | types | docs | units | page | bench | second-core | runs) "$1" ;;
         *) echo "there is no part $1" >&2 && false ;;
     esac
     status=$?
@@ -64,7 +67,7 @@ fi
 
 # The longest come first, so that none is left over alone at the end. While the first scenario builds
 # the images that the others start from, the other lane has parts that need none.
-everything=(molecule:nvidia_vm lint types docs units bench molecule:shapes molecule:nvidia_driver
+everything=(molecule:nvidia_vm lint types docs units page bench molecule:shapes molecule:nvidia_driver
     molecule:frameworks runs molecule:vm molecule:pairs molecule:gpu_tools second-core
     molecule:mirror molecule:site molecule:base molecule:ssh molecule:time)
 

@@ -9,44 +9,91 @@ from typing import Any
 
 import jinja2
 
-from . import curve, matrix, smoke, terminal, words
-from .records import Record
+from . import curve, found, heat, matrix, overview, smoke, step_times, terminal, timeline, words
+from .records import BENCHMARK, FLEET, PAIRS, VERIFY, Record
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+_STAGES = {VERIFY: "hardware", BENCHMARK: "benchmark", PAIRS: "pairs", FLEET: "fleet"}
+# What every lab's table of nodes shows, also where nothing reached it.
+_ALWAYS = (VERIFY, BENCHMARK)
+# From this many nodes on, tables scroll in a frame and the page is as wide as the window.
+_LARGE = 13
 
-def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
+
+def render(
+    summary: Mapping[str, Any],
+    records: Mapping[str, Record],
+    history: timeline.History | None = None,
+) -> str:
     """Return the page.
 
     Args:
         summary: What :func:`gpulab_fleet.lab.summarise` returned.
         records: The run's records by node.
+        history: The last runs of each node, the oldest first: ``{node: [{"run_id", "at",
+            "verdict", "metrics": {id: value}}]}``; ``metrics`` are those of the scope
+            ``node``. None takes what the summary has under ``history``.
 
     Everything that came from a machine is escaped; what the page says is in its template.
     """
     names = sorted(node["name"] for node in summary["nodes"])
-    losses = {name: smoke.losses(records[name]["smoke"]) for name in names if name in records}
+    results = {name: records[name]["smoke"] for name in names if name in records}
+    losses = {name: smoke.losses(result) for name, result in results.items()}
+    measured_on, groups = matrix.groups(records)
     return _template().render(
         summary=summary,
-        records=records,
+        large=len(names) >= _LARGE,
+        stages=_stages(summary),
+        admitted=any(node.get("state") for node in summary["nodes"]),
+        signs=words.SIGNS,
+        notices=summary.get("notices", []),
         todo=terminal.merge(summary["faults"]),
-        findings={name: _findings(summary, records.get(name), name) for name in names},
-        metrics=matrix.table(records),
-        chart=curve.chart(losses),
+        checks={
+            name: found.rows(found.on_node(summary, records.get(name), name)) for name in names
+        },
+        overview=overview.groups(records),
+        measured_on=measured_on,
+        matrix=groups,
+        outliers=_outliers(measured_on, groups),
+        chart=curve.chart(losses, _suspects(summary)),
+        steps=step_times.chart(results),
+        heat_maps=_heat_maps(records),
+        timeline=timeline.rows(summary.get("history", {}) if history is None else history),
     )
 
 
-def _findings(
-    summary: Mapping[str, Any], record: Record | None, node: str
-) -> list[Mapping[str, Any]]:
-    """Return all that was found on a node, what did not pass first.
+def _stages(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return the stages that the table of nodes has a column for, with the column's head."""
+    seen = {stage for node in summary["nodes"] for stage in node["stages"]}
+    return {stage: head for stage, head in _STAGES.items() if stage in seen or stage in _ALWAYS}
 
-    What the run itself says (a failed task, a missing record) stands in no record.
-    """
-    faults = [fault for fault in summary["faults"] if fault["node"] == node]
-    bad = [finding for fault in faults for finding in fault["findings"]]
-    good = [check for check in (record["checks"] if record else []) if check["status"] == "pass"]
-    return [*bad, *good]
+
+def _suspects(summary: Mapping[str, Any]) -> set[str]:
+    """Return the nodes whose benchmark is not well: their lines must be seen."""
+    good = (None, "pass")
+    return {node["name"] for node in summary["nodes"] if node["stages"].get(BENCHMARK) not in good}
+
+
+def _outliers(nodes: list[str], groups: list[matrix.Group]) -> list[tuple[str, str, str]]:
+    """Return node, metric and reason of each marked cell; percentiles go with their value."""
+    told: dict[tuple[str, str, str], None] = {}
+    seen: set[tuple[str, str]] = set()
+    for row in (row for group in groups for row in group.rows):
+        for node, mark in zip(nodes, row.marks, strict=True):
+            if mark and (node, row.id) not in seen:
+                seen.add((node, row.id))
+                told[node, row.label, mark.text] = None
+    return list(told)
+
+
+def _heat_maps(records: Mapping[str, Record]) -> list[tuple[str, str, heat.Map]]:
+    """Return title, name of the shades' scale, and the map, of those that were measured."""
+    maps = [
+        ("Bandwidth", "bandwidth", heat.bandwidth(records)),
+        ("Round trip, median", "round-trip", heat.round_trip(records)),
+    ]
+    return [(title, name, chart) for title, name, chart in maps if chart]
 
 
 @functools.cache
@@ -59,8 +106,6 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        value=words.value,
-        part=words.part,
         told=words.told,
         place=words.place,
         title=terminal.title,

@@ -1,6 +1,7 @@
 """Make a run's report: ``python -m gpulab_fleet.report reports/<run>``.
 
-Prints the summary and writes ``index.html`` and ``lab.json`` into the run's folder.
+Prints the summary and writes ``index.html``, ``lab.json``, ``junit.xml`` and ``gpulab.prom`` into
+the run's folder.
 
 Exit status: 0 the lab passed or only warned; 1 it failed or its state is unknown; 2 wrong usage.
 """
@@ -21,10 +22,12 @@ from . import (
     fleet,
     folders,
     history,
+    junit,
     lab,
     matrix,
     page,
     past,
+    prometheus,
     runs,
     schema,
     terminal,
@@ -32,6 +35,8 @@ from . import (
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
+JUNIT = "junit.xml"
+PROMETHEUS = "gpulab.prom"
 GOOD = ("pass", "warn")
 
 
@@ -47,12 +52,15 @@ def write(
     expected: Iterable[Mapping[str, Any]],
     name: str,
     problem: str = "",
+    *,
     max_age_h: float | None = None,
+    textfile_dir: Path | None = None,
 ) -> Report:
     """Hold the nodes of a run against their like, decide who is in service, and write the report.
 
-    Doing it again changes nothing but the time at which it was written. A history that cannot be
-    used costs the report nothing but what it would have told; the report says so.
+    The report is the page, and what other programs read. Doing it again changes nothing but the
+    time at which it was written. A history that cannot be used costs the report nothing but what
+    it would have told; the report says so.
 
     Args:
         folder: The run's folder.
@@ -60,10 +68,17 @@ def write(
         name: The lab's name.
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
+        textfile_dir: Folder of node_exporter's textfile collector, which gets the metrics, too.
 
     Raises:
-        FolderError: ``folder`` is not a folder.
+        FolderError: ``folder`` or ``textfile_dir`` is not a folder; nothing has been written.
     """
+    if textfile_dir and not textfile_dir.is_dir():
+        msg = (
+            f"report_textfile_dir is {textfile_dir}, which is no folder: make it, or name the one "
+            "that node_exporter was started with (--collector.textfile.directory)"
+        )
+        raise folders.FolderError(msg)
     run = runs.read(folder)
     if problem:
         run.problems.append(problem)
@@ -85,7 +100,12 @@ def write(
     summary["notices"] = notices
     schema.check(summary, "lab")
     folders.write_json(folder / SUMMARY, summary)
+    folders.write_text(folder / JUNIT, junit.render(summary, run.records))
     folders.write_text(folder / PAGE, page.render(summary, run.records))
+    metrics = prometheus.render(summary, run.records)
+    for place in (folder, textfile_dir):
+        if place:
+            folders.write_text(place / PROMETHEUS, metrics)
     return Report(summary, terminal.lines(summary, matrix.table(run.records), folder / PAGE))
 
 
@@ -151,9 +171,17 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="exit status: 0 pass or warn, 1 fail or unknown, 2 usage",
     )
     parser.add_argument("folder", type=Path, help="folder of the run, such as reports/latest")
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument(
+        "--textfile-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of node_exporter's textfile collector, which gets {PROMETHEUS}, too",
+    )
+    options = parser.parse_args(arguments)
     try:
-        summary, lines = write(folder, *earlier(folder))
+        summary, lines = write(
+            options.folder, *earlier(options.folder), textfile_dir=options.textfile_dir
+        )
     except folders.FolderError as error:
         parser.error(str(error))
     for line in lines:

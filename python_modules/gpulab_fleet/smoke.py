@@ -25,3 +25,23 @@ def framework(result: Mapping[str, Any] | None) -> str:
     """Return the framework with its build, such as ``torch 2.13.0+cpu``, or ""."""
     version = ((result or {}).get("environment") or {}).get("torch")
     return f"torch {version}" if version else ""
+
+
+def step_seconds(result: Mapping[str, Any] | None) -> list[float]:
+    """Return the seconds of each timed step, in order; [] where single steps were not kept.
+
+    The first steps pay for allocation and compilation. They are left out, as they are out of
+    ``step_s``.
+    """
+    training = (result or {}).get("training") or {}
+    kept = list(training.get("step_seconds") or [])
+    if len(kept) == training.get("steps_done"):
+        kept = kept[training.get("warmup_steps") or 0 :]
+    return [float(second) for second in kept if second is not None]
+
+
+def step_summary(result: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Return the median and the 95th percentile of a step's seconds, or None."""
+    times = ((result or {}).get("training") or {}).get("step_s") or {}
+    median, p95 = times.get("median"), times.get("p95")
+    return None if median is None or p95 is None else (float(median), float(p95))

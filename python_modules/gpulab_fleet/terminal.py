@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 from . import words
 from .matrix import Table
 
-# A small lab's report fits a screen: the page has the rest.
-_MOST_FAULTS = 8
-_MOST_NODES = 12
-_MOST_FINDINGS = 4
-_MOST_METRICS = 12
-_MOST_QUARANTINED = 6
+# The report is one screen, whatever the size of the lab: the page has the rest.
+HEIGHT = 24
 _WIDTH = 100
+_MOST_PROBLEMS = 2
+_MOST_NODES = 5
+_MOST_NAMES = 3
+_MOST_METRICS = 12
+# Less than this much of the table of metrics is not worth its place.
+_LEAST_METRICS = 3
+# How much is told of a fault: actions, and findings of each; the fullest that fits is taken.
+_DETAIL = ((3, 4), (3, 2), (2, 1), (1, 1), (0, 0))
 
 ANSI = {"pass": "32", "warn": "33", "fail": "31", "unknown": "35"}
 
@@ -29,23 +33,18 @@ class Line(NamedTuple):
 
 
 def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
-    """Return the report's lines.
+    """Return the report's lines, at most `HEIGHT`.
 
     Args:
         summary: What :func:`gpulab_fleet.lab.summarise` returned.
         metrics: The run's metrics; shown as far as they fit.
         page: Where the page is; told as seen from the working folder.
     """
-    return [
-        *_head(summary),
-        *_nodes(summary["nodes"]),
-        *_service(summary["nodes"]),
-        *_todo(summary["faults"]),
-        *_metrics(metrics),
-        *_trained_earlier(summary),
-        Line("", ""),
-        Line("", f"Report: {from_here(page)}"),
-    ]
+    above = [*_head(summary), *_nodes(summary["nodes"]), *_service(summary)]
+    below = [*_trained_earlier(summary), Line("", ""), Line("", f"Report: {from_here(page)}")]
+    todo = _todo(summary["faults"], HEIGHT - len(above) - len(below))
+    room = HEIGHT - len(above) - len(todo) - len(below)
+    return [*above, *todo, *_metrics(metrics, room), *below]
 
 
 def from_here(path: Path) -> Path:
@@ -67,10 +66,12 @@ def verdict_line(summary: Mapping[str, Any]) -> Line:
 
 def _head(summary: Mapping[str, Any]) -> Iterator[Line]:
     yield verdict_line(summary)
-    for problem in summary["problems"]:
-        yield Line("unknown", f"         {words.one_line(problem)}")
-    for notice in summary.get("notices", []):
-        yield from _wrapped("warn", notice, "         ")
+    problems = [("unknown", problem) for problem in summary["problems"]]
+    problems += [("warn", notice) for notice in summary.get("notices", [])]
+    for status, problem in problems[:_MOST_PROBLEMS]:
+        yield Line(status, f"         {words.one_line(problem, _WIDTH - 9)}")
+    if len(problems) > _MOST_PROBLEMS:
+        yield Line("", f"         … and {len(problems) - _MOST_PROBLEMS} more: see the page")
 
 
 def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -81,61 +82,79 @@ def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         line = f"  {node['verdict'].upper():<8} {about}  {node['reason']}"
         yield Line(node["verdict"], words.cut(line, _WIDTH))
     if len(bad) > _MOST_NODES:
-        yield Line("", f"  … and {len(bad) - _MOST_NODES} nodes more that did not pass")
+        yield Line("", f"  … and {len(bad) - _MOST_NODES} more that did not pass: see the page")
     if good:
-        yield from _wrapped("pass", ", ".join(good), "  PASS     ")
+        yield Line("pass", f"  PASS     {_names(good, _WIDTH - 11)}")
 
 
 def service_line(summary: Mapping[str, Any]) -> Line:
     """Return in one line how many nodes are in service, and which are not."""
     nodes = summary["nodes"]
-    told = []
+    told = [
+        f"In service: {sum(node.get('state') == 'in_service' for node in nodes)} of {len(nodes)}"
+    ]
     for state in ("quarantined", "unverified"):
-        names = [node["name"] for node in nodes if node.get("state") == state]
-        told += [f"{state}: {', '.join(sorted(names))}"] if names else []
-    number = sum(node.get("state") == "in_service" for node in nodes)
-    line = "; ".join([f"In service: {number} of {len(nodes)}", *told])
-    return Line("", words.cut(line, _WIDTH))
+        names = sorted(node["name"] for node in nodes if node.get("state") == state)
+        told += [f"{state}: {_names(names, _WIDTH // 3)}"] if names else []
+    return Line("", words.cut("; ".join(told), _WIDTH))
 
 
-def _service(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
-    """Yield who is in service: names on one line, and why and since when the others are not."""
-    by_state: dict[str, list[Mapping[str, Any]]] = {}
-    for node in sorted(nodes, key=lambda node: str(node["name"])):
-        by_state.setdefault(node.get("state", ""), []).append(node)
-    quarantined = by_state.get("quarantined", [])
-    for node in quarantined[:_MOST_QUARANTINED]:
-        since = words.minute(node["state_since"])
-        line = f"  Quarantined: {node['name']} since {since}  {node['state_reason']}"
-        yield Line("fail", words.cut(line, _WIDTH))
-    if len(quarantined) > _MOST_QUARANTINED:
-        yield Line("", f"  … and {len(quarantined) - _MOST_QUARANTINED} quarantined nodes more")
-    for state, title_ in (("unverified", "Unverified"), ("in_service", "In service")):
-        if state in by_state:
-            names = ", ".join(str(node["name"]) for node in by_state[state])
-            yield from _wrapped("", names, f"  {title_ + ':':<12} ")
+def _service(summary: Mapping[str, Any]) -> list[Line]:
+    """Say who is in service, where that is decided; why not is the node's reason."""
+    if not any(node.get("state") for node in summary["nodes"]):
+        return []
+    line = service_line(summary)
+    return [Line(line.status, words.cut(f"  {line.text}", _WIDTH))]
 
 
-def _todo(faults: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+def _names(names: Sequence[str], width: int) -> str:
+    """Return the names that fit, and how many do not."""
+    text = ", ".join(names)
+    shown = len(names)
+    while len(text) > width and shown > 1:
+        shown -= 1
+        text = f"{', '.join(names[:shown])} and {len(names) - shown} more"
+    return words.cut(text, width)
+
+
+def _todo(faults: Sequence[Mapping[str, Any]], room: int) -> list[Line]:
     groups = merge(faults)
-    if groups:
-        yield Line("", "")
-        yield Line("", "What to do, by part")
-    for fault in groups[:_MOST_FAULTS]:
-        yield Line(fault["verdict"], f"  {title(fault)}")
-        for action, findings in by_action(fault):
-            for finding in findings[:_MOST_FINDINGS]:
-                text = f"{finding['id']}: {words.told(finding)}"
-                yield Line("", f"    {words.one_line(text, _WIDTH - 4)}")
-            yield from _wrapped("", action, "    → ")
-    if len(groups) > _MOST_FAULTS:
-        yield Line("", f"  … and {len(groups) - _MOST_FAULTS} more: they are on the page")
+    if not groups:
+        return []
+    told = [Line("", ""), Line("", "What to do, by part")]
+    for number, fault in enumerate(groups):
+        # The last one needs no line that says how many are left.
+        left = room - len(told) - (number < len(groups) - 1)
+        blocks = (_fault(fault, *detail) for detail in _DETAIL)
+        block = next((block for block in blocks if len(block) <= left), None)
+        if block is None:
+            told.append(Line("", f"  … and {len(groups) - number} more: see the page"))
+            break
+        told += block
+    return told
 
 
-def _metrics(metrics: Table) -> Iterator[Line]:
-    """Yield the table of metrics if every node's column fits."""
-    if not metrics.rows:
-        return
+def _fault(fault: Mapping[str, Any], most_actions: int, most_findings: int) -> list[Line]:
+    told = [Line(fault["verdict"], words.cut(f"  {title(fault, _MOST_NAMES)}", _WIDTH))]
+    actions = by_action(fault)
+    left_out = sum(len(findings) for _, findings in actions[most_actions:])
+    for action, findings in actions[:most_actions]:
+        for finding in findings[:most_findings]:
+            text = f"{finding['id']}: {words.told(finding)}"
+            told.append(Line("", f"    {words.one_line(text, _WIDTH - 4)}"))
+        told += _wrapped("", action, "    → ")
+        left_out += len(findings[most_findings:])
+    if left_out:
+        told.append(Line("", f"    … and {left_out} more of this part: see the page"))
+    return told
+
+
+def _metrics(metrics: Table, room: int) -> list[Line]:
+    """Return as much of the table of metrics as has room, if every node's column fits."""
+    # A blank line and the table's head come first.
+    most = min(_MOST_METRICS, room - 2)
+    if not metrics.rows or most < min(_LEAST_METRICS, len(metrics.rows)):
+        return []
     heads = [f"{row.id} [{row.unit}]" if row.unit else row.id for row in metrics.rows]
     wide = max(map(len, heads))
     columns = [
@@ -143,28 +162,33 @@ def _metrics(metrics: Table) -> Iterator[Line]:
         for column, name in enumerate(metrics.nodes)
     ]
     if 2 + wide + sum(2 + width for width in columns) > _WIDTH:
-        return
-    yield Line("", "")
+        return []
+    told = [Line("", "")]
     for head, cells in [
         ("Metrics", metrics.nodes),
         *((f"  {h}", row.cells) for h, row in zip(heads, metrics.rows, strict=True)),
-    ][: _MOST_METRICS + 1]:
-        told = (f"  {cell:>{width}}" for cell, width in zip(cells, columns, strict=True))
-        yield Line("", f"{head:<{wide + 2}}{''.join(told)}")
+    ][: most + 1]:
+        row = (f"  {cell:>{width}}" for cell, width in zip(cells, columns, strict=True))
+        told.append(Line("", f"{head:<{wide + 2}}{''.join(row)}"))
+    return told
 
 
-def _trained_earlier(summary: Mapping[str, Any]) -> Iterator[Line]:
+def _trained_earlier(summary: Mapping[str, Any]) -> list[Line]:
     """Say which nodes' metrics and verdicts rest on a training of an earlier run."""
     earlier: dict[str, list[str]] = {}
     for node in summary["nodes"]:
         if node.get("trained_in") not in (None, "", summary["run_id"]):
             earlier.setdefault(node["trained_in"], []).append(node["name"])
-    for run_id, names in sorted(earlier.items()):
-        text = (
-            f"{', '.join(names)} trained in run {run_id}; nothing that it depends on has changed "
-            "since. Train again: ansible-playbook site.yml --tags verify"
-        )
-        yield from _wrapped("", text, "  ")
+    if not earlier:
+        return []
+    run_id, names = max(earlier.items())
+    others = sum(map(len, earlier.values())) - len(names)
+    text = (
+        f"{_names(names, _WIDTH // 2)} trained in run {run_id}"
+        f"{f' ({others} more in other runs)' if others else ''}; nothing that it depends on has "
+        "changed since. Train again: ansible-playbook site.yml --tags verify"
+    )
+    return list(_wrapped("", text, "  "))
 
 
 def _wrapped(status: str, text: str, indent: str) -> Iterator[Line]:
@@ -202,9 +226,16 @@ def by_action(fault: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any
     return list(groups.items())
 
 
-def title(fault: Mapping[str, Any]) -> str:
-    """Return where to go and what to touch there, for a fault of :func:`merge`."""
-    nodes = ", ".join(fault["nodes"])
+def title(fault: Mapping[str, Any], most: int | None = None) -> str:
+    """Return where to go and what to touch there, for a fault of :func:`merge`.
+
+    Args:
+        fault: Has the list ``nodes``.
+        most: Name this many of the nodes, and count the rest; None names all.
+    """
+    shown = fault["nodes"][:most]
+    rest = len(fault["nodes"]) - len(shown)
+    nodes = ", ".join(shown) + (f" and {rest} more" if rest else "")
     return nodes if fault["part"]["kind"] == "node" else f"{nodes}: {fault['label']}"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOTHING = "\N{EN DASH}"
+# A verdict's sign, for where there is room for one character and colour alone must not tell it.
+SIGNS = {"pass": "\N{CHECK MARK}", "warn": "!", "fail": "\N{BALLOT X}", "unknown": "?"}
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KINDS = {
     "cpu": "CPU",

@@ -212,7 +212,7 @@ def test_a_small_labs_report_fits_a_screen(run_dir: Path) -> None:
         ]
         records.save(samples.record(f"node{number:02}", checks=checks), run_dir)
     lines = text_of(summarise(run_dir)).splitlines()
-    assert len(lines) <= 62
+    assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
 
 
@@ -233,7 +233,7 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
     found["node03"] = samples.record("node03", groups=("edge",))
     nodes, rows = matrix.table(found)
     assert nodes == ["node01", "node02"]
-    assert rows == [
+    assert [(row.id, row.unit, row.cells) for row in rows] == [
         ("gemm", "TFLOP/s", ["610 … 650.5", "610"]),
         ("mfu", "", [words.NOTHING, words.NOTHING]),
     ]

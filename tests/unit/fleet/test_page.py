@@ -9,12 +9,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import fleet_samples as samples
+import lab_samples
 import pytest
 
-from gpulab_fleet import curve, records, report
+from gpulab_fleet import curve, lab, records, report, runs
+from gpulab_fleet import page as page_module
 
 EVIL = "<script>alert('x')</script>\"'&"
-VOID = {"meta"}
+VOID = {"br", "meta"}
 
 
 class Page(HTMLParser):
@@ -81,7 +83,7 @@ def test_page_of_a_mixed_lab(run_dir: Path, write_failures: Callable[..., None])
         "free space on node03",
         "not reached in this run: verify",
         "/sys/devices/system/cpu",
-        "train.tokens_per_s",
+        "Training tokens",
         "123,457",
         samples.RUN_ID,
     ):
@@ -120,6 +122,48 @@ def test_nothing_from_a_machine_becomes_markup(
     page = render(run_dir, name=EVIL)
     assert "script" not in page.tags
     assert page.text.count(EVIL) > 20
+
+
+def test_nothing_from_pairs_history_or_admission_becomes_markup(run_dir: Path) -> None:
+    record = samples.record("node01")
+    peer = lab_samples.metric("pair.bandwidth", 9.4, EVIL, f"peer:{EVIL}")
+    slow = samples.finding("pair.bandwidth", status="fail", evidence=f"node01 to {EVIL}: slow")
+    records.add_stage(record, records.PAIRS, [slow], [peer])
+    odd = samples.finding("outlier.train.tokens_per_s", status="warn", evidence=EVIL)
+    records.add_stage(record, records.FLEET, [odd])
+    records.save(record, run_dir)
+    run = runs.read(run_dir)
+    summary = lab.summarise(run, [], EVIL)
+    summary["notices"] = [EVIL]
+    summary["nodes"][0].update(state=EVIL, state_since=EVIL, state_reason=EVIL)
+    past = {EVIL: [{"run_id": EVIL, "at": EVIL, "verdict": EVIL, "metrics": {}}]}
+    read = Page(page_module.render(summary, run.records, past))
+    assert "script" not in read.tags
+    assert read.text.count(EVIL) > 8
+
+
+def test_the_summarys_own_history_is_drawn(run_dir: Path) -> None:
+    records.save(samples.record("node01"), run_dir)
+    run = runs.read(run_dir)
+    summary = lab.summarise(run, [], "basement")
+    assert "history" not in Page(page_module.render(summary, run.records)).ids
+    summary["history"] = lab_samples.history(["node01"])
+    read = Page(page_module.render(summary, run.records))
+    assert "history" in read.ids
+    assert read.tags.count("ol") == 1
+
+
+def test_who_is_in_service_is_shown_where_it_is_decided(run_dir: Path) -> None:
+    records.save(samples.record("node01"), run_dir)
+    run = runs.read(run_dir)
+    summary = lab.summarise(run, [], "basement")
+    assert "service" not in Page(page_module.render(summary, run.records)).text
+    summary["nodes"][0].update(
+        state="quarantined", state_since="2026-11-23T17:20:00Z", state_reason="taken out by hand"
+    )
+    text = Page(page_module.render(summary, run.records)).text
+    for told in ("quarantined", "since 2026-11-23 17:20", "taken out by hand"):
+        assert told in text
 
 
 def test_page_is_alone_in_the_world(run_dir: Path) -> None:

@@ -105,6 +105,22 @@ def test_a_machine_without_podman_gets_it_by_one_update_and_one_install(machine:
     assert "runc" not in install.split()
 
 
+def test_a_browser_is_installed_for_the_tests_alone(machine: Machine) -> None:
+    assert machine.bootstrap("lab").returncode == 0
+    assert not any("chromium" in call for call in machine.calls)
+    assert machine.bootstrap("test").returncode == 0
+    (install,) = [call for call in machine.calls if "chromium" in call]
+    assert install.startswith("apt-get install -y -q --no-install-recommends ")
+
+
+@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome", "my-browser"])
+def test_any_browser_of_the_kind_will_do(machine: Machine, name: str) -> None:
+    machine.tool(name, "exit 0")
+    chosen = {"CHROMIUM": name} if name == "my-browser" else {}
+    assert machine.bootstrap("test", **chosen).returncode == 0
+    assert not any("chromium" in call for call in machine.calls)
+
+
 @pytest.mark.parametrize("sudo", [None, "exit 1"])
 def test_without_root_and_sudo_it_says_what_to_install_and_touches_nothing(
     machine: Machine, sudo: str | None

@@ -25,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"nodes", "max_age_h"})
+    _VALID_ARGS = frozenset({"nodes", "max_age_h", "textfile_dir"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -36,6 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
             argument_spec={
                 "nodes": {"type": "list", "elements": "str", "required": True},
                 "max_age_h": {"type": "float", "default": admission.MAX_AGE_H},
+                "textfile_dir": {"type": "path"},
             }
         )
         result["changed"] = False
@@ -47,11 +48,16 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
                 "msg": "Check mode: nothing is recorded or judged.",
             }
         variables = task_vars or {}
+        textfile_dir = arguments["textfile_dir"]
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
             folder = _folder()
             summary, told = report.write(
-                folder, expected, _lab_name(variables), max_age_h=arguments["max_age_h"]
+                folder,
+                expected,
+                _lab_name(variables),
+                max_age_h=arguments["max_age_h"],
+                textfile_dir=Path(textfile_dir) if textfile_dir else None,
             )
             folders.point_latest(folder)
         except folders.FolderError as error:

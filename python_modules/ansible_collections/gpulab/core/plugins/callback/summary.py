@@ -178,14 +178,22 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no typ
             return
         names = [name for name in processed if name != "localhost"]
         hosts = [{"name": name} for name in names]
-        self._summary = report.write(folder, hosts, self._lab_name()).summary
+        # One that is no folder has been refused by the report's own task, or will be.
+        textfiles = Path(self._fact("report_textfile_dir") or "/dev/null")
+        self._summary = report.write(
+            folder,
+            hosts,
+            self._fact("lab_name"),
+            textfile_dir=textfiles if textfiles.is_dir() else None,
+        ).summary
         folders.point_latest(folder)
 
-    def _lab_name(self) -> str:
+    def _fact(self, name: str) -> str:
+        """Return a variable of the whole lab, as it stands in the inventory, or ""."""
         variables = self._play.get_variable_manager()
         inventory = variables._inventory
         hosts = inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
-        return str(variables.get_vars(host=hosts[0]).get("lab_name", "")) if hosts else ""
+        return str(variables.get_vars(host=hosts[0]).get(name, "")) if hosts else ""
 
     def _tell_failures(self) -> None:
         for entry in self._failures[self._before :]:

@@ -13,7 +13,8 @@ description:
     what to do next by physical part.
   - Holds the nodes against each other and against the lab's history before, and decides which of
     them are in service; both are kept in C(state/).
-  - Writes C(index.html) and C(lab.json) into C(reports/<run>) and points C(reports/latest) there.
+  - Writes C(index.html), C(lab.json), C(junit.xml) and C(gpulab.prom) into C(reports/<run>) and
+    points C(reports/latest) there.
   - Runs on the controller and does not connect to any node. Use it with C(run_once).
   - Does not fail for a bad verdict; RV(refused) is there to fail the nodes by.
 version_added: "0.1.0"
@@ -31,6 +32,11 @@ options:
       - Hours that a passing record keeps a node in service.
     type: float
     default: 168.0
+  textfile_dir:
+    description:
+      - Folder on the controller from which node_exporter's textfile collector reads; it gets
+        C(gpulab.prom), too. Where it is no folder, nothing is written.
+    type: path
 attributes:
   check_mode:
     description: Writes and judges nothing in check mode and says so.
@@ -46,6 +52,7 @@ EXAMPLES = r"""
 - name: Report
   gpulab.core.report:
     nodes: "{{ ansible_play_hosts_all }}"
+    textfile_dir: /var/lib/prometheus/node-exporter
   run_once: true
   register: report
 
