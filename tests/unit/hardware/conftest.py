@@ -12,12 +12,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from hardware_machines import MACHINES, FactsOf
+from host_machines import HOST_MACHINES
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.
 _DEADLINE_S = 2.0
+# Nothing changes in a fixture between two readings.
+_PAUSE_S = 0.01
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +30,9 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
 
     def gathered(name: str) -> dict[str, Any]:
         if name not in known:
-            machine = MACHINES[name]
+            machine = {**MACHINES, **HOST_MACHINES}[name]
             tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
-            known[name] = gather(tree, machine.run, machine.machine, _DEADLINE_S)
+            known[name] = gather(tree, machine.run, machine.machine, _DEADLINE_S, pause_s=_PAUSE_S)
         return known[name]
 
     return gathered

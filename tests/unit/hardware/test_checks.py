@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from case import GIB, Case, Change, put, unread
+from cases_parts import CASES as PARTS
 from hardware_machines import FactsOf
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
@@ -25,45 +25,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import 
     resolve_spec,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
-
-Change = Callable[[dict[str, Any]], None]
-GIB = 1024**3
-
-
-def put(*path: Any, value: object) -> Change:
-    """Return a change of the facts that puts a value at a path."""
-
-    def change(facts: dict[str, Any]) -> None:
-        inner: Any = facts
-        for step in path[:-1]:
-            inner = inner[step]
-        inner[path[-1]] = value
-
-    return change
-
-
-def unread(section: str) -> Change:
-    """Return the change that a failed probe makes."""
-
-    def change(facts: dict[str, Any]) -> None:
-        facts[section] = None
-        facts["probes"][section] = {"status": "unknown", "reason": "it hung", "seconds": 5.0}
-
-    return change
-
-
-@dataclass(frozen=True)
-class Case:
-    """One check's requirement, what makes it fail, and what makes it unknown.
-
-    Each of `fails` and `unreadable` is applied to the facts of the healthy two-A100 machine, which
-    pass.
-    """
-
-    spec: dict[str, Any]
-    fails: tuple[Change, ...]
-    unreadable: tuple[Change, ...]
-
 
 CASES = {
     "cpu.architecture": Case(
@@ -196,7 +157,11 @@ CASES = {
     ),
     "clock.sync": Case(
         {"clock": {"synchronised": True}},
-        (put("clock", "synchronised", value=False), put("clock", "offset_s", value=1.001)),
+        (
+            put("clock", "synchronised", value=False),
+            put("clock", "offset_s", value=1.001),
+            put("clock", "error_s", value=1.001),
+        ),
         (
             unread("clock"),
             put("clock", "synchronised", value=None),
@@ -204,6 +169,7 @@ CASES = {
         ),
     ),
 }
+CASES |= PARTS
 FAILS = [(name, change) for name, case in CASES.items() for change in case.fails]
 UNREADABLE = [(name, change) for name, case in CASES.items() for change in case.unreadable]
 
@@ -219,8 +185,13 @@ def healthy(facts_of: FactsOf) -> dict[str, Any]:
     return copy.deepcopy(facts_of("two-a100"))
 
 
+def healthy_for(facts_of: FactsOf, check: str) -> dict[str, Any]:
+    """The facts of the machine that passes a check."""
+    return copy.deepcopy(facts_of(CASES[check].machine))
+
+
 def test_every_check_has_a_case_that_fails_and_one_that_is_unreadable() -> None:
-    assert list(CASES) == [check.id for check in CATALOGUE]
+    assert sorted(CASES) == sorted(check.id for check in CATALOGUE)
     for name, case in CASES.items():
         assert case.fails, name
         assert case.unreadable, name
@@ -235,32 +206,45 @@ def test_every_check_says_where_its_facts_and_its_threshold_come_from(check: Che
 
 
 @pytest.mark.parametrize("check", CASES)
-def test_a_healthy_machine_passes(healthy: dict[str, Any], check: str) -> None:
-    assert statuses(healthy, check) == {"pass"}
+def test_a_healthy_machine_passes(facts_of: FactsOf, check: str) -> None:
+    assert statuses(healthy_for(facts_of, check), check) == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("check", "machine"),
+    [(name, machine) for name, case in CASES.items() for machine in case.formats],
+)
+def test_a_healthy_machine_passes_in_every_format(
+    facts_of: FactsOf, check: str, machine: str
+) -> None:
+    assert statuses(facts_of(machine), check) == {"pass"}
 
 
 @pytest.mark.parametrize(("check", "change"), FAILS)
-def test_a_fault_fails(healthy: dict[str, Any], check: str, change: Change) -> None:
-    change(healthy)
-    assert "fail" in statuses(healthy, check)
+def test_a_fault_fails(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = healthy_for(facts_of, check)
+    change(facts)
+    found = statuses(facts, check)
+    severity = next(one.severity for one in CATALOGUE if one.id == check)
+    assert found & ({"fail", "warn"} if check in PARTS else {"fail"})
+    # What can only warn makes no machine fail.
+    assert severity == "fail" or "fail" not in found
 
 
 @pytest.mark.parametrize(("check", "change"), UNREADABLE)
-def test_what_cannot_be_read_is_unknown(
-    healthy: dict[str, Any], check: str, change: Change
-) -> None:
-    change(healthy)
-    found = statuses(healthy, check)
+def test_what_cannot_be_read_is_unknown(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = healthy_for(facts_of, check)
+    change(facts)
+    found = statuses(facts, check)
     assert "unknown" in found
     assert "fail" not in found
 
 
 @pytest.mark.parametrize(("check", "change"), FAILS + UNREADABLE)
-def test_what_does_not_pass_says_what_to_do(
-    healthy: dict[str, Any], check: str, change: Change
-) -> None:
-    change(healthy)
-    for finding in verify(healthy, CASES[check].spec):
+def test_what_does_not_pass_says_what_to_do(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = healthy_for(facts_of, check)
+    change(facts)
+    for finding in verify(facts, CASES[check].spec):
         assert set(finding) == {
             "id",
             "part",
@@ -304,6 +288,24 @@ def test_a_spec_without_requirements_finds_nothing(healthy: dict[str, Any]) -> N
 )
 def test_limits_of_the_clock(healthy: dict[str, Any], offset: float, status: str) -> None:
     put("clock", "offset_s", value=offset)(healthy)
+    assert statuses(healthy, "clock.sync") == {status}
+
+
+@pytest.mark.parametrize(
+    ("error", "age", "status"),
+    [
+        (0.001, 8192.0, "pass"),
+        (0.001, 8193.0, "warn"),
+        (0.101, 17.0, "warn"),
+        (1.001, 9000.0, "fail"),
+        (None, None, "pass"),
+    ],
+)
+def test_a_clock_whose_source_fell_silent(
+    healthy: dict[str, Any], error: float | None, age: float | None, status: str
+) -> None:
+    put("clock", "error_s", value=error)(healthy)
+    put("clock", "update_age_s", value=age)(healthy)
     assert statuses(healthy, "clock.sync") == {status}
 
 

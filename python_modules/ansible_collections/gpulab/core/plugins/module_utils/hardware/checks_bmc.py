@@ -92,9 +92,10 @@ def _psus(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
 
 
 def _is_present(own: Sequence[Sensor]) -> bool:
-    """Return whether a power supply is there; where no sensor tells it, a reading does."""
+    """Return whether a power supply is there; where no sensor tells states, a reading does."""
+    discrete = [one for one in own if one["value"] is None and one["level"] != "absent"]
     states = [state for sensor in own for state in sensor["states"]]
-    if states:
+    if discrete or states:
         return any(state.startswith(_PRESENT) for state in states)
     return any(sensor["level"] != "absent" for sensor in own)
 

@@ -82,8 +82,11 @@ def parse_sensors(text: str) -> list[dict[str, Any]]:
 
 
 def _sensor(name: str, number: str, status: str, entity: str, reading: str) -> dict[str, Any]:
-    analog = re.fullmatch(r"(-?\d{1,9}(?:\.\d{1,6})?) (.+)", reading)
-    words = [] if analog else [word.strip() for word in reading.split(",") if word.strip()]
+    # "110 Watts, Presence detected": one sensor may have a reading and states.
+    words = [word.strip() for word in reading.split(",") if word.strip()]
+    analog = re.fullmatch(r"(-?\d{1,9}(?:\.\d{1,6})?) (.+)", words[0]) if words else None
+    if analog:
+        del words[0]
     level = {"ok": "ok", "ns": "absent"}.get(status)
     if level is None:
         # lnr, lcr, lnc, unc, ucr, unr: lower or upper; not critical, critical, not recoverable.
