@@ -24,6 +24,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import 
     Spec,
     spec_errors,
 )
+from gpulab_fleet.capture_gpu import GPU_VALUES
 
 Facts = Mapping[str, Any]
 
@@ -242,13 +243,6 @@ def _gpu_count(facts: Facts) -> int | None:
     return counts[0] if counts and isinstance(counts[0], int) else None
 
 
-def _models(facts: Facts) -> list[str]:
-    """Return the models by NVML's names, without the maker's."""
-    gpus = (facts.get("nvidia") or {}).get("gpus") or []
-    names = {str(gpu.get("name") or "").removeprefix("NVIDIA ").strip() for gpu in gpus}
-    return sorted(name for name in names if name)
-
-
 _SPECIAL: dict[tuple[str, str], Callable[[Facts], Any]] = {
     ("cpu", "architecture"): _architecture,
     ("cpu", "governor"): _governor,
@@ -259,7 +253,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Facts], Any]] = {
     ("infiniband", "ports_min"): _ports,
     ("infiniband", "rate_gbps_min"): _rate,
     ("gpu", "count"): _gpu_count,
-    ("gpu", "models"): _models,
+    **GPU_VALUES,
 }
 # The exact count is stated, which leaves no room for a least one.
 _UNSTATED = {("gpu", "count_min")}

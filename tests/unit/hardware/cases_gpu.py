@@ -156,12 +156,18 @@ CASES = {
         (
             put(
                 "gpu_container",
-                value={"tried": True, "proved": [], "problems": ["podman: 1 of 2 GPUs"]},
+                value={
+                    "asked": True,
+                    "tried": True,
+                    "proved": [],
+                    "problems": ["podman: 1 of 2 GPUs"],
+                },
             ),
         ),
         (
             unread("gpu_container"),
-            put("gpu_container", value={"tried": False, "proved": ["2 listed"], "problems": []}),
+            lambda facts: facts["gpu_container"].update(tried=False, proved=["2 GPUs are listed"]),
+            lambda facts: facts["gpu_container"].update(asked=False, tried=False, proved=[]),
         ),
         machine="two-a100-containers",
     ),

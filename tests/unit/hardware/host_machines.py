@@ -15,6 +15,8 @@ from hardware_machines import (
     bridge,
     chrony,
     cpus,
+    fabric_manager,
+    kernel_log,
     loopback,
     memory,
     module,
@@ -455,6 +457,8 @@ _FILES: dict[str, object] = {
 }
 _TOOLS: dict[str, ToolResult] = {
     "chronyc": chrony(),
+    **kernel_log(),
+    **fabric_manager("inactive"),
     "dmidecode -t 16,17": dimms(),
     "dmidecode -t 9": slots(),
     "smartctl -j -a /dev/nvme0n1": smart_nvme(),

@@ -24,7 +24,17 @@ SCHEMA = json.loads(
 SECTIONS = [
     *("system", "cpu", "memory", "dimms", "edac", "power_management", "slots", "disks", "smart"),
     *("nics", "nic_counters", "infiniband", "lldp", "topology", "ipmi_sensors", "ipmi_events"),
-    *("gpus", "nvidia", "gpu_software", "gpu_fabric", "kernel_log", "os", "kernel", "clock"),
+    *(
+        "gpus",
+        "nvidia",
+        "gpu_software",
+        "gpu_fabric",
+        "gpu_container",
+        "kernel_log",
+        "os",
+        "kernel",
+        "clock",
+    ),
 ]
 # Read by tools that the machines of hardware_machines do not have.
 TOOLS = {"dimms", "slots", "smart", "lldp", "ipmi_sensors", "ipmi_events"}

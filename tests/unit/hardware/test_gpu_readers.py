@@ -346,6 +346,8 @@ def test_containers_are_tried_with_what_is_installed(tmp_path: Path) -> None:
     assert (found["tried"], found["problems"]) == (True, [])
     assert (wishes[0].gpus, wishes[0].engines, wishes[0].loaded) == (2, ["podman"], "580.65.06")
     assert read_gpu_container(tree, machine.run, {**toolkit, "image": ""}, prove)["tried"] is False
+    found = read_gpu_container(tree, machine.run, None, prove)
+    assert (found["asked"], found["tried"], len(wishes)) == (False, False, 2)
 
 
 def test_without_an_engine_no_container_works(tmp_path: Path) -> None:

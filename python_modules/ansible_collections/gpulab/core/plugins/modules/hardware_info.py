@@ -32,7 +32,7 @@ options:
   container_toolkit:
     description:
       - NVIDIA's container toolkit as the lab declares it; then it is tried whether containers get
-        the GPUs. Without it RV(hardware.gpu_container) is null.
+        the GPUs.
     type: dict
     suboptions:
       version:
@@ -401,9 +401,12 @@ hardware:
         peer_modules: [nvidia_peermem]
         dma_buf: true
     gpu_container:
-      description: Whether containers get the GPUs; null without O(container_toolkit).
+      description: >-
+        Whether containers get the GPUs; C(asked) is false without O(container_toolkit), C(tried)
+        where no container was started.
       type: dict
       sample:
+        asked: true
         tried: true
         proved:
           - /var/run/cdi/nvidia.yaml lists 2 GPU(s)

@@ -183,7 +183,8 @@ def _container(check: Check, facts: Facts, wanted: Requirements) -> list[Finding
             part("gpu", "containers"),
             {"fail": False, "pass": True}.get(status),
             True,
-            evidence="; ".join(problems or proved).replace("\n", " ") or "nothing was tried",
+            evidence="; ".join(problems or proved).replace("\n", " ")
+            or "not tried: the lab declares no lab_software.nvidia_container for this node",
             action="Run `ansible-playbook site.yml --tags gpu`, then `nvidia-ctk cdi list` on the "
             "node."
             if problems

@@ -14,7 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_mo
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
 _ENGINES = ("podman", "docker")
 Prove = Callable[[Wish], tuple[list[str], list[str]]]
@@ -23,7 +23,10 @@ Prove = Callable[[Wish], tuple[list[str], list[str]]]
 def read_gpu_container(
     tree: Tree, run: RunTool, toolkit: Mapping[str, str] | None, prove_wish: Prove = prove
 ) -> dict[str, Any]:
-    """Return ``tried`` (whether a container was started), and what was ``proved`` and is wrong.
+    """Return what containers get of the GPUs.
+
+    ``asked`` is false where the lab declares no toolkit, ``tried`` where no container was started;
+    ``proved`` and ``problems`` are sentences.
 
     Args:
         tree: The machine's files.
@@ -31,12 +34,9 @@ def read_gpu_container(
         toolkit: ``version``, ``spec`` and ``image`` of the container toolkit; None where the lab
             declares none.
         prove_wish: Does the proof.
-
-    Raises:
-        ProbeError: The lab declares no container toolkit.
     """
     if toolkit is None:
-        raise ProbeError("not asked for: the lab declares no lab_software.nvidia_container")
+        return {"asked": False, "tried": False, "proved": [], "problems": []}
     gpus = sum(is_nvidia(gpu) for gpu in read_gpus(tree))
     engines = [name for name in _ENGINES if run((name, "--version")).rc == 0]
     proved, problems = prove_wish(
@@ -52,4 +52,4 @@ def read_gpu_container(
     if not engines:
         problems = [*problems, f"no container engine is installed ({' or '.join(_ENGINES)})"]
     tried = bool(gpus and engines and toolkit["image"])
-    return {"tried": tried, "proved": proved, "problems": problems}
+    return {"asked": True, "tried": tried, "proved": proved, "problems": problems}
