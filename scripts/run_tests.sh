@@ -69,7 +69,7 @@ fi
 # the images that the others start from, the other lane has parts that need none.
 everything=(molecule:nvidia_vm lint types docs units page bench molecule:shapes molecule:nvidia_driver
     molecule:frameworks runs molecule:vm molecule:pairs molecule:gpu_tools second-core
-    molecule:mirror molecule:site molecule:base molecule:ssh molecule:time)
+    molecule:mirror molecule:site molecule:base molecule:ssh molecule:time molecule:hardware_tools)
 
 summary='' failed=0
 if [ $# = 0 ]; then

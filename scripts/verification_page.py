@@ -29,8 +29,9 @@ ansible-playbook site.yml --tags verify --limit node01
 ```
 
 - `gpulab.core.hardware_info` reads the facts, from `/sys` and `/proc` wherever the kernel knows
-  them. Each part is read by a probe of its own, all at once, each under a time-out. It changes
-  nothing, loads no driver and opens no disk, so a dead disk or GPU cannot hang it. GPUs are read
+  them. Each part is read by a probe of its own, all at once, each under a time-out, so a dead disk
+  or GPU cannot hang it. It changes nothing and loads no driver. Only the disks' own health (SMART)
+  opens disks, each by a process of its own; `smart: false` leaves it out. GPUs are read
   through NVML's Python binding `pynvml` where the node has it, else through `nvidia-smi`; both give
   the same facts. Where the lab declares the container toolkit and an image to try it with, it also
   starts a container with each engine, which takes longer than all the rest.
@@ -84,6 +85,33 @@ was not sampled, or that was idle, is `unknown`:
 """
 
 CLOSING = """\
+## A spec from a node that is known to be good
+
+```console
+ansible-playbook playbooks/capture.yml --limit node01 -e capture_name=a100-pair \\
+  -e capture_file=inventory/mylab/group_vars/all/a100-pair.yml
+```
+
+prints a spec that this node meets, every requirement with the value that was found, and writes it
+to the file, if one is named. What the node does not meet is not made a rule; a comment says why. A
+file that is there is not replaced (`-e capture_overwrite=true` does), and a node that could not be
+read whole is refused (`-e capture_allow_unread=true` leaves out what is missing).
+
+## What only a tool can tell
+
+The role `hardware_tools` installs these; without one, what is declared of its facts is `unknown`.
+
+| tool | tells |
+|---|---|
+| dmidecode | memory modules by slot, names of the expansion slots |
+| smartctl (smartmontools 7 or later) | health of each disk |
+| ipmitool | power supplies, fans, sensors, event log (needs a BMC) |
+| lldpcli (lldpd, where `hardware_tools_lldp` is set) | switch and port of each cable |
+
+Counters of network cards, RDMA ports and memory controllers have counted since their driver
+started or since somebody reset them. A fault of last month is in them until the next boot; one that
+is going on shows in the second reading, a second after the first.
+
 ## A GPU that is there and not there
 
 The PCI bus shows what is plugged in, NVIDIA's library (NVML) what the driver can talk to; they are

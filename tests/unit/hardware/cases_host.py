@@ -74,7 +74,11 @@ CASES = {
     ),
     "clock.sync": Case(
         {"clock": {"synchronised": True}},
-        (put("clock", "synchronised", value=False), put("clock", "offset_s", value=1.001)),
+        (
+            put("clock", "synchronised", value=False),
+            put("clock", "offset_s", value=1.001),
+            put("clock", "error_s", value=1.001),
+        ),
         (
             unread("clock"),
             put("clock", "synchronised", value=None),

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
+from host_machines import HOST_MACHINES
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
@@ -20,6 +21,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import T
 TOOLKIT = {"version": "1.20.1", "spec": "/var/run/cdi/nvidia.yaml", "image": "debian:12"}
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.
 _DEADLINE_S = 2.0
+# Nothing changes in a fixture between two readings.
+_PAUSE_S = 0.01
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +32,14 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
 
     def gathered(name: str) -> dict[str, Any]:
         if name not in known:
-            machine = {**MACHINES, **GPU_MACHINES}[name]
+            machine = {**MACHINES, **GPU_MACHINES, **HOST_MACHINES}[name]
             tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
             known[name] = gather(
                 tree,
                 machine.run,
                 machine.machine,
                 _DEADLINE_S,
+                _PAUSE_S,
                 find_binding=lambda: machine.binding,
                 container_toolkit=TOOLKIT if machine.containers else None,
                 prove_wish=lambda _wish: machine.containers,

@@ -7,6 +7,7 @@ from the root, as sysfs is made of them; `FIFO` is a file whose reader never get
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -233,11 +234,13 @@ def fabric_manager(state: str) -> dict[str, ToolResult]:
     return {"systemctl": ToolResult(0 if state == "active" else 3, f"{state}\n")}
 
 
-def chrony(offset: float = 0.000012, leap: str = "Normal") -> ToolResult:
+def chrony(
+    offset: float = 0.000012, leap: str = "Normal", age: float = 17.0, dispersion: float = 0.000101
+) -> ToolResult:
     return ToolResult(
         0,
-        f"C0000201,192.0.2.1,3,1763917000.123456789,{offset:.9f},0.000001,0.000002,-5.123,0.001,"
-        f"0.012,0.000312,0.000101,64.4,{leap}\n",
+        f"C0000201,192.0.2.1,3,{time.time() - age:.9f},{offset:.9f},0.000001,0.000002,-5.123,0.001,"
+        f"0.012,0.000312,{dispersion:.9f},64.4,{leap}\n",
     )
 
 

@@ -49,6 +49,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
 )
 
 BDF = "0000:01:00.0"
+NOW_S = 1_795_460_300.0
 
 
 @pytest.mark.parametrize(
@@ -308,14 +309,25 @@ def test_nvidia_smi_that_fails_otherwise_is_unknown(tmp_path: Path) -> None:
     ],
 )
 def test_tracking(text: str, synchronised: bool, offset: float) -> None:
-    found = parse_tracking(text)
+    found = parse_tracking(text, NOW_S)
     assert (found["synchronised"], found["offset_s"]) == (synchronised, pytest.approx(offset))
+
+
+def test_tracking_tells_the_bound_of_the_error_and_when_the_source_was_heard() -> None:
+    text = f"C0,a,3,{NOW_S - 90},-0.5,0,0,0,0,0,0.25,0.125,64.4,Normal"
+    found = parse_tracking(text, NOW_S)
+    assert (found["offset_s"], found["error_s"], found["update_age_s"]) == (0.5, 0.75, 90.0)
+
+
+def test_a_clock_that_never_heard_from_a_source_has_no_age() -> None:
+    found = parse_tracking("0,,0,0.0,0,0,0,0,0,0,1,1,0,Not synchronised", NOW_S)
+    assert found["update_age_s"] is None
 
 
 def test_a_clock_that_leads_by_itself_is_not_synchronised() -> None:
     # As a head without upstreams says it: directive "local stratum 10".
     text = "7F7F0101,,10,1795460256.1,0.000000000,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,Normal"
-    found = parse_tracking(text)
+    found = parse_tracking(text, NOW_S)
     assert (found["synchronised"], found["reference"]) == (False, "its own clock")
 
 
@@ -323,7 +335,7 @@ def test_a_clock_that_leads_by_itself_is_not_synchronised() -> None:
 def test_an_offset_that_is_no_number_is_refused(offset: str) -> None:
     good = "C0,a,3,1,{},0,0,0,0,0,0,0,64.4,Normal"
     with pytest.raises(ProbeError):
-        parse_tracking(good.format(offset))
+        parse_tracking(good.format(offset), NOW_S)
 
 
 def test_chrony_is_asked_before_systemd() -> None:
@@ -378,7 +390,7 @@ def test_parse_smi_raises_nothing_but_its_own_error(text: str) -> None:
 @given(st.one_of(ANYTHING, st.lists(ANYTHING, min_size=14, max_size=14).map(",".join)))
 def test_parse_tracking_raises_nothing_but_its_own_error(text: str) -> None:
     with contextlib.suppress(ProbeError):
-        parse_tracking(text)
+        parse_tracking(text, NOW_S)
 
 
 @given(ANYTHING)

@@ -9,17 +9,26 @@ DOCUMENTATION = r"""
 module: hardware_info
 short_description: Read what hardware a machine has
 description:
-  - Reads processors, memory, disks, network interfaces, GPUs, the state of NVIDIA's driver, the
-    operating system and the clock, from C(/sys) and C(/proc) wherever the kernel knows the fact.
+  - Reads processors, memory and its modules, disks and their health, network interfaces and their
+    counters, RDMA ports, GPUs, the state of NVIDIA's driver, sensors and event log of the
+    management controller, the operating system and the clock, from C(/sys) and C(/proc) wherever
+    the kernel knows the fact.
   - Each section is read by a probe of its own, all at once, each with a time-out. A probe that
     fails or hangs leaves its section null and says why in RV(hardware.probes); the module itself
     does not fail for it.
-  - Changes nothing. It never loads a kernel module, and does not open any disk. The containers that
-    O(container_toolkit) asks for are removed.
+  - Changes nothing, and never loads a kernel module. Disks are opened for one thing only, their
+    health (SMART); each by a process of its own, so that a dying one costs only its own entry.
+    The containers that O(container_toolkit) asks for are removed.
+  - What only a tool knows is null without it. C(dmidecode) tells memory modules and slots,
+    C(smartctl) the disks' health, C(ipmitool) sensors and event log, C(lldpcli) the switch ports.
 version_added: "0.1.0"
 author:
   - The gpulab maintainers
 options:
+  smart:
+    description: Whether to ask the disks for their health, which opens them.
+    type: bool
+    default: true
   container_toolkit:
     description:
       - NVIDIA's container toolkit as the lab declares it; then it is tried whether containers get
@@ -41,7 +50,8 @@ options:
 notes:
   - The GPUs are read through NVIDIA's Python binding C(pynvml) where this Python or the framework's
     environment has it, else through C(nvidia-smi).
-  - Serial numbers of the machine and of its main board are readable by root only.
+  - Serial numbers of the machine and its main board, SMBIOS, the disks' health, the BMC and the PCI
+    registers are readable by root only.
   - In a container, C(/sys) shows the hardware of the host; the network interfaces are the
     container's own. RV(hardware.os.virtualization) tells.
 attributes:
@@ -108,6 +118,80 @@ hardware:
       sample:
         total_bytes: 540812730368
         swap_bytes: 0
+    dimms:
+      description:
+        - Memory modules and empty slots from SMBIOS, and the memory's error correction.
+        - C(rated_mts) is what a module can do, C(configured_mts) what it runs at, in MT/s.
+      type: dict
+      sample:
+        ecc: Multi-bit ECC
+        slots:
+          - slot: P1-DIMMA1
+            bank: P0_Node0_Channel0_Dimm0
+            channel: 0/0
+            installed: true
+            size_bytes: 34359738368
+            type: DDR4
+            rated_mts: 3200
+            configured_mts: 3200
+            manufacturer: Samsung
+            part_number: M393A4K40EB3-CWE
+            serial: H0KE1A1
+    edac:
+      description: >-
+        Errors that the memory controllers counted since their driver started, C(ue) uncorrected and
+        C(ce) corrected ones; empty without a driver.
+      type: list
+      elements: dict
+      sample:
+        - name: mc0
+          driver: F19h_M10h
+          ue: 0
+          ce: 3
+          dimms: [{label: P1-DIMMA1, location: csrow 0 channel 0, ue: 0, ce: 3}]
+    power_management:
+      description: >-
+        Number of processors by frequency governor (null where the kernel has no say), and the
+        kernel's clock source.
+      type: dict
+      sample:
+        driver: amd-pstate
+        governors: {performance: 128}
+        clocksource: tsc
+        clocksources: [tsc, hpet, acpi_pm]
+    slots:
+      description: Expansion slots as printed on the board, and the PCI functions in them.
+      type: list
+      elements: dict
+      sample:
+        - name: CPU1 SLOT1 PCI-E 4.0 X16
+          type: x16 PCI Express 4 x16
+          in_use: true
+          bdf: "0000:01:00.0"
+          devices: ["0000:01:00.0"]
+    smart:
+      description: >-
+        Health of each SATA, SAS and NVMe disk, as it tells it itself; C(reason) says why one could
+        not be read. What its kind does not have is null.
+      type: list
+      elements: dict
+      sample:
+        - name: nvme0n1
+          serial: S64HNE0R501234
+          model: SAMSUNG MZQL23T8HCLS-00A07
+          protocol: nvme
+          passed: true
+          critical_warning: 0
+          spare_percent: 100
+          spare_threshold_percent: 10
+          used_percent: 3
+          media_errors: 0
+          reallocated: null
+          pending: null
+          uncorrectable: null
+          power_on_hours: 21000
+          temperature_c: 38
+          reason: ""
     disks:
       description: Whole disks; C(kind) is V(ssd), V(hdd) or V(unknown).
       type: list
@@ -124,6 +208,7 @@ hardware:
           transport: nvme
           removable: false
           bdf: "0000:81:00.0"
+          bay: null
           slot: "3"
     nics:
       description: >-
@@ -143,7 +228,83 @@ hardware:
           bus: pci
           bdf: "0000:41:00.0"
           slot: "5"
+          switch_port: leaf1 swp12
           numa_node: 0
+    nic_counters:
+      description: >-
+        Errors, drops and lost links of the physical interfaces, since their driver started
+        (C(total)) and during C(pause_s) seconds (C(delta)).
+      type: dict
+      sample:
+        pause_s: 1.0
+        nics:
+          - name: ens1f0np0
+            total: {rx_crc_errors: 0, rx_dropped: 1200, link_losses: 2}
+            delta: {rx_crc_errors: 0, rx_dropped: 0, link_losses: 0}
+    infiniband:
+      description: Ports of the RDMA devices, with their error counters since these were reset.
+      type: list
+      elements: dict
+      sample:
+        - device: mlx5_0
+          port: "1"
+          state: ACTIVE
+          physical_state: LinkUp
+          rate_gbps: 400.0
+          link_layer: InfiniBand
+          guid: "9c63:c003:00f0:0000"
+          firmware: "28.39.1002"
+          errors: {symbol_error: 0, link_downed: 0}
+          hw_counters: {out_of_sequence: 3}
+          bdf: "0000:41:00.0"
+          slot: "5"
+          numa_node: 0
+    lldp:
+      description: Switch and port at the other end of each cable.
+      type: list
+      elements: dict
+      sample:
+        - {interface: ens1f0np0, switch: leaf1, port: swp12, port_description: node01}
+    topology:
+      description: >-
+        Ways from each NVIDIA GPU to each network device, in the words of C(nvidia-smi topo -m), and
+        whether the bridges above the GPUs redirect their traffic (ACS).
+      type: dict
+      sample:
+        iommu_groups: 64
+        acs: [{bdf: "0000:00:01.0", redirects: false, gpus: ["0000:01:00.0"]}]
+        paths:
+          - gpu: "0000:01:00.0"
+            device: mlx5_0
+            rdma: true
+            bdf: "0000:41:00.0"
+            relation: NODE
+    ipmi_sensors:
+      description: >-
+        Sensors of the BMC. C(level) is V(ok), V(warning), V(critical), or V(absent) without a
+        reading; C(states) are the words of a sensor that has no number.
+      type: list
+      elements: dict
+      sample:
+        - name: FAN1
+          number: 41h
+          kind: fan
+          entity: "29.1"
+          level: ok
+          value: 5600.0
+          unit: RPM
+          states: []
+    ipmi_events:
+      description: Newest entries of the BMC's event log, and when the machine started.
+      type: dict
+      sample:
+        boot_s: 1763900000
+        events:
+          - id: "4"
+            at_s: 1763906531
+            sensor: Power Supply PS2 Status
+            event: Power Supply AC lost
+            asserted: true
     gpus:
       description: Display controllers of any maker on the PCI bus, whether a driver works or not.
       type: list
@@ -283,12 +444,16 @@ hardware:
         release: 6.8.0-45-generic
         version: "#45-Ubuntu SMP PREEMPT_DYNAMIC Fri Aug 30 12:02:04 UTC 2024"
     clock:
-      description: Whether the clock follows a time source; magnitude of its offset in seconds.
+      description: >-
+        Whether the clock follows a time source; in seconds the magnitude of its offset, the most
+        that it can be off, and how long ago the source was heard.
       type: dict
       sample:
         source: chrony
         synchronised: true
         offset_s: 0.000012
+        error_s: 0.000269
+        update_age_s: 17.2
         stratum: 3
         reference: 192.0.2.1
     probes:
@@ -310,6 +475,7 @@ def main() -> None:
     """Read the facts and return them."""
     module = AnsibleModule(
         argument_spec={
+            "smart": {"type": "bool", "default": True},
             "container_toolkit": {
                 "type": "dict",
                 "options": {
@@ -317,12 +483,13 @@ def main() -> None:
                     "spec": {"type": "path", "default": "/var/run/cdi/nvidia.yaml"},
                     "image": {"type": "str", "default": ""},
                 },
-            }
+            },
         },
         supports_check_mode=True,
     )
     hardware = gather(
         Tree("/"),
+        smart=module.params["smart"],
         find_binding=find_pynvml,
         container_toolkit=module.params["container_toolkit"],
     )

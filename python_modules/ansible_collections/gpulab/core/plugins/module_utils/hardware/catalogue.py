@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_bmc import (
+    BMC_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_clock import CLOCK_CHECKS
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_compute import (
     COMPUTE_CHECKS,
@@ -25,11 +28,29 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_se
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_software import (
     GPU_SOFTWARE_CHECKS,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_infiniband import (
+    INFINIBAND_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_memory import (
+    MEMORY_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
     NETWORK_CHECKS,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_nic_counters import (
+    NIC_COUNTER_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_power_management import (
+    POWER_MANAGEMENT_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_smart import (
+    SMART_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_storage import (
     STORAGE_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_topology import (
+    TOPOLOGY_CHECKS,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
     FACTS_SCHEMA,
@@ -40,13 +61,20 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding impor
 
 CATALOGUE: tuple[Check, ...] = (
     *COMPUTE_CHECKS,
+    *POWER_MANAGEMENT_CHECKS,
+    *MEMORY_CHECKS,
     *STORAGE_CHECKS,
+    *SMART_CHECKS,
     *NETWORK_CHECKS,
+    *NIC_COUNTER_CHECKS,
+    *INFINIBAND_CHECKS,
     *GPU_CHECKS,
     *GPU_SOFTWARE_CHECKS,
     *GPU_SETTING_CHECKS,
     *GPU_HEALTH_CHECKS,
     *GPU_LINK_CHECKS,
+    *TOPOLOGY_CHECKS,
+    *BMC_CHECKS,
     *CLOCK_CHECKS,
 )
 
@@ -57,8 +85,17 @@ ALL_CHECKS: tuple[Check, ...] = (*CATALOGUE, *LOAD_CHECKS)
 _SECTIONS: dict[str, type] = {
     "cpu": dict,
     "memory": dict,
+    "dimms": dict,
+    "edac": list,
+    "power_management": dict,
     "disks": list,
+    "smart": list,
     "nics": list,
+    "nic_counters": dict,
+    "infiniband": list,
+    "topology": dict,
+    "ipmi_sensors": list,
+    "ipmi_events": dict,
     "gpus": list,
     "nvidia": dict,
     "gpu_software": dict,

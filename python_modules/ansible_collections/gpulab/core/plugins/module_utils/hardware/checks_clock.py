@@ -15,6 +15,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding impor
 # Kerberos-like tickets, certificates of short life and job accounting suffer beyond the second.
 OFFSET_WARN_S = 0.1
 OFFSET_FAIL_S = 1.0
+# chrony asks every 1024 s at most by default (maxpoll 10), and remembers eight answers: after eight
+# without one its source counts as unreachable.
+SILENT_WARN_S = 8 * 1024.0
 
 
 def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
@@ -36,8 +39,15 @@ def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
         status, severity = "unknown", "warn"
         evidence = f"synchronised, but {source} does not tell the offset"
     else:
-        status = "fail" if offset > OFFSET_FAIL_S else "warn" if offset > OFFSET_WARN_S else "pass"
+        error, age = number(clock.get("error_s")), number(clock.get("update_age_s"))
+        most = max(offset, error or 0)
+        status = "fail" if most > OFFSET_FAIL_S else "warn" if most > OFFSET_WARN_S else "pass"
         evidence = f"offset {offset:.6f} s from {clock.get('reference')}, by {source}"
+        if error is not None:
+            evidence += f"; off by {error:.6f} s at most"
+        if age is not None and age > SILENT_WARN_S:
+            status = "warn" if status == "pass" else status
+            evidence += f"; nothing heard from it for {age / 3600:.1f} hours"
     actions = {
         "pass": "",
         "unknown": check.action,
@@ -70,9 +80,10 @@ CLOCK_CHECKS = (
         probes=("clock",),
         part="clock",
         source="chronyc -c tracking; timedatectl",
-        threshold="synchronised; offset above 100 ms warns, above 1 s fails",
+        threshold="synchronised; an offset, or a bound of the error, above 100 ms warns, above 1 s "
+        "fails; a source that has been silent for 8192 s warns",
         threshold_source="our proposal, to be calibrated: logs and job accounting of several nodes "
-        "must be comparable",
+        "must be comparable; 8192 s are eight polls of chrony's longest interval",
         severity="fail",
         action="Install and start chrony on the node, then run `chronyc tracking`.",
         judge=_sync,

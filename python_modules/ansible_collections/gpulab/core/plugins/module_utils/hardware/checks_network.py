@@ -33,7 +33,7 @@ def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return [
         check.finding(
             status,
-            _part_of({"pass": up, "unknown": doubtful, "fail": down}[status]),
+            nic_part({"pass": up, "unknown": doubtful, "fail": down}[status]),
             None if status == "unknown" else len(up),
             expected,
             unit="links",
@@ -68,7 +68,7 @@ def _speed(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return [
         check.finding(
             status,
-            _part_of({"pass": fast, "unknown": doubtful, "fail": slow or down}[status]),
+            nic_part({"pass": fast, "unknown": doubtful, "fail": slow or down}[status]),
             None if status == "unknown" else _speed_of_link(links, [*fast, *slow]),
             expected,
             unit="Mb/s",
@@ -107,14 +107,19 @@ def _container_ends(facts: Facts) -> list[Nic]:
     return facts["nics"] if in_container else []
 
 
-def _part_of(nics: list[Nic]) -> dict[str, str]:
+def nic_part(nics: list[Nic]) -> dict[str, str]:
     """Return the part for one interface, whose serial number is its MAC, or for several."""
     if len(nics) != 1:
         names = " ".join(str(nic.get("name")) for nic in nics)
         return part("nic", names or "no network interface")
     nic = nics[0]
     return part(
-        "nic", nic.get("name"), serial=nic.get("mac"), bdf=nic.get("bdf"), slot=nic.get("slot")
+        "nic",
+        nic.get("name"),
+        serial=nic.get("mac"),
+        bdf=nic.get("bdf"),
+        slot=nic.get("slot"),
+        port=nic.get("switch_port"),
     )
 
 

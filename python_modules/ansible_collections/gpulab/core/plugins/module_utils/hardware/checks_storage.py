@@ -27,7 +27,7 @@ def _capacity(
 ) -> list[Finding]:
     """Compare the sum over the disks of one kind; disks of unknown kind or size leave it open."""
     expected = wanted[requirement]
-    own = [disk for disk in facts["disks"] if _is_fitted(disk)]
+    own = [disk for disk in facts["disks"] if is_fitted(disk)]
     counted = [disk for disk in own if disk.get("kind") == kind]
     doubtful = [
         disk
@@ -67,7 +67,8 @@ def _missing(kind: str) -> str:
     )
 
 
-def _is_fitted(disk: Mapping[str, Any]) -> bool:
+def is_fitted(disk: Mapping[str, Any]) -> bool:
+    """Return whether a disk belongs to the machine."""
     return not disk.get("removable") and disk.get("transport") not in _FOREIGN
 
 
@@ -80,7 +81,11 @@ def _part_of(disks: list[Mapping[str, Any]], kind: str) -> dict[str, str]:
     if len(disks) != 1:
         names = " ".join(str(disk.get("name")) for disk in disks)
         return part("disk", names or f"no {kind.upper()}")
-    disk = disks[0]
+    return disk_part(disks[0])
+
+
+def disk_part(disk: Mapping[str, Any]) -> dict[str, str]:
+    """Return the part for one disk."""
     return part(
         "disk",
         disk.get("name"),

@@ -51,10 +51,7 @@ def read_disks(tree: Tree) -> list[dict[str, Any]]:
 
 def _is_disk(tree: Tree, name: str) -> bool:
     path = f"{_BLOCK}/{name}"
-    real = tree.real(path)
-    # With native multipath an NVMe disk's name hangs off a virtual subsystem.
-    virtual = "/virtual/" in real and "/virtual/nvme-subsystem/" not in real
-    if virtual or _NOT_DISKS.fullmatch(name) or tree.text(f"{path}/hidden") == "1":
+    if _is_virtual(tree, name) or _NOT_DISKS.fullmatch(name) or tree.text(f"{path}/hidden") == "1":
         return False
     return tree.number(f"{path}/size") != 0
 
@@ -67,6 +64,7 @@ def _read_disk(tree: Tree, name: str) -> dict[str, Any]:
     kind, kind_reason = _kind(rotational, transport)
     sectors = tree.number(f"{path}/size")
     bdf = _pci_address(tree, name)
+    bay = _bay(tree, name)
     return {
         "name": name,
         "kind": kind,
@@ -79,8 +77,32 @@ def _read_disk(tree: Tree, name: str) -> dict[str, Any]:
         "transport": transport,
         "removable": tree.text(f"{path}/removable") == "1",
         "bdf": bdf,
-        "slot": slot_of(tree, bdf),
+        "bay": bay,
+        "slot": bay or slot_of(tree, bdf),
     }
+
+
+def smart_names(tree: Tree) -> list[str]:
+    """Return the names of the disks that can have SMART data, without reading a file of theirs."""
+    return [
+        name
+        for name in tree.names(_BLOCK)
+        # Not the hidden paths of a multipath NVMe disk (nvme0c0n1).
+        if re.fullmatch(r"sd[a-z]+|nvme\d+n\d+", name) and not _is_virtual(tree, name)
+    ]
+
+
+def _is_virtual(tree: Tree, name: str) -> bool:
+    real = tree.real(f"{_BLOCK}/{name}")
+    # With native multipath an NVMe disk's name hangs off a virtual subsystem.
+    return "/virtual/" in real and "/virtual/nvme-subsystem/" not in real
+
+
+def _bay(tree: Tree, name: str) -> str | None:
+    """Return the enclosure's name of the bay that a SAS or SATA disk sits in, where it has one."""
+    prefix = "enclosure_device:"
+    links = (entry for entry in tree.names(f"{_BLOCK}/{name}/device") if entry.startswith(prefix))
+    return first(entry[len(prefix) :].strip() for entry in links)
 
 
 def _kind(rotational: bool | None, transport: str | None) -> tuple[str, str | None]:

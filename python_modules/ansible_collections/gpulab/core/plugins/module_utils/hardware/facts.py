@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import prove
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.summary import (
@@ -13,15 +13,26 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.summary i
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.clock import read_clock
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.cpu import read_cpu
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.dimms import read_dimms
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import read_disks
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.edac import read_edac
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import FACTS_SCHEMA
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_container import (
     Prove,
     read_gpu_container,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import read_gpu_fabric
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.infiniband import read_infiniband
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.ipmi import (
+    read_ipmi_events,
+    read_ipmi_sensors,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.kernel_log import read_kernel_log
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.lldp import read_lldp
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.memory import read_memory
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import (
+    read_nic_counters,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import read_nics
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import read_nvidia
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import (
@@ -29,10 +40,17 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import
     read_os,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import read_gpus
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.places import join
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.power_management import (
+    read_power_management,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.slots import read_slots
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import read_smart
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.system import read_system
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, run_tool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.topology import read_topology
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
 # Files answer in milliseconds; what takes a thousand times as long hangs.
 _FILES_S = 5.0
@@ -45,6 +63,12 @@ _PACKAGES_S = 60.0
 _LOG_S = 15.0
 # Containers are started twice, and their image may have to be fetched first.
 _CONTAINER_S = 600.0
+# A sleeping hard disk spins up in ten seconds; longer takes one that tries a command over and over.
+_SMART_S = 20.0
+# A BMC answers for each of its hundred sensors and events by itself, over a slow bus.
+_BMC_S = 30.0
+# Long enough for a bad line under the traffic of a lab's own services to show.
+_PAUSE_S = 1.0
 
 
 def _no_binding() -> ModuleType | None:
@@ -56,7 +80,9 @@ def gather(
     run: RunTool = run_tool,
     machine: str = "",
     deadline_s: float = _CONTAINER_S,
+    pause_s: float = _PAUSE_S,
     *,
+    smart: bool = True,
     find_binding: Callable[[], ModuleType | None] = _no_binding,
     container_toolkit: Mapping[str, str] | None = None,
     prove_wish: Prove = prove,
@@ -71,11 +97,14 @@ def gather(
         run: How to run a tool.
         machine: The kernel's name of the architecture; this machine's own by default.
         deadline_s: Upper limit of every probe's own deadline, in seconds.
+        pause_s: Seconds between the two readings of the network counters.
+        smart: Whether to ask the disks for their health, which opens them.
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
         container_toolkit: As `read_gpu_container` takes it; None where none is declared.
         prove_wish: How to try containers.
     """
     architecture = machine or os.uname().machine
+    smart_s = min(_SMART_S, deadline_s)
 
     def probe(seconds: float, read: Callable[[], Any]) -> Probe:
         return Probe(read, min(seconds, deadline_s))
@@ -85,8 +114,22 @@ def gather(
             "system": probe(_FILES_S, lambda: read_system(tree)),
             "cpu": probe(_FILES_S, lambda: read_cpu(tree, architecture)),
             "memory": probe(_FILES_S, lambda: read_memory(tree)),
+            "dimms": probe(_FILES_S, lambda: read_dimms(run)),
+            "edac": probe(_FILES_S, lambda: read_edac(tree)),
+            "power_management": probe(_FILES_S, lambda: read_power_management(tree)),
+            "slots": probe(_FILES_S, lambda: read_slots(tree, run)),
             "disks": probe(_FILES_S, lambda: read_disks(tree)),
+            # Each disk's own deadline ends first, so that the others are told.
+            "smart": probe(
+                smart_s, lambda: read_smart(tree, run, 0.8 * smart_s) if smart else _refuse()
+            ),
             "nics": probe(_FILES_S, lambda: read_nics(tree)),
+            "nic_counters": probe(_FILES_S + pause_s, lambda: read_nic_counters(tree, pause_s)),
+            "infiniband": probe(_FILES_S, lambda: read_infiniband(tree)),
+            "lldp": probe(_FILES_S, lambda: read_lldp(run)),
+            "topology": probe(_FILES_S, lambda: read_topology(tree)),
+            "ipmi_sensors": probe(_BMC_S, lambda: read_ipmi_sensors(tree, run)),
+            "ipmi_events": probe(_BMC_S, lambda: read_ipmi_events(tree, run)),
             "gpus": probe(_FILES_S, lambda: read_gpus(tree)),
             "nvidia": probe(_NVIDIA_S, lambda: read_nvidia(tree, run, find_binding)),
             "gpu_software": probe(_PACKAGES_S, lambda: read_gpu_software(tree, run)),
@@ -103,6 +146,7 @@ def gather(
     )
     facts: dict[str, Any] = {"schema": FACTS_SCHEMA}
     facts.update({name: outcome.value for name, outcome in outcomes.items()})
+    join(facts)
     facts["probes"] = {
         name: {
             "status": "ok" if outcome.ok else "unknown",
@@ -112,3 +156,7 @@ def gather(
         for name, outcome in outcomes.items()
     }
     return facts
+
+
+def _refuse() -> NoReturn:
+    raise ProbeError("switched off: hardware_info was called with smart: false")

@@ -19,6 +19,7 @@ def read_nics(tree: Tree) -> list[dict[str, Any]]:
     ``physical`` tells hardware from bridges, bonds, VLANs, container ends and SR-IOV virtual
     functions. ``link`` is up, down or unknown. ``speed_mbps`` is null where there is no number to
     trust: without a link, on hypervisors that do not tell, and on what is no hardware.
+    ``switch_port`` is filled in by `places.join`.
 
     Raises:
         ProbeError: There is no /sys/class/net.
@@ -35,7 +36,7 @@ def read_nics(tree: Tree) -> list[dict[str, Any]]:
 
 def _read_nic(tree: Tree, name: str) -> dict[str, Any]:
     path = f"{_NET}/{name}"
-    physical = _is_physical(tree, path)
+    physical = is_physical(tree, name)
     # What a bridge or a container's end tells is a constant of its driver; a bond's is a sum.
     tells = physical or tree.exists(f"{path}/bonding")
     speed = tree.number(f"{path}/speed") if tells else None
@@ -53,11 +54,14 @@ def _read_nic(tree: Tree, name: str) -> dict[str, Any]:
         "bus": _bus(tree.real(path), bdf),
         "bdf": bdf,
         "slot": slot_of(tree, bdf),
+        "switch_port": None,
         "numa_node": numa_node(tree, f"{path}/device"),
     }
 
 
-def _is_physical(tree: Tree, path: str) -> bool:
+def is_physical(tree: Tree, name: str) -> bool:
+    """Return whether an interface is hardware, and not one of a card's virtual functions."""
+    path = f"{_NET}/{name}"
     return (
         "/virtual/" not in tree.real(path)
         and tree.exists(f"{path}/device")

@@ -14,6 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import P
 
 _DEVICES = "sys/bus/pci/devices"
 _SLOTS = "sys/bus/pci/slots"
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NVIDIA = "0x10de"
 # PCI Code and ID Assignment Specification: base class 03h, display controller; 06h 80h, other
 # bridge device, which is how NVSwitches show.
@@ -56,6 +57,20 @@ def _classes(tree: Tree) -> Iterator[tuple[str, int]]:
         if device_class is None:
             raise ProbeError(f"/{_DEVICES}/{bdf}/class is not readable")
         yield bdf, device_class
+
+
+def devices(tree: Tree) -> list[str]:
+    """Return the addresses of all functions on the bus, sorted."""
+    return tree.names(_DEVICES)
+
+
+def bridges_above(tree: Tree, bdf: str) -> list[str]:
+    """Return the addresses of the bridges between a function and its host bridge, outermost first.
+
+    The real path of a device in sysfs is the path that the bus takes to it.
+    """
+    found = _ADDRESS.findall(tree.real(f"{_DEVICES}/{bdf}").lower())
+    return [address for address in found if address != bdf]
 
 
 def is_nvidia(gpu: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ _AMOUNT = ((int, float), "a number of at least 0")
 _WORDS = ((list,), "a list of words")
 _YES_NO = ((bool,), "true or false")
 _VERSION = ((str,), "a version in quotes, such as '580.95.05' or '580'")
+_WORD = ((str,), "a word")
 
 REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
     "cpu": {
@@ -28,10 +29,36 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
         "sockets_min": _COUNT,
         "cores_min": _COUNT,
         "numa_nodes_min": _COUNT,
+        "governor": _WORD,
+        "clocksources": _WORDS,
     },
-    "memory": {"gib_min": _AMOUNT},
-    "storage": {"ssd_tb_min": _AMOUNT, "hdd_tb_min": _AMOUNT},
-    "network": {"speed_mbps_min": _COUNT, "links_min": _COUNT, "round_trip_ms_max": _AMOUNT},
+    "memory": {
+        "gib_min": _AMOUNT,
+        "dimms_min": _COUNT,
+        "dimm_slots": _WORDS,
+        "dimm_gib_min": _AMOUNT,
+        "speed_mts_min": _COUNT,
+        "rated_speed": _YES_NO,
+        "balanced": _YES_NO,
+        "ecc": _YES_NO,
+        "corrected_max": _COUNT,
+    },
+    "storage": {"ssd_tb_min": _AMOUNT, "hdd_tb_min": _AMOUNT, "smart": _YES_NO},
+    "network": {
+        "speed_mbps_min": _COUNT,
+        "links_min": _COUNT,
+        "round_trip_ms_max": _AMOUNT,
+        "errors_max": _COUNT,
+        "link_losses_max": _COUNT,
+    },
+    "infiniband": {"ports_min": _COUNT, "rate_gbps_min": _AMOUNT, "errors_max": _COUNT},
+    "system": {
+        "psus_min": _COUNT,
+        "fans_min": _COUNT,
+        "sensors": _YES_NO,
+        "event_log": _YES_NO,
+    },
+    "topology": {"gpu_nic_local": _YES_NO, "peer_direct": _YES_NO},
     "gpu": {
         "count": _COUNT,
         "count_min": _COUNT,
@@ -186,6 +213,8 @@ def _requirement_errors(
         sound = value >= 0
     if sound and isinstance(value, list):
         sound = bool(value) and all(isinstance(word, str) and word.strip() for word in value)
+    if sound and isinstance(value, str):
+        sound = bool(value.strip())
     if sound and key == "architecture":
         sound = value in ("x86_64", "aarch64")
     if sound and allowed[key] is _VERSION:

@@ -52,6 +52,10 @@ def read_system(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _dmi(tree: Tree, name: str) -> str | None:
-    value = tree.text(f"{_DMI}/{name}")
+def stated(value: str | None) -> str | None:
+    """Return what a firmware field says, or None where nobody filled it in."""
     return None if value is None or value.lower() in _PLACEHOLDERS else value
+
+
+def _dmi(tree: Tree, name: str) -> str | None:
+    return stated(tree.text(f"{_DMI}/{name}"))

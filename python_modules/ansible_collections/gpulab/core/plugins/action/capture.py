@@ -1,0 +1,81 @@
+"""The action ``gpulab.core.capture``: write a hardware spec from a known-good node.
+
+Documentation: plugins/modules/capture.py.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import FactsError
+from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
+
+fleet_path.add()
+
+from gpulab_fleet import capture, folders
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+    """Writes at most one file on the controller; connects to nothing."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset(
+        {"hardware", "name", "description", "dest", "overwrite", "allow_unread"}
+    )
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return ``spec``, ``yaml``, ``left_out`` and ``path``."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hardware": {"type": "dict", "required": True},
+                "name": {"type": "str", "required": True},
+                "description": {"type": "str", "default": ""},
+                "dest": {"type": "path"},
+                "overwrite": {"type": "bool", "default": False},
+                "allow_unread": {"type": "bool", "default": False},
+            }
+        )
+        # Ansible's texts are of types of its own, which YAML does not write.
+        arguments = json.loads(json.dumps(arguments))
+        node = str((task_vars or {})["inventory_hostname"])
+        facts = arguments["hardware"]
+        try:
+            name = folders.safe_name(arguments["name"], "the spec's name")
+            captured = capture.capture(
+                facts,
+                arguments["description"] or capture.describe(facts, node),
+                allow_unread=arguments["allow_unread"],
+            )
+        except (capture.CaptureError, FactsError, folders.FolderError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        text = capture.render(name, captured, node)
+        result.update(changed=False, spec=captured.spec, yaml=text, left_out=captured.left_out)
+        if arguments["dest"]:
+            result["path"] = arguments["dest"]
+            result["changed"] = self._write(
+                Path(arguments["dest"]), text, overwrite=arguments["overwrite"]
+            )
+        return result
+
+    def _write(self, path: Path, text: str, *, overwrite: bool) -> bool:
+        """Write the file, unless in check mode, and return whether that is a change."""
+        if path.exists():
+            if path.is_file() and path.read_text(encoding="utf-8") == text:
+                return False
+            if not overwrite or not path.is_file():
+                raise AnsibleActionFail(
+                    f"{path} is there already: name another file, or allow to replace it "
+                    "(capture_overwrite: true)"
+                )
+        if not self._task.check_mode:
+            folders.write_text(path, text)
+        return True

@@ -1,0 +1,31 @@
+"""Join what only one tool knows with the parts: slot names, and switch ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def join(facts: dict[str, Any]) -> None:
+    """Fill in ``slot`` and ``switch_port`` of the parts, in place.
+
+    The name that is printed on the board (SMBIOS) stands above the number that the kernel's slot
+    driver gives. A disk in a bay is named by its bay, not by its controller's slot.
+    """
+    names = {
+        bdf: slot["name"]
+        for slot in facts.get("slots") or []
+        if slot["name"]
+        for bdf in slot["devices"]
+    }
+    for section in ("gpus", "nics", "infiniband", "disks"):
+        for item in facts.get(section) or []:
+            if item["bdf"] in names and not item.get("bay"):
+                item["slot"] = names[item["bdf"]]
+    ports = {
+        neighbour["interface"]: " ".join(
+            word for word in (neighbour["switch"], neighbour["port"]) if word
+        )
+        for neighbour in facts.get("lldp") or []
+    }
+    for nic in facts.get("nics") or []:
+        nic["switch_port"] = ports.get(nic["name"]) or None
