@@ -17,6 +17,7 @@ from host_machines import HOST_MACHINES, SERVER, smart_ata, smart_nvme
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.places import join
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import read_smart
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
@@ -142,6 +143,13 @@ def test_places_are_joined(facts_of: FactsOf) -> None:
     ]
     assert [disk["slot"] for disk in facts["disks"]] == ["Bay 3", "Slot 05"]
     assert facts["nics"][0]["switch_port"] == "leaf1 swp12"
+
+
+def test_several_neighbours_of_one_interface_are_all_told(facts_of: FactsOf) -> None:
+    facts = copy.deepcopy(facts_of("server"))
+    facts["lldp"].append({**facts["lldp"][0], "switch": "leaf2", "port": None})
+    join(facts)
+    assert facts["nics"][0]["switch_port"] == "leaf1 swp12, leaf2"
 
 
 def test_an_event_that_was_taken_back_is_over(facts_of: FactsOf) -> None:
