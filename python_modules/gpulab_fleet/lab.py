@@ -86,7 +86,7 @@ def _node(run: Run, host: Mapping[str, Any], findings: Sequence[Finding]) -> dic
     counts = Counter(finding["status"] for finding in findings)
     return {
         **host,
-        "verdict": verdict_of(findings),
+        "verdict": records.verdict(findings),
         "reason": f"{bad[0]['id']}: {words.told(bad[0])}" if bad else "",
         "stages": dict(record.get("stages", {})),
         "checks": {status: counts[status] for status in _ORDER},

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.module_utils.verdict import PASS, verdict_of
 
 from . import cohort, folders, schema
 
@@ -128,6 +128,14 @@ def measured_in(record: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
     return str(record["run_id"])
 
 
+def verdict(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the findings on a node amount to, as ``verdict_of``.
+
+    That a node is like the others is no pass of its own: nobody may have looked at any of them.
+    """
+    return verdict_of(f for f in findings if f.get("stage") != FLEET or f["status"] != PASS)
+
+
 def save(record: Record, folder: Path) -> Path:
     """Check the record and write it to ``folder``.
 
@@ -173,7 +181,7 @@ def load(path: Path) -> Record:
     if run_id != path.resolve().parent.name:
         msg = f"{path.name} belongs to run {run_id}"
         raise RecordError(msg)
-    due = verdict_of(record["checks"])
+    due = verdict(record["checks"])
     if record["verdict"] != due:
         msg = f"{path.name} says {record['verdict']}, but its checks amount to {due}"
         raise RecordError(msg)
@@ -232,7 +240,7 @@ def _replace_durations(record: Record, stage: str, seconds: Mapping[str, Any]) -
 
 def _settle(record: Record) -> None:
     """Bring what follows from the rest of the record up to date."""
-    record["verdict"] = verdict_of(record["checks"])
+    record["verdict"] = verdict(record["checks"])
     record["cohort"] = cohort.of(record["hardware"], record["smoke"])
     record["created"] = now()
 

@@ -161,6 +161,10 @@ CASES = {
             unread("disks"),
             put("smart", 1, "reason", value="no answer within 16 s"),
             put("smart", 1, "passed", value=None),
+            put("smart", 0, "media_errors", value=None),
+            lambda facts: facts["smart"][1].update(
+                reallocated=None, pending=None, uncorrectable=None
+            ),
             put("smart", value=[]),
             put("disks", value=[]),
         ),
@@ -280,7 +284,13 @@ CASES = {
     ),
     "system.sensors": Case(
         {"system": {"sensors": True}},
-        (_sensor("CPU1 Temp", level="critical"), _sensor("12V", level="warning")),
+        (
+            _sensor("CPU1 Temp", level="critical"),
+            _sensor("12V", level="warning"),
+            # Nobody else looks at these where the spec names no number of them.
+            _sensor("PS1 Fan", level="critical"),
+            _sensor("FAN1", level="critical"),
+        ),
         (unread("ipmi_sensors"), every("ipmi_sensors", "level", value="absent")),
         machine="server",
     ),
@@ -293,7 +303,14 @@ CASES = {
             # Written a zone's width before the boot.
             _event("Failure detected", at_s=1_763_900_000 - 13 * 3600),
         ),
-        (unread("ipmi_events"), put("ipmi_events", "boot_s", value=None)),
+        (
+            unread("ipmi_events"),
+            put("ipmi_events", "boot_s", value=None),
+            put("ipmi_events", "clock_offset_s", value=None),
+            # Before a BMC is told the time, it counts from 1970.
+            put("ipmi_events", "clock_offset_s", value=-1_763_900_000),
+        ),
         machine="server",
+        formats=("new-ipmitool",),
     ),
 }

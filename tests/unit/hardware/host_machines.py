@@ -6,6 +6,7 @@ Its names and numbers are made up; the forms are those of the kernel and of the 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -465,6 +466,7 @@ _TOOLS: dict[str, ToolResult] = {
     "smartctl -j -a /dev/sda": smart_ata(),
     "ipmitool sdr elist": sensors(),
     "ipmitool sel elist last 200": events(),
+    "ipmitool sel time get": ToolResult(0, time.strftime("%m/%d/%Y %H:%M:%S\n", time.gmtime())),
     "lldpcli": lldp(),
 }
 SERVER = Machine(_FILES, _TOOLS)
@@ -538,6 +540,16 @@ HOST_MACHINES = {
             "dmidecode -t 16,17": dimms(version="3.0"),
             "smartctl -j -a /dev/nvme0n1": smart_nvme(version=(7, 0)),
             "smartctl -j -a /dev/sda": smart_scsi(version=(7, 0)),
+        },
+    ),
+    # ipmitool 1.8.19 writes years with two digits, and the zone.
+    "new-ipmitool": Machine(
+        _FILES,
+        {
+            **_TOOLS,
+            "ipmitool sel time get": ToolResult(
+                0, time.strftime("%m/%d/%y %H:%M:%S UTC\n", time.gmtime())
+            ),
         },
     ),
     "new-forms": server(sda=smart_scsi(version=(7, 4))),

@@ -220,6 +220,8 @@ def test_neighbours() -> None:
             "port_description": "to node01",
         }
     ]
+    by_address = lldp().stdout.replace('"ifname"', '"mac"')
+    assert parse_neighbours(by_address)[0]["port"] == "to node01"
     # Nobody has spoken yet.
     assert parse_neighbours('{"lldp": [{}]}') == []
     with pytest.raises(ProbeError, match="install the package lldpd"):

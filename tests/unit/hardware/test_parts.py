@@ -17,6 +17,7 @@ from host_machines import HOST_MACHINES, SERVER, smart_ata, smart_nvme
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.places import join
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import read_smart
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
@@ -54,6 +55,7 @@ def test_facts_follow_the_schema(facts_of: FactsOf, name: str) -> None:
 STORIES: dict[str, dict[str, dict[str, str]]] = {
     "server": {},
     "new-forms": {},
+    "new-ipmitool": {},
     "ib-down": {"infiniband.ports": {"name": "mlx5_1/1", "bdf": "0000:84:00.0"}},
     "ib-slow": {"infiniband.ports": {"name": "mlx5_1/1", "slot": "CPU2 SLOT4 PCI-E 4.0 X16"}},
     "nic-1g": {
@@ -122,15 +124,15 @@ def test_without_tools_nothing_passes_that_needs_them(facts_of: FactsOf) -> None
 def test_a_spec_that_declares_false_asks_for_nothing(facts_of: FactsOf) -> None:
     facts = copy.deepcopy(facts_of("bare-server"))
     facts.update(dimms={"ecc": None, "slots": []}, smart=[], ipmi_sensors=[])
-    facts["ipmi_events"] = {"boot_s": None, "events": []}
+    facts["ipmi_events"] = {"boot_s": None, "clock_offset_s": None, "events": []}
     spec = {
-        "memory": {"ecc": False, "balanced": False},
+        "memory": {"ecc": False, "balanced": False, "rated_speed": False},
         "storage": {"smart": False},
         "system": {"sensors": False, "event_log": False},
         "topology": {"gpu_nic_local": False, "peer_direct": False},
     }
     found = verify(facts, spec)
-    assert [finding["status"] for finding in found] == ["pass"] * 7
+    assert [finding["status"] for finding in found] == ["pass"] * 8
 
 
 def test_places_are_joined(facts_of: FactsOf) -> None:
@@ -142,6 +144,13 @@ def test_places_are_joined(facts_of: FactsOf) -> None:
     ]
     assert [disk["slot"] for disk in facts["disks"]] == ["Bay 3", "Slot 05"]
     assert facts["nics"][0]["switch_port"] == "leaf1 swp12"
+
+
+def test_several_neighbours_of_one_interface_are_all_told(facts_of: FactsOf) -> None:
+    facts = copy.deepcopy(facts_of("server"))
+    facts["lldp"].append({**facts["lldp"][0], "switch": "leaf2", "port": None})
+    join(facts)
+    assert facts["nics"][0]["switch_port"] == "leaf1 swp12, leaf2"
 
 
 def test_an_event_that_was_taken_back_is_over(facts_of: FactsOf) -> None:

@@ -127,6 +127,10 @@ def test_a_circle_is_refused(specs: dict[str, Any]) -> None:
         ({"gpu": {"link_width": 15.5}}, "s.gpu.link_width: must be a whole number"),
         ({"gpu": {"power_limit_w": "300"}}, "s.gpu.power_limit_w: must be a number"),
         ({"clock": {"synchronised": 1}}, "s.clock.synchronised: must be true or false"),
+        ({"cpu": {"governor": " "}}, "s.cpu.governor: must be a word"),
+        ({"cpu": {"clocksources": "tsc"}}, "s.cpu.clocksources: must be a list of words"),
+        ({"storage": {"smart": "yes"}}, "s.storage.smart: must be true or false"),
+        ({"system": {"psus_min": "two"}}, "s.system.psus_min: must be a whole number"),
     ],
 )
 def test_a_malformed_spec_is_refused_with_its_key(spec: object, error: str) -> None:

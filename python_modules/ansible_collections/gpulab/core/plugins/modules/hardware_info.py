@@ -295,10 +295,13 @@ hardware:
           unit: RPM
           states: []
     ipmi_events:
-      description: Newest entries of the BMC's event log, and when the machine started.
+      description: >-
+        Newest entries of the BMC's event log, when the machine started, and how far the BMC's clock
+        is ahead.
       type: dict
       sample:
         boot_s: 1763900000
+        clock_offset_s: 1
         events:
           - id: "4"
             at_s: 1763906531

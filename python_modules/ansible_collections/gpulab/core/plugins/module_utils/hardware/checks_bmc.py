@@ -224,6 +224,8 @@ def _sensors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not read:
         evidence = "none of the BMC's sensors has a reading"
         return [check.finding("unknown", which, None, "ok", evidence=evidence, action=check.action)]
+    # Fans and power supplies have checks of their own, where the spec asks for them.
+    judged = [kind for kind, key in (("psu", "psus_min"), ("fan", "fans_min")) if key in wanted]
     findings = [
         check.finding(
             "fail" if sensor["level"] == "critical" else "warn",
@@ -237,8 +239,7 @@ def _sensors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
             severity="" if sensor["level"] == "critical" else "warn",
         )
         for sensor in read
-        # Fans and power supplies have checks of their own.
-        if sensor["level"] in ("critical", "warning") and sensor["kind"] == "other"
+        if sensor["level"] in ("critical", "warning") and sensor["kind"] not in judged
     ]
     evidence = f"{len(read)} sensors read"
     return findings or [check.finding("pass", which, "ok", "ok", evidence=evidence)]
@@ -249,8 +250,15 @@ def _events(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["event_log"]:
         return waived(check, which, "event_log")
     boot = number(facts["ipmi_events"].get("boot_s"))
-    if boot is None:
+    offset = number(facts["ipmi_events"].get("clock_offset_s"))
+    if boot is None or offset is None or abs(offset) > _ZONES_S:
         evidence = "/proc/stat does not tell when the machine started"
+        if boot is not None:
+            evidence = "the BMC does not tell its time, by which the entries are dated"
+            if offset is not None:
+                evidence = (
+                    f"the BMC's clock is {offset / 3600:.1f} hours off: its dates say nothing"
+                )
         return [
             check.finding("unknown", which, None, "none", evidence=evidence, action=check.action)
         ]
@@ -370,9 +378,10 @@ BMC_CHECKS = (
         source="ipmitool sel elist last 200; /proc/stat",
         threshold="no serious entry since the last boot that was not taken back later",
         threshold_source="the BMC's own words; the log has no time zone, so the 14 hours before "
-        "the boot count, too",
+        "the boot count, too, and a BMC whose clock is further off can't be judged",
         severity="warn",
-        action=_ASK,
+        action="Run `ipmitool sel elist` as root; set the BMC's clock by `ipmitool sel time set "
+        "now`, or by NTP on its web page.",
         judge=_events,
     ),
 )

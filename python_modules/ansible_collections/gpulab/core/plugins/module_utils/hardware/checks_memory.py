@@ -140,6 +140,8 @@ def _speed(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     modules that are rated lower are named; only where none is, all that run too slow.
     """
     least = wanted.get("speed_mts_min", 0)
+    if "speed_mts_min" not in wanted and not wanted["rated_speed"]:
+        return waived(check, _WHOLE, "rated_speed")
     fitted = _fitted(facts)
     slower = [slot for slot in fitted if _below(slot.get("rated_mts"), least)]
     findings = []

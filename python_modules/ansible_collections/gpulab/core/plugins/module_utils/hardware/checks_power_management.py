@@ -84,8 +84,8 @@ POWER_MANAGEMENT_CHECKS = (
         source="/sys/devices/system/clocksource/clocksource0",
         threshold="one of `cpu.clocksources`",
         threshold_source=DECLARED + "; `tsc` on x86, `arch_sys_counter` on ARM, `kvm-clock` or "
-        "`hyperv_clocksource_tsc_page` in a virtual machine are read in nanoseconds, `hpet` and "
-        "`acpi_pm` take a microsecond each and serve one processor at a time",
+        "`hyperv_clocksource_tsc_page` in a virtual machine are read by the processor itself, "
+        "`hpet` and `acpi_pm` from a device, for which every reading of the time has to wait",
         severity="warn",
         action="Read /sys/devices/system/clocksource/clocksource0/current_clocksource.",
         judge=_clocksource,

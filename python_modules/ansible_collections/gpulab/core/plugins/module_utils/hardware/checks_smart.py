@@ -72,8 +72,8 @@ def _health(check: Check, disk: Mapping[str, Any], health: Mapping[str, Any] | N
         status, action = "fail", "Copy its data away and replace this disk."
     elif worn:
         status, action = "warn", "Order a replacement, and see whether the numbers grow."
-    elif health.get("passed") is None:
-        evidence = "the disk gives no verdict on itself"
+    elif health.get("passed") is None or not _counted(health):
+        evidence = "the disk gives no verdict on itself, or none of its counts"
         return check.finding(
             "unknown", which, None, "passed", evidence=evidence, action=check.action
         )
@@ -87,6 +87,17 @@ def _health(check: Check, disk: Mapping[str, Any], health: Mapping[str, Any] | N
         evidence="; ".join([*failed, *worn]) or _summary(health),
         action=action,
     )
+
+
+def _counted(health: Mapping[str, Any]) -> bool:
+    """Return whether the counts of the disk's kind were read: a verdict alone is little."""
+    if health.get("protocol") == "nvme":
+        return all(
+            number(health.get(key)) is not None
+            for key in ("critical_warning", "media_errors", "used_percent", "spare_percent")
+        )
+    keys = ("reallocated", "pending", "uncorrectable")
+    return any(number(health.get(key)) is not None for key in keys)
 
 
 def faults(health: Mapping[str, Any]) -> tuple[list[str], list[str]]:

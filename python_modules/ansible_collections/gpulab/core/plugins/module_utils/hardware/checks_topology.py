@@ -121,7 +121,7 @@ TOPOLOGY_CHECKS = (
         requires=("gpu_nic_local",),
         probes=("topology",),
         part="link",
-        source="/sys/bus/pci/devices (the paths; as `nvidia-smi topo -m`)",
+        source="/sys/bus/pci/devices (paths and numa_node)",
         threshold="each GPU has a network device on its NUMA node (an RDMA device where there is "
         "one)",
         threshold_source="NVIDIA, GPUDirect RDMA: over the link between processors (SYS) it is "
@@ -137,7 +137,7 @@ TOPOLOGY_CHECKS = (
         requires=("peer_direct",),
         probes=("topology",),
         part="link",
-        source="/sys/bus/pci/devices/*/config (as `lspci -vvv`, ACSCtl)",
+        source="/sys/bus/pci/devices/*/config",
         threshold="no bridge above a GPU redirects requests or completions between its devices",
         threshold_source="NVIDIA, NCCL troubleshooting: with ACS, traffic between GPUs goes over "
         "the root and may hang",

@@ -15,6 +15,7 @@ _DEVICES = ("dev/ipmi0", "dev/ipmi/0", "dev/ipmidev/0")
 _SENSORS = ("ipmitool", "sdr", "elist")
 # The newest are enough: older ones than the last boot are not judged.
 _EVENTS = ("ipmitool", "sel", "elist", "last", "200")
+_TIME = ("ipmitool", "sel", "time", "get")
 _NUMBER = re.compile(r"[0-9A-Fa-f]{2}h")
 # IPMI 2.0, table 43-13, "Entity ID codes".
 _POWER_SUPPLY, _FAN, _COOLING = 10, 29, 30
@@ -35,13 +36,19 @@ def read_ipmi_sensors(tree: Tree, run: RunTool) -> list[dict[str, Any]]:
 def read_ipmi_events(tree: Tree, run: RunTool) -> dict[str, Any]:
     """Return the newest entries of the BMC's event log, and when the machine started.
 
+    ``clock_offset_s`` is how far the BMC's clock, by which the entries are dated, is ahead.
+
     Raises:
         ProbeError: As `read_ipmi_sensors`.
     """
     match = re.search(r"^btime (\d{1,12})$", tree.text("proc/stat") or "", re.MULTILINE)
+    events = parse_events(_ask(tree, run, _EVENTS))
+    date, _, clock = run(_TIME).stdout.strip().partition(" ")
+    told = _timestamp(date, clock)
     return {
         "boot_s": int(match.group(1)) if match else None,
-        "events": parse_events(_ask(tree, run, _EVENTS)),
+        "clock_offset_s": None if told is None else round(told - time.time()),
+        "events": events,
     }
 
 

@@ -29,6 +29,8 @@ def read_lldp(run: RunTool) -> list[dict[str, Any]]:
 def parse_neighbours(text: str) -> list[dict[str, Any]]:
     """Return ``interface``, ``switch`` (its name, else its id) and ``port`` of each neighbour.
 
+    A port that has an address for its id is named by its description, where it has one.
+
     Raises:
         ProbeError: The text is no such output.
     """
@@ -43,13 +45,19 @@ def parse_neighbours(text: str) -> list[dict[str, Any]]:
                 "interface": str(interface["name"]),
                 "switch": _value(interface["chassis"], "name")
                 or _value(interface["chassis"], "id"),
-                "port": _value(interface["port"], "id"),
+                "port": _port(interface["port"]),
                 "port_description": _value(interface["port"], "descr"),
             }
             for interface in interfaces
         ]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ProbeError(f"lldpcli: not its json0 format: {error!r}") from error
+
+
+def _port(elements: list[dict[str, Any]]) -> str | None:
+    identity = (elements[0].get("id") or [{}])[0]
+    described = _value(elements, "descr") if identity.get("type") == "mac" else None
+    return described or _value(elements, "id")
 
 
 def _value(elements: list[dict[str, Any]], key: str) -> str | None:

@@ -21,11 +21,10 @@ def join(facts: dict[str, Any]) -> None:
         for item in facts.get(section) or []:
             if item["bdf"] in names and not item.get("bay"):
                 item["slot"] = names[item["bdf"]]
-    ports = {
-        neighbour["interface"]: " ".join(
-            word for word in (neighbour["switch"], neighbour["port"]) if word
-        )
-        for neighbour in facts.get("lldp") or []
-    }
+    ports: dict[str, list[str]] = {}
+    for neighbour in facts.get("lldp") or []:
+        words = [word for word in (neighbour["switch"], neighbour["port"]) if word]
+        # Several are heard through a switch that does not speak LLDP itself.
+        ports.setdefault(neighbour["interface"], []).append(" ".join(words))
     for nic in facts.get("nics") or []:
-        nic["switch_port"] = ports.get(nic["name"]) or None
+        nic["switch_port"] = ", ".join(filter(None, ports.get(nic["name"], []))) or None
