@@ -1,4 +1,7 @@
-"""What outlives a run: who is in service, and the history; a second report changes neither."""
+"""What outlives a run: who is in service, and the history; a second report changes neither.
+
+It comes last, because it makes runs of its own.
+"""
 
 from __future__ import annotations
 
