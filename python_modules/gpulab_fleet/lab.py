@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of, worst
 
-from . import words
+from . import records, words
 from .records import BENCHMARK, VERIFY, Record, now
 from .runs import Run
 
