@@ -56,7 +56,8 @@ def test_the_archive_holds_the_package_and_the_schema_in_order(tmp_path: Path) -
         assert archive.testzip() is None
         names = archive.namelist()
     assert names == sorted(names)
-    assert {"__main__.py", "gpulab_bench/train.py"} < set(names)
+    wanted = {"__main__.py", "gpulab_bench/train.py", "gpulab_bench/stages/train.py"}
+    assert wanted < set(names)
     assert "gpulab_bench/schemas/result.schema.json" in names
     assert "gpulab_bench/pack.py" not in names
 

@@ -111,13 +111,7 @@ def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> 
     assert judged["verdict"] == "pass"
     assert judged["result"] == cpu_document
     assert judged["checks"][0]["id"] == "smoke.run"
-    assert judged["durations_s"] == {
-        "total": 3.2,
-        "import": 1.9,
-        "setup": 1.9,
-        "train": 1.4,
-        "evaluate": 0.3,
-    }
+    assert judged["durations_s"] == {"total": 3.2, **cpu_document["durations_s"]}
     metrics = {metric["id"]: metric for metric in judged["metrics"]}
     assert metrics["train.step_s"] == {
         "id": "train.step_s",
@@ -173,10 +167,10 @@ def test_a_crash_after_the_result_is_not_overlooked(cpu_document: dict[str, Any]
         ("{", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
         ("[1]", "no object"),
-        ('{"schema": 1, "partial": false, "wall_s": NaN}', "contains NaN"),
-        ('{"schema": 2, "partial": false}', "its schema is 2, not 1"),
-        ('{"schema": 1}', "lacks the key 'partial'"),
-        ('{"schema": 1, "partial": false}\nbye', "it is not JSON"),
+        ('{"schema": 2, "partial": false, "wall_s": NaN}', "contains NaN"),
+        ('{"schema": 1, "partial": false}', "its schema is 1, not 2"),
+        ('{"schema": 2}', "lacks the key 'partial'"),
+        ('{"schema": 2, "partial": false}\nbye', "it is not JSON"),
     ],
 )
 def test_what_is_no_result(text: str, message: str) -> None:

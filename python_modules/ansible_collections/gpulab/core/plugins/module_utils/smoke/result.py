@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class ResultError(ValueError):
