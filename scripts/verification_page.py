@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
+    ALL_CHECKS,
+    CATALOGUE,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+    LOAD_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import DECLARED, Check
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+    BUILTIN_SPECS,
+    REQUIREMENTS,
+)
 
 INTRODUCTION = """\
 <!-- Generated from the catalogue of checks by `make docs`. -->
@@ -21,7 +30,9 @@ ansible-playbook site.yml --tags verify --limit node01
 
 - `gpulab.core.hardware_info` reads the facts, from `/sys` and `/proc` wherever the kernel knows
   them. Each part is read by a probe of its own, all at once, each under a time-out. It changes
-  nothing, loads no driver and opens no disk, so a dead disk or GPU cannot hang it.
+  nothing, loads no driver and opens no disk, so a dead disk or GPU cannot hang it. GPUs are read
+  through NVML's Python binding `pynvml` where the node has it, else through `nvidia-smi`; both give
+  the same facts.
 - `gpulab.core.hardware_verify` compares the facts with the spec, and gives for each requirement
   and part a finding: the physical part (serial number, PCI address, slot), what was found, what was
   declared, and the next action.
@@ -59,6 +70,16 @@ lab_hardware_specs:
 `gpu.count` is exact, `gpu.count_min` the least. `gpu.models` are whole words of the model's name,
 upper and lower case alike: `A100` matches `NVIDIA A100-SXM4-80GB`, `A10` does not. USB and iSCSI
 disks do not count as the machine's, nor do bridges, bonds and virtual functions as network links.
+
+A spec that asks anything of GPUs asks that they are sound, too: no fault in the kernel's log, no
+memory error, no failed repair, the NVLinks of the model, ECC on data-centre GPUs, the default power
+limit. A check that does not apply to a board (NVLink on one without) gives no finding; nor do the
+other checks of GPUs where the bus shows none, because `gpu.count` has said so.
+"""
+
+UNDER_LOAD = """\
+Under load, on what the [benchmark](benchmark.md) sampled while it trained; a GPU of the bus that
+was not sampled, or that was idle, is `unknown`:
 """
 
 CLOSING = """\
@@ -82,15 +103,12 @@ held against each other, by address. `gpu.driver` says which of these it is:
 
 def page() -> str:
     """Return the page."""
-    checks = [_row(("check", "requires", "threshold", "read from", "weight"))]
-    checks.append(_row(("---",) * 5))
-    checks += [_row(_cells(check)) for check in CATALOGUE]
     reasons = [
         f"- `{check.id}`: {check.threshold_source}."
-        for check in CATALOGUE
+        for check in ALL_CHECKS
         if check.threshold_source != DECLARED
     ]
-    actions = [f"- `{check.id}`: {check.action}" for check in CATALOGUE]
+    actions = [f"- `{check.id}`: {check.action}" for check in ALL_CHECKS]
     specs = [_spec(name, spec) for name, spec in BUILTIN_SPECS.items()]
     return "\n".join(
         [
@@ -98,7 +116,10 @@ def page() -> str:
             "## Built-in specs\n",
             *specs,
             "## Checks\n",
-            *checks,
+            *_table(CATALOGUE),
+            "",
+            UNDER_LOAD,
+            *_table(LOAD_CHECKS),
             "",
             f"The limits come from {DECLARED}; besides:\n",
             *reasons,
@@ -111,8 +132,23 @@ def page() -> str:
     )
 
 
+def _table(checks: Sequence[Check]) -> list[str]:
+    """Return the rows of a table of checks, in the order of their parts."""
+    order: list[str] = []
+    for check in checks:
+        if check.part not in order:
+            order.append(check.part)
+    rows = [_row(("check", "requires", "threshold", "read from", "weight")), _row(("---",) * 5)]
+    rows += [
+        _row(_cells(check)) for check in sorted(checks, key=lambda check: order.index(check.part))
+    ]
+    return rows
+
+
 def _cells(check: Check) -> tuple[str, ...]:
     keys = ", ".join(f"`{check.section}.{key}`" for key in check.requires)
+    if len(check.requires) > 1 and set(check.requires) == set(REQUIREMENTS[check.section]):
+        keys = f"anything of `{check.section}`"
     return (
         f"**{check.title}** `{check.id}`",
         keys,

@@ -24,15 +24,15 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import 
     read_disks,
     unit_serial,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import normal_bdf
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.memory import meminfo_bytes
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import read_nics
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import (
     lost_gpus,
-    normal_bdf,
     parse_module_version,
-    parse_smi,
     read_nvidia,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi import parse_smi
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import (
     parse_os_release,
     read_os,

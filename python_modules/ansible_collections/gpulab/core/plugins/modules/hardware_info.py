@@ -14,12 +14,33 @@ description:
   - Each section is read by a probe of its own, all at once, each with a time-out. A probe that
     fails or hangs leaves its section null and says why in RV(hardware.probes); the module itself
     does not fail for it.
-  - Changes nothing. It never loads a kernel module, and does not open any disk.
+  - Changes nothing. It never loads a kernel module, and does not open any disk. The containers that
+    O(container_toolkit) asks for are removed.
 version_added: "0.1.0"
 author:
   - The gpulab maintainers
-options: {}
+options:
+  container_toolkit:
+    description:
+      - NVIDIA's container toolkit as the lab declares it; then it is tried whether containers get
+        the GPUs. Without it RV(hardware.gpu_container) is null.
+    type: dict
+    suboptions:
+      version:
+        description: Release that must be installed.
+        type: str
+        required: true
+      spec:
+        description: Path of the CDI specification.
+        type: path
+        default: /var/run/cdi/nvidia.yaml
+      image:
+        description: Image with a C library to start a container from; empty starts none.
+        type: str
+        default: ""
 notes:
+  - The GPUs are read through NVIDIA's Python binding C(pynvml) where this Python or the framework's
+    environment has it, else through C(nvidia-smi).
   - Serial numbers of the machine and of its main board are readable by root only.
   - In a container, C(/sys) shows the hardware of the host; the network interfaces are the
     container's own. RV(hardware.os.virtualization) tells.
@@ -149,12 +170,14 @@ hardware:
         module_flavour: open
         library_version: "580.65.06"
         cuda_version: "13.0"
+        source: nvml
         gpus:
           - bdf: "0000:01:00.0"
             name: NVIDIA A100-SXM4-80GB
             uuid: GPU-6f0a2c1e-1111-2222-3333-444455556666
             serial: "1650522000001"
             memory_bytes: 85899345920
+            memory_used_bytes: 0
             vbios_version: 92.00.36.00.02
             ecc: true
             ecc_pending: true
@@ -162,6 +185,32 @@ hardware:
             persistence: true
             clocks_event_reasons: [gpu_idle]
             link: {width: 16, width_max: 16, generation: 4, generation_max: 4}
+            utilization: 0
+            clocks: {sm_mhz: 210, sm_max_mhz: 1410, memory_mhz: 1593, memory_max_mhz: 1593}
+            temperature: {gpu_c: 31, slowdown_c: 93, memory_c: 35, memory_max_c: 95}
+            power:
+              draw_w: 61.2
+              limit_w: 400.0
+              limit_default_w: 400.0
+              limit_min_w: 100.0
+              limit_max_w: 400.0
+            processes: []
+            ecc_errors:
+              volatile_corrected: 0
+              volatile_uncorrected: 0
+              aggregate_corrected: 3
+              aggregate_uncorrected: 0
+              sram_threshold_exceeded: false
+            remapped_rows: {corrected: 0, uncorrected: 0, pending: false, failure: false}
+            retired_pages: null
+            nvlinks:
+              - link: 0
+                active: true
+                mb_per_s: 25000
+                errors: {replay: 0, recovery: 0, crc_flit: 0}
+            fabric_state: null
+            unsupported: [fabric_state, retired_pages]
+            unread: {}
         lost: []
         message: ""
     gpu_software:
@@ -179,6 +228,41 @@ hardware:
         half_configured: []
         reboot_reasons: [the loaded NVIDIA module is 580.65.06, the one on disk is 580.95.05]
         unread: {}
+    gpu_fabric:
+      description: >-
+        NVSwitches on the bus, the state of the fabric manager's service (C(reason) says why it is
+        null), and what network cards may reach the GPUs' memory by.
+      type: dict
+      sample:
+        nvswitches: 0
+        fabric_manager: inactive
+        reason: ""
+        peer_modules: [nvidia_peermem]
+        dma_buf: true
+    gpu_container:
+      description: Whether containers get the GPUs; null without O(container_toolkit).
+      type: dict
+      sample:
+        tried: true
+        proved:
+          - /var/run/cdi/nvidia.yaml lists 2 GPU(s)
+          - "podman: a container sees 2 GPU(s), and goes on to when systemd is reloaded"
+        problems: []
+    kernel_log:
+      description: >-
+        Xid and SXid since boot, in order; C(class) says what they ask for, C(count) how often one
+        came in a row. C(complete) tells whether the log reaches back to the boot.
+      type: dict
+      sample:
+        source: journalctl
+        complete: true
+        events:
+          - kind: xid
+            bdf: "0000:01:00.0"
+            code: 94
+            class: application
+            text: pid=2413, Contained memory error
+            count: 1
     os:
       description: Distribution, and whether this is a container, a virtual machine or neither.
       type: dict
@@ -215,13 +299,31 @@ hardware:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
 
 def main() -> None:
     """Read the facts and return them."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, hardware=gather(Tree("/")))
+    module = AnsibleModule(
+        argument_spec={
+            "container_toolkit": {
+                "type": "dict",
+                "options": {
+                    "version": {"type": "str", "required": True},
+                    "spec": {"type": "path", "default": "/var/run/cdi/nvidia.yaml"},
+                    "image": {"type": "str", "default": ""},
+                },
+            }
+        },
+        supports_check_mode=True,
+    )
+    hardware = gather(
+        Tree("/"),
+        find_binding=find_pynvml,
+        container_toolkit=module.params["container_toolkit"],
+    )
+    module.exit_json(changed=False, hardware=hardware)
 
 
 if __name__ == "__main__":

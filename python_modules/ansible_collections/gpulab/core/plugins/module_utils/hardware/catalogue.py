@@ -10,6 +10,18 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_comput
     COMPUTE_CHECKS,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import GPU_CHECKS
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_health import (
+    GPU_HEALTH_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_links import (
+    GPU_LINK_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+    LOAD_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_settings import (
+    GPU_SETTING_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_software import (
     GPU_SOFTWARE_CHECKS,
 )
@@ -32,8 +44,14 @@ CATALOGUE: tuple[Check, ...] = (
     *NETWORK_CHECKS,
     *GPU_CHECKS,
     *GPU_SOFTWARE_CHECKS,
+    *GPU_SETTING_CHECKS,
+    *GPU_HEALTH_CHECKS,
+    *GPU_LINK_CHECKS,
     *CLOCK_CHECKS,
 )
+
+# What is judged of facts, and what of a benchmark's telemetry (checks_gpu_load.verify_load).
+ALL_CHECKS: tuple[Check, ...] = (*CATALOGUE, *LOAD_CHECKS)
 
 # Section of the facts -> the type that it has when it is not null.
 _SECTIONS: dict[str, type] = {
@@ -44,6 +62,9 @@ _SECTIONS: dict[str, type] = {
     "gpus": list,
     "nvidia": dict,
     "gpu_software": dict,
+    "gpu_fabric": dict,
+    "gpu_container": dict,
+    "kernel_log": dict,
     "clock": dict,
 }
 

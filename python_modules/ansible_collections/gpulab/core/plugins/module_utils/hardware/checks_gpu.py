@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -17,30 +16,36 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding impor
     number,
     part,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_models import is_model
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_parts import (
+    Gpu,
+    label,
+    name_of,
+    nvml_of,
+    on_bus,
+    part_of,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import NO_DEVICE
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import ANY_GPU
 
 # NVML's total is a little below the name on the box (a V100 "16GB" has 15.8 GiB), and on GDDR
 # boards ECC takes one sixteenth more (an L40S "48GB" has 45.0 GiB).
 GPU_MEMORY_TOLERANCE = 0.07
 # What a spec that asks something of GPUs, but names no number, means.
 _COUNT_MIN = 1
-_ANY = ("count", "count_min", "models", "memory_gib_min")
-_NVML = "nvidia-smi -q -x"
+_NVML = "NVML"
 _PCI = "/sys/bus/pci/devices/*/{vendor,class}"
 _BY_HAND = (
     "Run `nvidia-smi` on the node; if it hangs or fails, look for Xid in `journalctl -k -g NVRM`."
 )
 
-Gpu = Mapping[str, Any]
-
 
 def _count(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
-    found = _on_bus(facts)
+    found = on_bus(facts)
     exact = wanted.get("count")
     least = wanted.get("count_min", exact if exact is not None else _COUNT_MIN)
     wrong = len(found) < least or (exact is not None and len(found) != exact)
-    listed = ", ".join(_label(gpu, facts) for gpu in found) or "none"
+    listed = ", ".join(label(gpu, facts) for gpu in found) or "none"
     expected = least if exact is None else exact
     which = part("gpu", "NVIDIA GPUs")
     if wrong:
@@ -66,14 +71,14 @@ def _model(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     models = wanted["models"]
 
     def judge(gpu: Gpu) -> Finding:
-        name = _name(gpu, facts)
+        name = name_of(gpu, facts)
         status = "unknown" if name is None else "pass" if is_model(name, models) else "fail"
         return check.finding(
             status,
-            _part_of(gpu, facts),
+            part_of(gpu, facts),
             name,
             models,
-            evidence=_label(gpu, facts),
+            evidence=label(gpu, facts),
             action=check.action
             if name is None
             else "Replace the GPU by a declared model, or add this one to gpu.models in the spec.",
@@ -86,16 +91,16 @@ def _memory(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["memory_gib_min"]
 
     def judge(gpu: Gpu) -> Finding:
-        size = number(_nvml(gpu, facts).get("memory_bytes"))
+        size = number(nvml_of(gpu, facts).get("memory_bytes"))
         gib = None if size is None else round(size / GIB, 2)
         return at_least(
             check,
-            _part_of(gpu, facts),
+            part_of(gpu, facts),
             gib,
             expected,
             floor=expected * (1 - GPU_MEMORY_TOLERANCE),
             unit="GiB",
-            evidence=f"{_label(gpu, facts)}: NVML's total is {gib} GiB",
+            evidence=f"{label(gpu, facts)}: NVML's total is {gib} GiB",
             action="The wrong model is fitted, or part of its memory is disabled: compare the "
             "board's label with the spec.",
         )
@@ -108,10 +113,10 @@ def _driver(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
         status, evidence, action = _driver_state(gpu, facts)
         return check.finding(
             status,
-            _part_of(gpu, facts),
+            part_of(gpu, facts),
             gpu.get("driver"),
             "nvidia",
-            evidence=f"{_label(gpu, facts)}: {evidence}",
+            evidence=f"{label(gpu, facts)}: {evidence}",
             action=action,
         )
 
@@ -188,7 +193,7 @@ def _each(
     expected: object,
 ) -> list[Finding]:
     """Judge every NVIDIA GPU on the bus; without any there is nothing to see."""
-    found = _on_bus(facts)
+    found = on_bus(facts)
     if found:
         return [judge(gpu) for gpu in found]
     # A node may be declared to have none; what else its spec inherits then asks for nothing.
@@ -205,57 +210,12 @@ def _each(
     ]
 
 
-def is_model(name: str, models: list[str]) -> bool:
-    """Return whether a GPU's name has one of the models in it, as whole words.
-
-    So "A100" is in "NVIDIA A100-SXM4-80GB", and "A10" or "B200" is not in "A100" or "GB200".
-    """
-    return any(
-        re.search(rf"(?<![a-z0-9]){re.escape(model.strip().lower())}(?![a-z0-9])", name.lower())
-        for model in models
-    )
-
-
-def _on_bus(facts: Facts) -> list[Gpu]:
-    return [gpu for gpu in facts["gpus"] if is_nvidia(gpu)]
-
-
-def _nvml(gpu: Gpu, facts: Facts) -> Gpu:
-    """Return NVML's view of a GPU on the bus; empty if it has none."""
-    listed = (facts.get("nvidia") or {}).get("gpus") or []
-    return next((other for other in listed if other.get("bdf") == gpu.get("bdf")), {})
-
-
-def _name(gpu: Gpu, facts: Facts) -> str | None:
-    return _nvml(gpu, facts).get("name") or gpu.get("name") or None
-
-
-def _part_of(gpu: Gpu, facts: Facts) -> dict[str, str]:
-    """Return the part: the board's serial number, or its UUID where the board tells none."""
-    nvml = _nvml(gpu, facts)
-    uuid = nvml.get("uuid") or ""
-    identity = part(
-        "gpu",
-        _name(gpu, facts) or f"NVIDIA {gpu.get('device_id')}",
-        serial=nvml.get("serial") or uuid,
-        bdf=gpu.get("bdf"),
-        slot=gpu.get("slot"),
-    )
-    return {**identity, "uuid": uuid}
-
-
-def _label(gpu: Gpu, facts: Facts) -> str:
-    name = _name(gpu, facts) or f"unknown NVIDIA device {gpu.get('device_id')}"
-    uuid = _nvml(gpu, facts).get("uuid")
-    return f"{gpu.get('bdf')} {name}" + (f" {uuid}" if uuid else "")
-
-
 GPU_CHECKS = (
     Check(
         id="gpu.count",
         title="Number of GPUs on the PCI bus",
         section="gpu",
-        requires=_ANY,
+        requires=ANY_GPU,
         probes=("gpus",),
         part="gpu",
         source=_PCI,
@@ -298,7 +258,7 @@ GPU_CHECKS = (
         id="gpu.driver",
         title="GPU driver",
         section="gpu",
-        requires=_ANY,
+        requires=ANY_GPU,
         probes=("gpus",),
         part="gpu",
         source=f"/sys/bus/pci/devices/*/driver, /proc/driver/nvidia/version, {_NVML}",

@@ -12,6 +12,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding impor
     Requirements,
     part,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import ANY_GPU
 
 _REPAIR = "Run `ansible-playbook site.yml --tags gpu` for this node"
 _PARTS = (
@@ -128,7 +129,7 @@ GPU_SOFTWARE_CHECKS = (
         id="gpu.software",
         title="GPU software",
         section="gpu",
-        requires=("count", "count_min", "models", "memory_gib_min"),
+        requires=ANY_GPU,
         probes=("gpu_software",),
         part="gpu",
         source="/proc/driver/nvidia/version, modinfo, libnvidia-ml.so.*, dpkg-query or rpm, "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Callable
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.summary import (
@@ -12,6 +14,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.clock import 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.cpu import read_cpu
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import read_disks
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import FACTS_SCHEMA
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_container import (
+    read_gpu_container,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import read_gpu_fabric
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.kernel_log import read_kernel_log
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.memory import read_memory
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import read_nics
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import read_nvidia
@@ -32,10 +39,24 @@ _CLOCK_S = 5.0
 _NVIDIA_S = 30.0
 # Package databases take seconds on a busy machine with rpm, and DKMS does: see gpu_software.read.
 _PACKAGES_S = 60.0
+# A kernel log of many days is read whole.
+_LOG_S = 15.0
+# Containers are started twice, and their image may have to be fetched first.
+_CONTAINER_S = 600.0
+
+
+def _no_binding() -> ModuleType | None:
+    return None
 
 
 def gather(
-    tree: Tree, run: RunTool = run_tool, machine: str = "", deadline_s: float = _PACKAGES_S
+    tree: Tree,
+    run: RunTool = run_tool,
+    machine: str = "",
+    deadline_s: float = _CONTAINER_S,
+    *,
+    find_binding: Callable[[], ModuleType | None] = _no_binding,
+    container_toolkit: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
@@ -47,6 +68,8 @@ def gather(
         run: How to run a tool.
         machine: The kernel's name of the architecture; this machine's own by default.
         deadline_s: Upper limit of every probe's own deadline, in seconds.
+        find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
+        container_toolkit: As `read_gpu_container` takes it; None where none is declared.
     """
     architecture = machine or os.uname().machine
 
@@ -61,8 +84,13 @@ def gather(
             "disks": probe(_FILES_S, lambda: read_disks(tree)),
             "nics": probe(_FILES_S, lambda: read_nics(tree)),
             "gpus": probe(_FILES_S, lambda: read_gpus(tree)),
-            "nvidia": probe(_NVIDIA_S, lambda: read_nvidia(tree, run)),
+            "nvidia": probe(_NVIDIA_S, lambda: read_nvidia(tree, run, find_binding)),
             "gpu_software": probe(_PACKAGES_S, lambda: read_gpu_software(tree, run)),
+            "gpu_fabric": probe(_FILES_S, lambda: read_gpu_fabric(tree, run)),
+            "gpu_container": probe(
+                _CONTAINER_S, lambda: read_gpu_container(tree, run, container_toolkit)
+            ),
+            "kernel_log": probe(_LOG_S, lambda: read_kernel_log(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),
             "kernel": probe(_FILES_S, lambda: read_kernel(tree)),
             "clock": probe(_CLOCK_S, lambda: read_clock(run)),

@@ -7,22 +7,25 @@ and not here has a driver fault or has failed.
 from __future__ import annotations
 
 import re
+from types import ModuleType
+from typing import Any, Callable
 
-# The input is cut to nvidia-smi's own element first, so it can declare no entity.
-import xml.etree.ElementTree as ET
-from typing import Any
-
+from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvml
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import normal_bdf
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi import (
+    NVLINK_ERRORS,
+    NVLINK_STATE,
+    QUERY,
+    parse_smi,
+    with_nvlinks,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
-    ProbeError,
-    Tree,
-    first,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
 NO_DEVICE = "not loaded: no NVIDIA device on the PCI bus"
-_SMI = ("nvidia-smi", "-q", "-x")
-_MIB = 1024 * 1024
+# As NVML and nvidia-smi say it, of a GPU that fell off the bus.
+_GPU_IS_LOST = "GPU is lost"
 _LIBRARY_FOLDERS = (
     "usr/lib/x86_64-linux-gnu",
     "usr/lib/aarch64-linux-gnu",
@@ -37,11 +40,19 @@ _LOST = re.compile(
 _MISMATCH = re.compile(r"Driver/library version mismatch")
 
 
-def read_nvidia(tree: Tree, run: RunTool) -> dict[str, Any]:
+def read_nvidia(
+    tree: Tree, run: RunTool, find_binding: Callable[[], ModuleType | None] = lambda: None
+) -> dict[str, Any]:
     """Return the driver's state and the GPUs that NVML lists.
 
-    nvidia-smi is asked only when the module is loaded: otherwise it would try to load it, and a
-    probe must change nothing.
+    NVML is asked through its Python binding where there is one, else through nvidia-smi; and only
+    when the module is loaded: otherwise either would try to load it, and a probe must change
+    nothing.
+
+    Args:
+        tree: The machine's files.
+        run: How to run a tool.
+        find_binding: Returns the module `pynvml` or None.
 
     Raises:
         ProbeError: nvidia-smi gives an answer that can't be understood.
@@ -52,6 +63,7 @@ def read_nvidia(tree: Tree, run: RunTool) -> dict[str, Any]:
         "module_flavour": None,
         "library_version": library_version(tree),
         "cuda_version": None,
+        "source": None,
         "gpus": [],
         "lost": [],
         "message": "",
@@ -66,15 +78,66 @@ def read_nvidia(tree: Tree, run: RunTool) -> dict[str, Any]:
         module_version=version or tree.text("sys/module/nvidia/version"),
         module_flavour=flavour,
     )
-    answer = run(_SMI)
+    facts.update(_ask_nvml(find_binding()) or _ask_smi(run))
+    unreachable = [
+        gpu["bdf"]
+        for gpu in facts["gpus"] or []
+        if gpu["bdf"] and _GPU_IS_LOST in gpu["unread"].values()
+    ]
+    if unreachable:
+        facts["lost"] = sorted({*(facts["lost"] or []), *unreachable})
+    return facts
+
+
+def _ask_nvml(binding: ModuleType | None) -> dict[str, Any] | None:
+    """Return what NVML's binding tells; None where there is none, or NVML refuses it.
+
+    nvidia-smi says better than the binding why NVML can't be used.
+    """
+    if binding is None:
+        return None
+    gpus: list[dict[str, Any]] = []
+    complaints: list[str] = []
+    try:
+        with nvml.session(binding):
+            for index in range(nvml.count(binding)):
+                gpu, complaint = _read_index(binding, index)
+                gpus += gpu
+                complaints += complaint
+            cuda_version = nvml.cuda_version(binding)
+    except nvml.NvmlError:
+        return None
+    return {
+        "source": "nvml",
+        "cuda_version": cuda_version,
+        "gpus": gpus,
+        "message": "; ".join(complaints),
+    }
+
+
+def _read_index(binding: ModuleType, index: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a GPU, or why NVML can't reach it."""
+    try:
+        return [nvml.read_gpu(binding, nvml.handle_of(binding, index))], []
+    except nvml.NvmlError as error:
+        return [], [f"GPU {index}: {error}"]
+
+
+def _ask_smi(run: RunTool) -> dict[str, Any]:
+    answer = run(QUERY)
     if answer.missing:
         # Nothing is known about the GPUs; the bus and the module still are.
-        facts.update(gpus=None, lost=None, message="nvidia-smi is not installed")
-        return facts
+        return {"gpus": None, "lost": None, "message": "nvidia-smi is not installed"}
     everything = f"{answer.stdout}\n{answer.stderr}"
-    facts["lost"] = lost_gpus(everything)
+    facts: dict[str, Any] = {"source": "nvidia-smi", "lost": lost_gpus(everything)}
     if "<nvidia_smi_log" in answer.stdout:
         facts.update(parse_smi(answer.stdout))
+        state, errors = run(NVLINK_STATE), run(NVLINK_ERRORS)
+        if state.rc == 0:
+            facts["gpus"] = with_nvlinks(facts["gpus"], state.stdout, errors.stdout)
+        else:
+            for gpu in facts["gpus"]:
+                gpu["unread"]["nvlinks"] = f"nvidia-smi nvlink: {state.complaint}"
     elif _MISMATCH.search(everything):
         facts["message"] = "NVML: the loaded module and the installed library differ in version"
     elif facts["lost"] or "No devices were found" in everything:
@@ -106,113 +169,6 @@ def parse_module_version(text: str) -> tuple[str | None, str | None]:
 def lost_gpus(text: str) -> list[str]:
     """Return the addresses of the GPUs that nvidia-smi says it cannot reach."""
     return sorted({normal_bdf(match) for match in _LOST.findall(text)})
-
-
-def normal_bdf(text: str) -> str:
-    """Return NVML's address (00000000:3B:00.0) as sysfs writes it (0000:3b:00.0)."""
-    domain, _, rest = text.strip().lower().partition(":")
-    return f"{domain.lstrip('0').rjust(4, '0')}:{rest}"
-
-
-def parse_smi(text: str) -> dict[str, Any]:
-    """Return ``cuda_version`` and ``gpus`` from the output of ``nvidia-smi -q -x``.
-
-    Reads the formats of the drivers since R470 (nvsmi_device v11, v12, v13). What the board does
-    not have or the driver does not tell ("N/A", "ERR!", "[Unknown Error]") is null.
-
-    Raises:
-        ProbeError: The text is no such output.
-    """
-    start, end = text.find("<nvidia_smi_log"), text.rfind("</nvidia_smi_log>")
-    if start < 0 or end < start:
-        raise ProbeError("nvidia-smi: no complete XML in its output")
-    try:
-        # Entities are defined in a DTD, before the root element: the slice has dropped it.
-        root = ET.fromstring(text[start : end + len("</nvidia_smi_log>")])  # noqa: S314
-    except (ET.ParseError, ValueError) as error:
-        raise ProbeError(f"nvidia-smi: {error}") from error
-    return {
-        "cuda_version": _text(root, "cuda_version"),
-        "gpus": [_parse_gpu(gpu) for gpu in root.findall("gpu")],
-    }
-
-
-def _parse_gpu(gpu: ET.Element) -> dict[str, Any]:
-    bdf = first((_text(gpu, "pci/pci_bus_id"), gpu.get("id")))
-    link = "pci/pci_gpu_link_info"
-    memory = _quantity(gpu, "fb_memory_usage/total", "MiB")
-    return {
-        "bdf": normal_bdf(bdf) if bdf else None,
-        "name": _text(gpu, "product_name"),
-        "uuid": _text(gpu, "uuid"),
-        "serial": _serial(gpu),
-        "memory_bytes": None if memory is None else int(memory) * _MIB,
-        "vbios_version": _text(gpu, "vbios_version"),
-        "ecc": _switch(gpu, "ecc_mode/current_ecc"),
-        "ecc_pending": _switch(gpu, "ecc_mode/pending_ecc"),
-        "mig": _switch(gpu, "mig_mode/current_mig"),
-        "persistence": _switch(gpu, "persistence_mode"),
-        "clocks_event_reasons": _event_reasons(gpu),
-        "link": {
-            "width": _width(gpu, f"{link}/link_widths/current_link_width"),
-            "width_max": _width(gpu, f"{link}/link_widths/max_link_width"),
-            "generation": _integer(gpu, f"{link}/pcie_gen/current_link_gen"),
-            "generation_max": _integer(gpu, f"{link}/pcie_gen/max_link_gen"),
-        },
-    }
-
-
-def _text(element: ET.Element, path: str) -> str | None:
-    text = (element.findtext(path) or "").strip()
-    unreadable = (
-        text.strip("[]").lower() in ("n/a", "err!", "unknown error", "not supported", "")
-        or "deprecated" in text
-        or text.startswith(("GPU is lost", "GPU requires reset", "Insufficient Permissions"))
-    )
-    return None if unreadable else text
-
-
-def _serial(gpu: ET.Element) -> str | None:
-    serial = _text(gpu, "serial")
-    # All zeros: consumer boards and clouds that hide it. It names no part.
-    return serial if serial and serial.strip("0") else None
-
-
-def _quantity(element: ET.Element, path: str, unit: str) -> float | None:
-    pattern = rf"(\d{{1,12}}(?:\.\d{{1,6}})?) {re.escape(unit)}"
-    match = re.fullmatch(pattern, _text(element, path) or "", re.ASCII)
-    return float(match.group(1)) if match else None
-
-
-def _integer(element: ET.Element, path: str) -> int | None:
-    match = re.fullmatch(r"\d{1,9}", _text(element, path) or "", re.ASCII)
-    return int(match.group()) if match else None
-
-
-def _width(element: ET.Element, path: str) -> int | None:
-    match = re.fullmatch(r"(\d{1,2})x", _text(element, path) or "", re.ASCII)
-    return int(match.group(1)) if match else None
-
-
-def _switch(element: ET.Element, path: str) -> bool | None:
-    return {"Enabled": True, "Disabled": False}.get(_text(element, path) or "")
-
-
-def _event_reasons(gpu: ET.Element) -> list[str] | None:
-    """Return the active reasons for lowered clocks; None if the driver does not tell.
-
-    Driver 535 renamed the element and its children from "throttle" to "event".
-    """
-    for kind in ("event", "throttle"):
-        reasons = gpu.find(f"clocks_{kind}_reasons")
-        if reasons is not None:
-            prefix = f"clocks_{kind}_reason_"
-            return sorted(
-                reason.tag[len(prefix) :]
-                for reason in reasons
-                if reason.tag.startswith(prefix) and (reason.text or "").strip() == "Active"
-            )
-    return None
 
 
 def library_version(tree: Tree) -> str | None:

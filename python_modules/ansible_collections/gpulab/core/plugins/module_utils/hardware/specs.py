@@ -6,8 +6,11 @@ spec may extend another: a requirement of its own replaces the inherited one of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_models import DATA_CENTRE
 
 Spec = dict[str, Any]
 
@@ -17,6 +20,7 @@ _COUNT = ((int,), "a whole number of at least 0")
 _AMOUNT = ((int, float), "a number of at least 0")
 _WORDS = ((list,), "a list of words")
 _YES_NO = ((bool,), "true or false")
+_VERSION = ((str,), "a version in quotes, such as '580.95.05' or '580'")
 
 REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
     "cpu": {
@@ -33,9 +37,21 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
         "count_min": _COUNT,
         "models": _WORDS,
         "memory_gib_min": _AMOUNT,
+        "driver_version": _VERSION,
+        "cuda_version_min": _VERSION,
+        "vbios_versions": _WORDS,
+        "ecc": _YES_NO,
+        "power_limit_w": _AMOUNT,
+        "link_width": _COUNT,
+        "link_generation": _COUNT,
+        "nvlinks": _COUNT,
+        "gpudirect": _YES_NO,
+        "containers": _YES_NO,
     },
     "clock": {"synchronised": _YES_NO},
 }
+# Whatever a spec asks of GPUs, they must be there and sound.
+ANY_GPU = tuple(REQUIREMENTS["gpu"])
 _TEXTS = ("description", "extends")
 
 BUILTIN_SPECS: dict[str, Spec] = {
@@ -50,28 +66,7 @@ BUILTIN_SPECS: dict[str, Spec] = {
         "network": {"speed_mbps_min": 10000, "links_min": 1},
         "gpu": {
             "count_min": 2,
-            "models": [
-                "V100",
-                "V100S",
-                "A30",
-                "A40",
-                "A100",
-                "A100X",
-                "A800",
-                "L40",
-                "L40S",
-                "H20",
-                "H100",
-                "H200",
-                "H800",
-                "GH200",
-                "B100",
-                "B200",
-                "B300",
-                "GB200",
-                "GB300",
-                "RTX PRO 6000",
-            ],
+            "models": [*DATA_CENTRE, "RTX PRO 6000"],
         },
         "clock": {"synchronised": True},
     },
@@ -177,4 +172,6 @@ def _requirement_errors(
         sound = bool(value) and all(isinstance(word, str) and word.strip() for word in value)
     if sound and key == "architecture":
         sound = value in ("x86_64", "aarch64")
+    if sound and allowed[key] is _VERSION:
+        sound = re.fullmatch(r"\d+(\.\d+)*", str(value), re.ASCII) is not None
     return [] if sound else [f"{where}: must be {meaning}, not {value!r}"]
