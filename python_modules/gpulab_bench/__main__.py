@@ -15,8 +15,11 @@ from pathlib import Path
 from gpulab_bench import ratings, reliability, worker
 from gpulab_bench.config import PRESETS
 from gpulab_bench.context import Order
+from gpulab_bench.counters import Usage
+from gpulab_bench.gpu_source import open_source
 from gpulab_bench.profiles import GROUP, PLAIN, PROFILES, SINGLE, WORKERS, Profile
 from gpulab_bench.result import Report, to_json
+from gpulab_bench.sampler import Sampler
 from gpulab_bench.stop import Stop
 from gpulab_bench.supervisor import Supervisor
 
@@ -132,7 +135,10 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
             disk_folder=arguments.disk_folder,
         ).write(folder)
         supervisor = Supervisor(profile, folder, stop, progress)
+        sampler = Sampler(open_source(), Usage())
+        sampler.start()
         supervisor.run()
+        report.telemetry, report.usage = sampler.stop(supervisor.results)
     report.results = supervisor.results
     report.error = supervisor.core_error()
     report.stopped_by = stop.reason() if supervisor.unfinished() else None

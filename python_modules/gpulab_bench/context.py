@@ -75,8 +75,9 @@ class Context:
         stop: asked between two pieces of work; with a reason, end and return what there is.
         progress: takes a line for a person to read.
         plan: the running stage's own.
-        windows: spans of `time.monotonic` by name, in which the device was busy with what the
-            name says; telemetry is summed up over them.
+        windows: spans in which devices worked, by the name of what they did: ``started`` and
+            ``ended`` (`time.monotonic`) and ``scopes``, the devices. Telemetry is summed up over
+            them.
         rank: this process's number in its group; 0 in a group of its own.
         world_size: processes in the group.
     """
@@ -86,7 +87,7 @@ class Context:
     stop: Stop
     progress: Callable[[str], None]
     plan: StagePlan
-    windows: dict[str, tuple[float, float]] = field(default_factory=dict)
+    windows: dict[str, dict[str, Any]] = field(default_factory=dict)
     rank: int = 0
     world_size: int = 1
     _device: Device | None = None
@@ -110,12 +111,19 @@ class Context:
             self._device = open_device(self.order.device, self.preset.cpu_threads)
         return self._device
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the work is done on GPUs."""
+        import torch
+
+        return self.order.device != "cpu" and bool(torch.cuda.is_available())
+
     def devices(self) -> list[torch.device]:
         """All devices of the kind that was asked for: every GPU that is seen, or the CPU."""
         import torch
 
-        if self.device.torch_device.type == "cpu":
-            return [self.device.torch_device]
+        if not self.on_gpu:
+            return [torch.device("cpu")]
         return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
 
     def scopes(self) -> list[str]:
@@ -139,7 +147,7 @@ class Context:
         import torch
         from torch import distributed
 
-        on_gpu = self.order.device != "cpu" and torch.cuda.is_available()
+        on_gpu = self.on_gpu
         device = torch.device("cuda", local_rank()) if on_gpu else torch.device("cpu")
         if not distributed.is_initialized():
             if on_gpu:
@@ -177,13 +185,23 @@ class Context:
         return self._model
 
     @contextlib.contextmanager
-    def window(self, name: str) -> Iterator[None]:
-        """Mark the time in which the device works on ``name``."""
+    def window(self, name: str, *, alone: bool = False) -> Iterator[None]:
+        """Mark the time in which devices work on ``name``.
+
+        Args:
+            name: ``train``, ``inference``, or the stage's own.
+            alone: the first device works, the others do not.
+        """
+        scopes = self.scopes()
         started = time.monotonic()
         try:
             yield
         finally:
-            self.windows[name] = (started, time.monotonic())
+            self.windows[name] = {
+                "started": started,
+                "ended": time.monotonic(),
+                "scopes": scopes[:1] if alone else scopes,
+            }
 
     def going_on(self, started: float) -> bool:
         """Whether a stage that repeats its measurement has time for another one.

@@ -14,7 +14,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 # What the collection's modules and the benchmark both read the hardware by.
-SHARED: tuple[str, ...] = ()
+_HARDWARE = "ansible_collections/gpulab/core/plugins/module_utils/hardware"
+SHARED = tuple(
+    f"{_HARDWARE}/{name}.py" for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "tree")
+)
 
 # The earliest time that a zip file can hold.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)

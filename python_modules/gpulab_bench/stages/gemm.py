@@ -33,7 +33,7 @@ def run(context: Context) -> dict[str, Any]:
     import torch
 
     device = context.device
-    on_gpu = device.torch_device.type == "cuda"
+    on_gpu = context.on_gpu
     size, warmup, timed = (
         (GPU_SIZE, GPU_WARMUP, GPU_TIMED) if on_gpu else (CPU_SIZE, CPU_WARMUP, CPU_TIMED)
     )

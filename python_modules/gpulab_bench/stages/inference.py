@@ -73,7 +73,7 @@ def run(context: Context) -> dict[str, Any]:
     server = threading.Thread(target=_serve, args=(waiting, answer), daemon=True)
     server.start()
     _load(waiting, prompts, 1, WARMUP_REQUESTS, 0.0, context)
-    with context.window("inference"):
+    with context.window("inference", alone=True):
         for concurrency in CONCURRENCIES:
             if context.stop.reason() is None:
                 seconds = context.plan.seconds / len(CONCURRENCIES)

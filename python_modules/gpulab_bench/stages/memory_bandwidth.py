@@ -32,31 +32,40 @@ def run(context: Context) -> dict[str, Any]:
         The document's section ``memory_bandwidth``; ``h2d_gbs`` and ``d2h_gbs`` are null on a CPU,
         ``peer_gbs`` (the slowest of the copies to the other GPUs) where there is one GPU.
     """
+    devices = context.devices()
+    size = GPU_BYTES if context.on_gpu else CPU_BYTES
+    found = []
+    with context.window("memory_bandwidth"):
+        for device, scope in zip(devices, context.scopes()):
+            if context.stop.reason() is None:
+                found.append({"scope": scope, **_rates(device, devices, size, context)})
+    return {"bytes": size, "devices": found}
+
+
+def _rates(
+    device: torch.device, devices: list[torch.device], size: int, context: Context
+) -> dict[str, float | None]:
+    """Rates of one device."""
     import torch
 
-    devices = context.devices()
-    on_gpu = devices[0].type == "cuda"
-    size = GPU_BYTES if on_gpu else CPU_BYTES
-    found = []
-    for device, scope in zip(devices, context.scopes()):
-        if context.stop.reason() is not None:
-            break
-        source = _random_bytes(size, device, context.order.seed)
-        target = torch.empty_like(source)
-        rates = {
-            "scope": scope,
-            "device_gbs": 2 * _rate(source, target, device, context, len(devices)),
-            "h2d_gbs": None,
-            "d2h_gbs": None,
-            "peer_gbs": None,
-        }
-        if on_gpu:
-            host = torch.empty(size, dtype=torch.uint8, pin_memory=True)
-            rates["d2h_gbs"] = _rate(source, host, device, context, len(devices))
-            rates["h2d_gbs"] = _rate(host, target, device, context, len(devices))
-            rates["peer_gbs"] = _slowest_peer(source, devices, context)
-        found.append(rates)
-    return {"bytes": size, "devices": found}
+    source = _random_bytes(size, device, context.order.seed)
+    target = torch.empty_like(source)
+
+    def rate(source: torch.Tensor, target: torch.Tensor) -> float:
+        return _rate(source, target, device, context, len(devices))
+
+    within = 2 * rate(source, target)
+    if device.type == "cpu":
+        return {"device_gbs": within, "h2d_gbs": None, "d2h_gbs": None, "peer_gbs": None}
+    host = torch.empty(size, dtype=torch.uint8, pin_memory=True)
+    others = [other for other in devices if other != device]
+    peers = [rate(source, torch.empty_like(source, device=other)) for other in others]
+    return {
+        "device_gbs": within,
+        "h2d_gbs": rate(host, target),
+        "d2h_gbs": rate(source, host),
+        "peer_gbs": min(peers, default=None),
+    }
 
 
 def _random_bytes(size: int, device: torch.device, seed: int) -> torch.Tensor:
@@ -64,19 +73,6 @@ def _random_bytes(size: int, device: torch.device, seed: int) -> torch.Tensor:
 
     generator = torch.Generator(device).manual_seed(seed)
     return torch.randint(256, (size,), generator=generator, device=device, dtype=torch.uint8)
-
-
-def _slowest_peer(
-    source: torch.Tensor, devices: list[torch.device], context: Context
-) -> float | None:
-    import torch
-
-    others = [device for device in devices if device != source.device]
-    rates = [
-        _rate(source, torch.empty_like(source, device=other), source.device, context, len(devices))
-        for other in others
-    ]
-    return min(rates) if rates else None
 
 
 def _rate(

@@ -32,15 +32,11 @@ def run(context: Context) -> dict[str, Any]:
     software = f"torch {torch.__version__}, CUDA {torch.version.cuda}, {context.device.precision}"
     names = context.device_names()
     found = []
-    for device, scope, name in zip(context.devices(), context.scopes(), names):
-        runs: list[dict[str, str]] = []
-        for _ in range(RUNS):
-            digests = _digests(context, device)
-            if digests is None:
-                break
-            runs.append(digests)
-        if len(runs) == RUNS:
-            found.append({"scope": scope, "name": name, "software": software, "runs": runs})
+    with context.window("sdc"):
+        for device, scope, name in zip(context.devices(), context.scopes(), names):
+            runs = [_digests(context, device) for _ in range(RUNS)]
+            if None not in runs:
+                found.append({"scope": scope, "name": name, "software": software, "runs": runs})
     return {"steps": STEPS, "devices": found}
 
 

@@ -30,7 +30,7 @@ def run(context: Context) -> dict[str, Any]:
     generator = torch.Generator(device.torch_device).manual_seed(seed)
     items = draw_items(preset.task, "train", generator)
     model = Decoder(preset.model).to(device.torch_device)
-    with context.window("train"):
+    with context.window("train", alone=True):
         steps = train(model, preset, items, device, generator, context.stop, context.progress)
     if len(steps.losses) == preset.steps:
         context.keep_model(model)
