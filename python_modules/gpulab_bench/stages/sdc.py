@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpulab_bench.context import Context
 
@@ -34,14 +35,37 @@ def run(context: Context) -> dict[str, Any]:
     found = []
     with context.window("sdc"):
         for device, scope, name in zip(context.devices(), context.scopes(), names):
-            runs = [_digests(context, device) for _ in range(RUNS)]
-            if None not in runs:
-                found.append({"scope": scope, "name": name, "software": software, "runs": runs})
+            trained = [_train(context, device) for _ in range(RUNS)]
+            runs = [one for one in trained if one is not None]
+            if len(runs) == RUNS:
+                losses = runs[0].losses
+                found.append(
+                    {
+                        "scope": scope,
+                        "name": name,
+                        "software": software,
+                        "loss_first": losses[0],
+                        "loss_last": losses[-1],
+                        "runs": [one.digests for one in runs],
+                    }
+                )
     return {"steps": STEPS, "devices": found}
 
 
-def _digests(context: Context, device: torch.device) -> dict[str, str] | None:
-    """Digests of logits, gradients, losses and weights; None when told to stop."""
+class Run(NamedTuple):
+    """What a few steps gave.
+
+    Attributes:
+        digests: of the first step's logits and gradients, of all losses, of the last weights.
+        losses: in nats; None where not finite.
+    """
+
+    digests: dict[str, str]
+    losses: list[float | None]
+
+
+def _train(context: Context, device: torch.device) -> Run | None:
+    """Train on one batch; None when told to stop."""
     import torch
 
     from gpulab_bench.data import draw_items
@@ -70,7 +94,10 @@ def _digests(context: Context, device: torch.device) -> dict[str, str] | None:
             first = {"logits": digest([logits]), "gradients": digest(gradients)}
         optimiser.step()
         losses.append(loss.detach())
-    return {**first, "losses": digest(losses), "weights": digest(list(model.parameters()))}
+    return Run(
+        {**first, "losses": digest(losses), "weights": digest(list(model.parameters()))},
+        [loss if math.isfinite(loss) else None for loss in torch.stack(losses).tolist()],
+    )
 
 
 def digest(tensors: list[torch.Tensor]) -> str:

@@ -30,7 +30,13 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
         "numa_nodes_min": _COUNT,
     },
     "memory": {"gib_min": _AMOUNT},
-    "storage": {"ssd_tb_min": _AMOUNT, "hdd_tb_min": _AMOUNT},
+    "storage": {
+        "ssd_tb_min": _AMOUNT,
+        "hdd_tb_min": _AMOUNT,
+        # Judged by the benchmark, which measures them.
+        "read_mbs_min": _AMOUNT,
+        "write_mbs_min": _AMOUNT,
+    },
     "network": {"speed_mbps_min": _COUNT, "links_min": _COUNT},
     "gpu": {
         "count": _COUNT,

@@ -59,6 +59,20 @@ def section_at(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def items_at(document: Mapping[str, Any], *path: str) -> list[Mapping[str, Any]]:
+    """Return the objects in the array at a path of keys; what is none is left out."""
+    value = value_at(document, *path)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def applies(document: Mapping[str, Any], stage: str) -> bool:
+    """Return whether the run's profile has a stage that this node has something for."""
+    return any(
+        text_at(one, "name") == stage and text_at(one, "status") != "skipped"
+        for one in items_at(document, "stages")
+    )
+
+
 def number_at(document: Mapping[str, Any], *path: str) -> float | None:
     """Return the finite number at a path of keys, or None."""
     value = value_at(document, *path)
