@@ -32,7 +32,8 @@ ansible-playbook site.yml --tags verify --limit node01
   them. Each part is read by a probe of its own, all at once, each under a time-out. It changes
   nothing, loads no driver and opens no disk, so a dead disk or GPU cannot hang it. GPUs are read
   through NVML's Python binding `pynvml` where the node has it, else through `nvidia-smi`; both give
-  the same facts.
+  the same facts. Where the lab declares the container toolkit and an image to try it with, it also
+  starts a container with each engine, which takes longer than all the rest.
 - `gpulab.core.hardware_verify` compares the facts with the spec, and gives for each requirement
   and part a finding: the physical part (serial number, PCI address, slot), what was found, what was
   declared, and the next action.

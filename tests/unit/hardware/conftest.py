@@ -11,11 +11,13 @@ import pytest
 # pytest's importlib mode puts no test folder on the path, and the machines serve several modules.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
+TOOLKIT = {"version": "1.20.1", "spec": "/var/run/cdi/nvidia.yaml", "image": "debian:12"}
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.
 _DEADLINE_S = 2.0
 
@@ -27,9 +29,17 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
 
     def gathered(name: str) -> dict[str, Any]:
         if name not in known:
-            machine = MACHINES[name]
+            machine = {**MACHINES, **GPU_MACHINES}[name]
             tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
-            known[name] = gather(tree, machine.run, machine.machine, _DEADLINE_S)
+            known[name] = gather(
+                tree,
+                machine.run,
+                machine.machine,
+                _DEADLINE_S,
+                find_binding=lambda: machine.binding,
+                container_toolkit=TOOLKIT if machine.containers else None,
+                prove_wish=lambda _wish: machine.containers,
+            )
         return known[name]
 
     return gathered

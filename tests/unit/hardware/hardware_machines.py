@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from gpu_boards import H100, V100, Board, smi_tools, smi_xml
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
     NOT_FOUND,
@@ -31,11 +33,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Machine:
-    """Files, what the tools answer, and the kernel's name of the architecture."""
+    """Files, what the tools answer, the kernel's name of the architecture, and NVML's binding."""
 
     files: Mapping[str, object]
     tools: Mapping[str, ToolResult] = field(default_factory=dict)
     machine: str = "x86_64"
+    binding: object | None = None
+    # What a proof with containers finds: what holds, and what is wrong.
+    containers: tuple[list[str], list[str]] | None = None
 
     def lay(self, root: Path) -> Path:
         """Write the tree under a root and return the root."""
@@ -55,9 +60,9 @@ class Machine:
         return root
 
     def run(self, argv: Sequence[str]) -> ToolResult:
-        """Answer for a tool by its name; a tool without an answer is not installed."""
+        """Answer for a tool by its whole line, else by its name; others are not installed."""
         missing = ToolResult(NOT_FOUND, "", f"No such file or directory: '{argv[0]}'")
-        return self.tools.get(argv[0], missing)
+        return self.tools.get(" ".join(argv), self.tools.get(argv[0], missing))
 
 
 def cpus(sockets: int, cores: int, threads: int = 2, model: str = "AMD EPYC 7742") -> dict:
@@ -194,60 +199,38 @@ def software(version: str, license_name: str = "Dual MIT/GPL", dpkg: str = "") -
     }
 
 
-def smi(
-    bdfs: Sequence[str],
-    product: str,
-    mib: int,
-    *,
-    driver: str = "580.65.06",
-    reasons: str = "event",
-    serial: str = "16505220038",
-) -> ToolResult:
-    """The answer of ``nvidia-smi -q -x``; `reasons` is throttle for drivers before 535."""
-    gpus = "".join(
-        f"""
-    <gpu id="00000000{bdf[4:].upper()}">
-        <product_name>{product}</product_name>
-        <persistence_mode>Enabled</persistence_mode>
-        <mig_mode><current_mig>Disabled</current_mig><pending_mig>Disabled</pending_mig></mig_mode>
-        <mig_devices>
-            <mig_device><fb_memory_usage><total>19968 MiB</total></fb_memory_usage></mig_device>
-        </mig_devices>
-        <serial>{serial}{number:02d}</serial>
-        <uuid>GPU-00000000-0000-0000-0000-0000000000{number:02d}</uuid>
-        <vbios_version>92.00.36.00.02</vbios_version>
-        <pci>
-            <pci_bus_id>00000000{bdf[4:].upper()}</pci_bus_id>
-            <pci_gpu_link_info>
-                <pcie_gen>
-                    <max_link_gen>4</max_link_gen><current_link_gen>1</current_link_gen>
-                </pcie_gen>
-                <link_widths>
-                    <max_link_width>16x</max_link_width>
-                    <current_link_width>16x</current_link_width>
-                </link_widths>
-            </pci_gpu_link_info>
-        </pci>
-        <clocks_{reasons}_reasons>
-            <clocks_{reasons}_reason_gpu_idle>Active</clocks_{reasons}_reason_gpu_idle>
-            <clocks_{reasons}_reason_hw_slowdown>Not Active</clocks_{reasons}_reason_hw_slowdown>
-        </clocks_{reasons}_reasons>
-        <fb_memory_usage><total>{mib} MiB</total><used>0 MiB</used></fb_memory_usage>
-        <ecc_mode>
-            <current_ecc>Enabled</current_ecc><pending_ecc>Enabled</pending_ecc>
-        </ecc_mode>
-        <remapped_rows>N/A</remapped_rows>
-    </gpu>"""
-        for number, bdf in enumerate(bdfs)
+def smi(bdfs: Sequence[str], product: str, mib: int, *, driver: str = "580.65.06") -> ToolResult:
+    """The answer of ``nvidia-smi -q -x`` for boards that differ in address and number only."""
+    return smi_xml(
+        [Board(name=product, bdf=bdf, number=n, memory_mib=mib) for n, bdf in enumerate(bdfs)],
+        driver,
     )
-    return ToolResult(
-        0,
-        '<?xml version="1.0" ?>\n'
-        '<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">\n'
-        f"<nvidia_smi_log>\n<driver_version>{driver}</driver_version>\n"
-        f"<cuda_version>13.0</cuda_version>\n<attached_gpus>{len(bdfs)}</attached_gpus>{gpus}\n"
-        "</nvidia_smi_log>\n",
-    )
+
+
+def boards(bdfs: Sequence[str], board: Board) -> list[Board]:
+    """A machine's GPUs of one model."""
+    return [replace(board, bdf=bdf, number=number) for number, bdf in enumerate(bdfs)]
+
+
+def nvswitch(bdf: str) -> dict:
+    real = f"sys/devices/pci0000:00/{bdf}"
+    return {
+        f"sys/bus/pci/devices/{bdf}": Link(real),
+        f"{real}/class": "0x068000",
+        f"{real}/vendor": "0x10de",
+    }
+
+
+def kernel_log(*lines: str, beginning: bool = True) -> dict[str, ToolResult]:
+    """The answer of journalctl; `beginning` is the kernel's first line."""
+    first = ["Linux version 6.8.0-45-generic (buildd@lcy02) #45-Ubuntu SMP"] if beginning else []
+    text = "\n".join([*first, "NVRM: loading NVIDIA UNIX Open Kernel Module", *lines])
+    return {"journalctl": ToolResult(0, f"{text}\n")}
+
+
+def fabric_manager(state: str) -> dict[str, ToolResult]:
+    """The answer of ``systemctl is-active``."""
+    return {"systemctl": ToolResult(0 if state == "active" else 3, f"{state}\n")}
 
 
 def chrony(offset: float = 0.000012, leap: str = "Normal") -> ToolResult:
@@ -264,6 +247,7 @@ _DISKS = {
 }
 _BUS = {**bridge(), **gpu("0000:c4:00.0", "0x2000", "ast", "0x1a03")}
 _TWO = ("0000:01:00.0", "0000:41:00.0")
+_SWITCHES = tuple(f"0000:{bus}:00.0" for bus in ("05", "06", "07", "08"))
 _EIGHT = tuple(f"0000:{bus}:00.0" for bus in ("1b", "43", "52", "61", "9d", "c3", "d1", "df"))
 _SERVER: dict[str, object] = {
     **system(),
@@ -283,41 +267,49 @@ TWO_A100 = Machine(
         **module("580.65.06"),
     },
     {
-        "nvidia-smi": smi(_TWO, "NVIDIA A100-SXM4-80GB", 81920),
+        **smi_tools(boards(_TWO, Board())),
         "chronyc": chrony(),
         **software("580.65.06"),
+        **kernel_log(),
+        **fabric_manager("inactive"),
     },
 )
 EIGHT_H100 = Machine(
     {
         **_SERVER,
         **{path: file for bdf in _EIGHT for path, file in gpu(bdf, "0x2330").items()},
+        **{path: file for bdf in _SWITCHES for path, file in nvswitch(bdf).items()},
         **module("570.86.15"),
     },
     {
-        "nvidia-smi": smi(_EIGHT, "NVIDIA H100 80GB HBM3", 81559, driver="570.86.15"),
+        **smi_tools(boards(_EIGHT, H100), "570.86.15"),
         "chronyc": chrony(),
-        **software("570.86.15"),
+        **software(
+            "570.86.15",
+            dpkg="nvidia-fabricmanager-570\t570.86.15-1\tinstall ok installed\n",
+        ),
+        **kernel_log(),
+        **fabric_manager("active"),
     },
 )
 TWO_V100 = Machine(
     {
         **_SERVER,
-        **gpu(_TWO[0], "0x1db4"),
-        **gpu(_TWO[1], "0x1db4"),
+        **gpu(_TWO[0], "0x1db1"),
+        **gpu(_TWO[1], "0x1db1"),
         **module("470.256.02", opened=False),
     },
     {
-        "nvidia-smi": smi(
-            _TWO, "Tesla V100-PCIE-16GB", 16160, driver="470.256.02", reasons="throttle"
-        ),
+        **smi_tools(boards(_TWO, V100), "470.256.02"),
         "chronyc": chrony(),
         **software("470.256.02", "NVIDIA"),
+        **kernel_log(),
+        **fabric_manager("inactive"),
     },
 )
 FALLEN_GPU = Machine(
     TWO_A100.files,
-    {**TWO_A100.tools, "nvidia-smi": smi(_TWO[:1], "NVIDIA A100-SXM4-80GB", 81920)},
+    {**TWO_A100.tools, **smi_tools(boards(_TWO[:1], Board()))},
 )
 LOST_GPU = Machine(
     TWO_A100.files,

@@ -3,206 +3,44 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from case import GIB, Case, Change, put, unread
 from hardware_machines import FactsOf
+from verification_page import page
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
+    ALL_CHECKS,
     CATALOGUE,
     FactsError,
     verify,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu import is_model
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+    LOAD_CHECKS,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
     NETWORK_CHECKS,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Check
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_models import is_model
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
     BUILTIN_SPECS,
     resolve_spec,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
 
-Change = Callable[[dict[str, Any]], None]
-GIB = 1024**3
-
-
-def put(*path: Any, value: object) -> Change:
-    """Return a change of the facts that puts a value at a path."""
-
-    def change(facts: dict[str, Any]) -> None:
-        inner: Any = facts
-        for step in path[:-1]:
-            inner = inner[step]
-        inner[path[-1]] = value
-
-    return change
-
-
-def unread(section: str) -> Change:
-    """Return the change that a failed probe makes."""
-
-    def change(facts: dict[str, Any]) -> None:
-        facts[section] = None
-        facts["probes"][section] = {"status": "unknown", "reason": "it hung", "seconds": 5.0}
-
-    return change
-
-
-@dataclass(frozen=True)
-class Case:
-    """One check's requirement, what makes it fail, and what makes it unknown.
-
-    Each of `fails` and `unreadable` is applied to the facts of the healthy two-A100 machine, which
-    pass.
-    """
-
-    spec: dict[str, Any]
-    fails: tuple[Change, ...]
-    unreadable: tuple[Change, ...]
-
-
-CASES = {
-    "cpu.architecture": Case(
-        {"cpu": {"architecture": "x86_64"}},
-        (put("cpu", "architecture", value="aarch64"),),
-        (unread("cpu"), put("cpu", "architecture", value=None)),
-    ),
-    "cpu.sockets": Case(
-        {"cpu": {"sockets_min": 2}},
-        (put("cpu", "sockets", value=1),),
-        (unread("cpu"), put("cpu", "sockets", value=None)),
-    ),
-    "cpu.cores": Case(
-        {"cpu": {"cores_min": 64}},
-        (put("cpu", "cores", value=63), put("cpu", "cores", value=0)),
-        (unread("cpu"), put("cpu", "cores", value="64"), put("cpu", "cores", value=True)),
-    ),
-    "cpu.numa": Case(
-        {"cpu": {"numa_nodes_min": 2}},
-        (put("cpu", "numa_nodes", value=1),),
-        (unread("cpu"), put("cpu", "numa_nodes", value=float("nan"))),
-    ),
-    "memory.size": Case(
-        {"memory": {"gib_min": 512}},
-        # Just under the tolerance: 512 GiB less 5 % is 486.4.
-        (put("memory", "total_bytes", value=int(486.3 * GIB)),),
-        (unread("memory"), put("memory", "total_bytes", value=None)),
-    ),
-    "disk.ssd": Case(
-        {"storage": {"ssd_tb_min": 3.8}},
-        (
-            put("disks", 0, "size_bytes", value=3_799_000_000_000),
-            put("disks", 0, "kind", value="hdd"),
-            put("disks", 0, "transport", value="usb"),
-            put("disks", 0, "removable", value=True),
-            put("disks", value=[]),
-        ),
-        (
-            unread("disks"),
-            put("disks", 0, "kind", value="unknown"),
-            put("disks", 0, "size_bytes", value=None),
-        ),
-    ),
-    "disk.hdd": Case(
-        {"storage": {"hdd_tb_min": 12}},
-        (
-            put("disks", 1, "size_bytes", value=11_999_000_000_000),
-            put("disks", 1, "kind", value="ssd"),
-        ),
-        (unread("disks"), put("disks", 1, "kind", value="unknown")),
-    ),
-    "nic.link": Case(
-        {"network": {"links_min": 1}},
-        (put("nics", 0, "link", value="down"), put("nics", 0, "physical", value=False)),
-        (unread("nics"), put("nics", 0, "link", value="unknown")),
-    ),
-    "nic.speed": Case(
-        {"network": {"speed_mbps_min": 25000}},
-        (
-            put("nics", 0, "speed_mbps", value=10000),
-            put("nics", 0, "link", value="down"),
-            put("nics", 0, "physical", value=False),
-        ),
-        (
-            unread("nics"),
-            put("nics", 0, "speed_mbps", value=None),
-            put("nics", 0, "link", value="unknown"),
-        ),
-    ),
-    "gpu.count": Case(
-        {"gpu": {"count": 2}},
-        (
-            put("gpus", 0, "vendor_id", value="0x1002"),
-            put("gpus", value=[]),
-        ),
-        (unread("gpus"),),
-    ),
-    "gpu.model": Case(
-        {"gpu": {"models": ["A100"]}},
-        (put("nvidia", "gpus", 0, "name", value="NVIDIA A10"),),
-        (
-            unread("gpus"),
-            lambda facts: (
-                put("gpus", 0, "name", value=None)(facts),
-                put("nvidia", "gpus", 0, "name", value=None)(facts),
-            ),
-        ),
-    ),
-    "gpu.memory": Case(
-        {"gpu": {"memory_gib_min": 80}},
-        # 80 GiB less 7 % is 74.4.
-        (put("nvidia", "gpus", 1, "memory_bytes", value=int(74.3 * GIB)),),
-        (
-            unread("gpus"),
-            unread("nvidia"),
-            put("nvidia", "gpus", 1, "memory_bytes", value=None),
-            put("nvidia", "gpus", value=None),
-        ),
-    ),
-    "gpu.driver": Case(
-        {"gpu": {"count_min": 2}},
-        (
-            put("gpus", 1, "driver", value="nouveau"),
-            put("gpus", 1, "driver", value="nova_core"),
-            put("gpus", 1, "driver", value="vfio-pci"),
-            put("gpus", 1, "driver", value=None),
-            put("nvidia", "library_version", value="580.95.05"),
-            put("nvidia", "lost", value=["0000:41:00.0"]),
-            put("nvidia", "gpus", value=[]),
-        ),
-        (unread("gpus"), unread("nvidia"), put("nvidia", "gpus", value=None)),
-    ),
-    "gpu.software": Case(
-        {"gpu": {"count_min": 1}},
-        (
-            put("gpu_software", "module_loaded", value="580.95.05"),
-            put("gpu_software", "module_on_disk", value="580.95.05"),
-            put("gpu_software", "library", value="580.95.05"),
-            put("gpu_software", "fabricmanager", value="580.95.05"),
-            put("gpu_software", "dcgm", value=["4.4.1", "4.5.0"]),
-            put("gpu_software", "half_configured", value=["nvidia-open"]),
-            put("gpu_software", "nvswitches", value=4),
-        ),
-        (
-            unread("gpu_software"),
-            put("gpu_software", "unread", value={"packages": "the database is locked"}),
-            put("gpu_software", "unread", value={"module": "modinfo: it hung"}),
-            put("gpu_software", "module_on_disk", value=None),
-        ),
-    ),
-    "clock.sync": Case(
-        {"clock": {"synchronised": True}},
-        (put("clock", "synchronised", value=False), put("clock", "offset_s", value=1.001)),
-        (
-            unread("clock"),
-            put("clock", "synchronised", value=None),
-            put("clock", "offset_s", value=None),
-        ),
-    ),
+# Files of cases, by part: cases_<part>.py, each with CASES, and LOAD_CASES for checks under load.
+CASE_FILES = [
+    importlib.import_module(path.stem) for path in sorted(Path(__file__).parent.glob("cases_*.py"))
+]
+CASES: dict[str, Case] = {
+    name: case for module in CASE_FILES for name, case in module.CASES.items()
+}
+LOAD_CASES: dict[str, Case] = {
+    name: case for module in CASE_FILES for name, case in getattr(module, "LOAD_CASES", {}).items()
 }
 FAILS = [(name, change) for name, case in CASES.items() for change in case.fails]
 UNREADABLE = [(name, change) for name, case in CASES.items() for change in case.unreadable]
@@ -219,66 +57,113 @@ def healthy(facts_of: FactsOf) -> dict[str, Any]:
     return copy.deepcopy(facts_of("two-a100"))
 
 
+def facts_for(facts_of: FactsOf, check: str) -> dict[str, Any]:
+    """The facts of the healthy machine of a check's case."""
+    return copy.deepcopy(facts_of(CASES[check].machine))
+
+
+def weight(check: str) -> str:
+    """What a fault that a check finds is: fail or warn."""
+    return next(one.severity for one in CATALOGUE if one.id == check)
+
+
 def test_every_check_has_a_case_that_fails_and_one_that_is_unreadable() -> None:
-    assert list(CASES) == [check.id for check in CATALOGUE]
-    for name, case in CASES.items():
+    assert set(CASES) == {check.id for check in CATALOGUE}
+    assert set(LOAD_CASES) == {check.id for check in LOAD_CHECKS}
+    assert sum(len(module.CASES) for module in CASE_FILES) == len(CASES)
+    for name, case in {**CASES, **LOAD_CASES}.items():
         assert case.fails, name
         assert case.unreadable, name
 
 
-@pytest.mark.parametrize("check", CATALOGUE, ids=lambda check: check.id)
+@pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.id)
 def test_every_check_says_where_its_facts_and_its_threshold_come_from(check: Check) -> None:
     for text in (check.title, check.source, check.threshold, check.threshold_source, check.action):
         assert text.strip()
     assert check.severity in ("fail", "warn")
-    assert set(CASES[check.id].spec[check.section]) <= set(check.requires)
+    case = {**CASES, **LOAD_CASES}[check.id]
+    assert set(case.spec[check.section]) <= set(check.requires)
+
+
+def test_every_check_has_a_row_on_the_page_and_an_action() -> None:
+    text = page()
+    for check in ALL_CHECKS:
+        assert f"`{check.id}` |" in text, check.id
+        assert f"- `{check.id}`: {check.action}" in text, check.id
+
+
+@pytest.mark.parametrize("check", [one for one in CATALOGUE if one.source.startswith("NVML")])
+def test_a_check_that_asks_nvml_has_a_fixture_of_each_format(
+    facts_of: FactsOf, check: Check
+) -> None:
+    """Both readers, and nvidia-smi's words before and since driver 535."""
+    case = CASES[check.id]
+    read = {
+        (
+            facts_of(name)["nvidia"]["source"],
+            int(facts_of(name)["nvidia"]["module_version"][:3]) < 535,
+        )
+        for name in (case.machine, *case.formats)
+    }
+    assert {("nvml", False), ("nvidia-smi", False), ("nvidia-smi", True)} <= read
+
+
+@pytest.mark.parametrize(
+    ("check", "machine"), [(name, one) for name, case in CASES.items() for one in case.formats]
+)
+def test_every_format_passes(facts_of: FactsOf, check: str, machine: str) -> None:
+    assert statuses(facts_of(machine), check) == {"pass"}
 
 
 @pytest.mark.parametrize("check", CASES)
-def test_a_healthy_machine_passes(healthy: dict[str, Any], check: str) -> None:
-    assert statuses(healthy, check) == {"pass"}
+def test_a_healthy_machine_passes(facts_of: FactsOf, check: str) -> None:
+    assert statuses(facts_for(facts_of, check), check) == {"pass"}
 
 
 @pytest.mark.parametrize(("check", "change"), FAILS)
-def test_a_fault_fails(healthy: dict[str, Any], check: str, change: Change) -> None:
-    change(healthy)
-    assert "fail" in statuses(healthy, check)
+def test_a_fault_fails(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = facts_for(facts_of, check)
+    change(facts)
+    assert weight(check) in statuses(facts, check)
 
 
 @pytest.mark.parametrize(("check", "change"), UNREADABLE)
-def test_what_cannot_be_read_is_unknown(
-    healthy: dict[str, Any], check: str, change: Change
-) -> None:
-    change(healthy)
-    found = statuses(healthy, check)
+def test_what_cannot_be_read_is_unknown(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = facts_for(facts_of, check)
+    change(facts)
+    found = statuses(facts, check)
     assert "unknown" in found
-    assert "fail" not in found
+    assert not found & {"fail", "warn"}
 
 
 @pytest.mark.parametrize(("check", "change"), FAILS + UNREADABLE)
-def test_what_does_not_pass_says_what_to_do(
-    healthy: dict[str, Any], check: str, change: Change
-) -> None:
-    change(healthy)
-    for finding in verify(healthy, CASES[check].spec):
-        assert set(finding) == {
-            "id",
-            "part",
-            "observed",
-            "expected",
-            "unit",
-            "source",
-            "severity",
-            "status",
-            "action",
-            "evidence",
-        }
-        assert all(isinstance(value, str) for value in finding["part"].values())
-        assert finding["evidence"].count("\n") == 0
-        assert finding["evidence"]
-        assert bool(finding["action"]) == (finding["status"] != "pass")
-        if finding["status"] == "unknown" and finding["id"] != "gpu.driver":
-            assert finding["observed"] is None
+def test_what_does_not_pass_says_what_to_do(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = facts_for(facts_of, check)
+    change(facts)
+    for finding in verify(facts, CASES[check].spec):
+        assert_sound(finding)
+
+
+def assert_sound(finding: dict[str, Any]) -> None:
+    """Check the form of a finding."""
+    assert set(finding) == {
+        "id",
+        "part",
+        "observed",
+        "expected",
+        "unit",
+        "source",
+        "severity",
+        "status",
+        "action",
+        "evidence",
+    }
+    assert all(isinstance(value, str) for value in finding["part"].values())
+    assert finding["evidence"].count("\n") == 0
+    assert finding["evidence"]
+    assert bool(finding["action"]) == (finding["status"] != "pass")
+    if finding["status"] == "unknown" and finding["id"] != "gpu.driver":
+        assert finding["observed"] is None
 
 
 def test_the_probes_reason_is_the_evidence(healthy: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
@@ -22,7 +23,7 @@ SCHEMA = json.loads(
 )
 SECTIONS = [
     *("system", "cpu", "memory", "disks", "nics", "gpus", "nvidia", "gpu_software"),
-    *("os", "kernel", "clock"),
+    *("gpu_fabric", "kernel_log", "os", "kernel", "clock"),
 ]
 
 
@@ -30,7 +31,7 @@ def test_the_schema_is_sound() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", [*MACHINES, *GPU_MACHINES])
 def test_facts_follow_the_schema(facts_of: FactsOf, name: str) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(facts_of(name))
 
@@ -48,7 +49,7 @@ def test_this_machine_follows_the_schema_fast() -> None:
         assert facts["probes"][name]["status"] == "ok"
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", [*MACHINES, *GPU_MACHINES])
 def test_a_section_is_null_exactly_when_its_probe_is_unknown(facts_of: FactsOf, name: str) -> None:
     facts = facts_of(name)
     for section in SECTIONS:
@@ -148,7 +149,9 @@ def test_a_hung_disk_leaves_the_rest_readable(facts_of: FactsOf) -> None:
 def test_garbage_is_unknown_and_nothing_else(facts_of: FactsOf) -> None:
     facts = facts_of("garbage")
     unread = [name for name in SECTIONS if facts[name] is None]
-    assert unread == ["cpu", "memory", "gpus", "nvidia", "kernel", "clock"]
+    assert unread == [
+        *("cpu", "memory", "gpus", "nvidia", "gpu_fabric", "kernel_log", "kernel", "clock")
+    ]
     (disk,) = facts["disks"]
     assert (disk["kind"], disk["size_bytes"], disk["rotational"]) == ("unknown", None, None)
     (nic,) = facts["nics"]

@@ -14,6 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import 
     UnknownSpecError,
     resolve_spec,
     spec_errors,
+    with_node_gpu,
 )
 
 SPECS: dict[str, Any] = {
@@ -118,6 +119,13 @@ def test_a_circle_is_refused(specs: dict[str, Any]) -> None:
         ({"gpu": {"models": "A100"}}, "s.gpu.models: must be a list of words"),
         ({"gpu": {"models": []}}, "s.gpu.models: must be a list of words"),
         ({"gpu": {"models": [""]}}, "s.gpu.models: must be a list of words"),
+        ({"gpu": {"driver_version": 580}}, "s.gpu.driver_version: must be a version in quotes"),
+        ({"gpu": {"driver_version": "latest"}}, "s.gpu.driver_version: must be a version"),
+        ({"gpu": {"cuda_version_min": "13."}}, "s.gpu.cuda_version_min: must be a version"),
+        ({"gpu": {"vbios_versions": []}}, "s.gpu.vbios_versions: must be a list of words"),
+        ({"gpu": {"ecc": "on"}}, "s.gpu.ecc: must be true or false"),
+        ({"gpu": {"link_width": 15.5}}, "s.gpu.link_width: must be a whole number"),
+        ({"gpu": {"power_limit_w": "300"}}, "s.gpu.power_limit_w: must be a number"),
         ({"clock": {"synchronised": 1}}, "s.clock.synchronised: must be true or false"),
     ],
 )
@@ -130,3 +138,14 @@ def test_a_malformed_spec_is_refused_with_its_key(spec: object, error: str) -> N
 
 def test_all_errors_come_at_once() -> None:
     assert len(spec_errors("s", {"cpu": {"x": 1, "cores_min": "a"}, "ram": {}})) == 3
+
+
+def test_what_a_node_declares_of_its_gpus_is_required_of_them() -> None:
+    node = {"power_limit_w": 300, "ecc": True, "persistence": True, "mig": []}
+    spec = resolve_spec("pair", SPECS)
+    asked = with_node_gpu(spec, node)
+    assert asked["gpu"] == {**spec["gpu"], "power_limit_w": 300, "ecc": True}
+    assert asked["cpu"] == spec["cpu"]
+    assert with_node_gpu(spec, {}) == spec
+    # A machine of which no GPU is asked is not asked for one because of a setting.
+    assert with_node_gpu(resolve_spec("free", SPECS), node) == resolve_spec("free", SPECS)

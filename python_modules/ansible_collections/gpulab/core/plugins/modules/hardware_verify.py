@@ -33,6 +33,12 @@ options:
       - One with the name of a built-in spec replaces it.
     type: dict
     default: {}
+  node_gpu:
+    description:
+      - How the node's GPUs are set (C(node_gpu)); its power limit, ECC and GPUDirect are required
+        of them, whatever the spec says.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and return what it would return otherwise.
@@ -84,7 +90,7 @@ checks:
   elements: dict
   sample:
     - id: memory.size
-      part: {kind: memory, name: main memory, serial: "", bdf: "", slot: ""}
+      part: {kind: memory, name: main memory, serial: "", bdf: "", slot: "", uuid: "", port: ""}
       observed: 94.1
       expected: 128
       unit: GiB
@@ -112,6 +118,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue imp
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
     SpecError,
     resolve_spec,
+    with_node_gpu,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
 
@@ -123,11 +130,15 @@ def main() -> None:
             "hardware": {"type": "dict", "required": True},
             "spec_name": {"type": "str", "required": True},
             "specs": {"type": "dict", "default": {}},
+            "node_gpu": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     try:
-        spec = resolve_spec(module.params["spec_name"], module.params["specs"])
+        spec = with_node_gpu(
+            resolve_spec(module.params["spec_name"], module.params["specs"]),
+            module.params["node_gpu"],
+        )
         checks = verify(module.params["hardware"], spec)
     except (SpecError, FactsError) as error:
         module.fail_json(msg=str(error))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_health import (
+    MARGIN_C,
     judge_margins,
     margins,
 )
@@ -39,6 +40,7 @@ _SOFTWARE = "sw_thermal_slowdown"
 # A GPU that works hard reaches most of its clock, also at its power cap; the one of the known case
 # ran at 510 of 1755 MHz.
 CLOCK_SHARE_MIN = 0.5
+IDLE_SHARE_MAX = 0.5
 _RERUN = "Run `ansible-playbook site.yml --tags benchmark` for this node again, on all its GPUs."
 
 Sample = Mapping[str, Any]
@@ -105,10 +107,14 @@ def _part_of(sample: Sample, gpu: Gpu) -> dict[str, str]:
     )
 
 
-def _was_idle(sample: Sample) -> bool:
-    """Return whether no sample caught the GPU at work, so that nothing was under load."""
+def _idle_share(sample: Sample) -> float:
+    """Return the share of samples in which the GPU was idle: 1 is a GPU without any load."""
     reasons = sample.get("event_reasons") or {}
-    return bool(reasons.get("gpu_idle", 0) >= sample["samples"])
+    return float(reasons.get("gpu_idle", 0) / sample["samples"])
+
+
+def _was_idle(sample: Sample) -> bool:
+    return _idle_share(sample) >= 1
 
 
 def _unknown(
@@ -128,19 +134,20 @@ def _throttle(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding
         hardware = [reason for reason in _HARDWARE if reasons.get(reason)]
         software = [_SOFTWARE] if reasons.get(_SOFTWARE) else []
         slow = median is not None and bool(most) and median < CLOCK_SHARE_MIN * (most or 0)
-        idle = _was_idle(sample)
         evidence = ", ".join(
             f"{reason} in {count} of {sample['samples']} samples"
             for reason, count in sorted(reasons.items())
             if count
         )
         evidence = f"{evidence or 'no event reason'}; SM clock {_mhz(median)} of {_mhz(most)} MHz"
-        if idle and not hardware:
-            return _unknown(check, which, [], f"the GPU was idle: {evidence}")
-        if not hardware and (median is None or most is None):
-            return _unknown(check, which, [], f"the SM clock could not be sampled: {evidence}")
+        if not hardware:
+            # A median clock over samples most of which are idle says nothing of the load.
+            if _was_idle(sample) or (slow and _idle_share(sample) > IDLE_SHARE_MAX):
+                return _unknown(check, which, [], f"the GPU was idle: {evidence}")
+            if median is None or most is None:
+                return _unknown(check, which, [], f"the SM clock was not sampled: {evidence}")
         failed = bool(hardware or slow)
-        found = [*hardware, *software, *(["low clock"] if slow and not idle else [])]
+        found = [*hardware, *software, *(["low clock"] if slow and not hardware else [])]
         return check.finding(
             "fail" if failed else "warn" if software else "pass",
             which,
@@ -202,6 +209,8 @@ def _nvlink_errors(check: Check, facts: Facts, wanted: Requirements) -> list[Fin
         if any(count < 0 for count in grown.values()):
             return _unknown(check, which, 0, "the counters were reset under load", "errors")
         errors = sum(grown.values())
+        if not errors and _was_idle(sample):
+            return _unknown(check, which, 0, "the GPU was idle: no traffic on its links", "errors")
         bad = ", ".join(f"link {link}: {count}" for link, count in grown.items() if count)
         return check.finding(
             "fail" if errors else "pass",
@@ -227,7 +236,12 @@ def _temperature(check: Check, facts: Facts, _wanted: Requirements) -> list[Find
                 "memory_max_c": number(sample.get("memory_max_c")),
             }
         )
-        return judge_margins(check, which, known, "temperature or its limit could not be sampled")
+        reason = "temperature or its limit could not be sampled"
+        finding = judge_margins(check, which, known, reason)
+        if finding["status"] == "pass" and _was_idle(sample):
+            evidence = f"the GPU was idle: {finding['evidence']}"
+            return _unknown(check, which, MARGIN_C, evidence, "°C")
+        return finding
 
     return _each_sampled(check, facts, judge)
 

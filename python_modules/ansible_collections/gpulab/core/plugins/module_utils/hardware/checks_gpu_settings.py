@@ -60,8 +60,7 @@ def _power_limit(check: Check, facts: Facts, wanted: Requirements) -> list[Findi
             unit="W",
             evidence=f"{limit:g} W are enforced; the default is {power['limit_default_w']} W",
             action=f"Set the limit of {named(which)} (`nvidia-smi -pl {expected:g} -i "
-            f"{which['bdf']}`), or declare it: node_gpu.power_limit_w and gpu.power_limit_w of the "
-            "spec.",
+            f"{which['bdf']}`), or declare it: node_gpu.power_limit_w.",
         )
 
     return each_listed(check, facts, judge, declared)
@@ -202,8 +201,8 @@ GPU_SETTING_CHECKS = (
         probes=("gpus",),
         part="gpu",
         source="NVML",
-        threshold="the enforced limit is `gpu.power_limit_w`, or the board's default; 1 W is "
-        "rounding",
+        threshold="the enforced limit is that of `node_gpu` or `gpu.power_limit_w`, or the board's "
+        "default; 1 W is rounding",
         threshold_source=f"{DECLARED}, or the board's default",
         severity="fail",
         action="Run `nvidia-smi -q -d POWER` on the node.",
@@ -259,8 +258,8 @@ GPU_SETTING_CHECKS = (
         probes=("gpus",),
         part="gpu",
         source="NVML",
-        threshold="now and after the next reset as `gpu.ecc` says; on for data-centre GPUs where "
-        "nothing is declared",
+        threshold="now and after the next reset as `node_gpu` or `gpu.ecc` says; on for "
+        "data-centre GPUs where nothing is declared",
         threshold_source=f"{DECLARED}; data-centre GPUs come with ECC on, and without it errors "
         "are silent",
         severity="fail",

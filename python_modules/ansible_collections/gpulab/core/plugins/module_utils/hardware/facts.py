@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Callable
 
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import prove
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.summary import (
     read_gpu_software,
 )
@@ -15,6 +16,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.cpu import re
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import read_disks
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import FACTS_SCHEMA
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_container import (
+    Prove,
     read_gpu_container,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import read_gpu_fabric
@@ -57,6 +59,7 @@ def gather(
     *,
     find_binding: Callable[[], ModuleType | None] = _no_binding,
     container_toolkit: Mapping[str, str] | None = None,
+    prove_wish: Prove = prove,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
@@ -70,6 +73,7 @@ def gather(
         deadline_s: Upper limit of every probe's own deadline, in seconds.
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
         container_toolkit: As `read_gpu_container` takes it; None where none is declared.
+        prove_wish: How to try containers.
     """
     architecture = machine or os.uname().machine
 
@@ -88,7 +92,8 @@ def gather(
             "gpu_software": probe(_PACKAGES_S, lambda: read_gpu_software(tree, run)),
             "gpu_fabric": probe(_FILES_S, lambda: read_gpu_fabric(tree, run)),
             "gpu_container": probe(
-                _CONTAINER_S, lambda: read_gpu_container(tree, run, container_toolkit)
+                _CONTAINER_S,
+                lambda: read_gpu_container(tree, run, container_toolkit, prove_wish),
             ),
             "kernel_log": probe(_LOG_S, lambda: read_kernel_log(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),

@@ -8,6 +8,7 @@ older than a function counts as not having it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -361,9 +362,10 @@ def _ecc_errors(reader: Reader) -> dict[str, Any]:
     structure = reader.constant("c_nvmlEccSramErrorStatus_v1_t")
     exceeded = None
     if structure is not None:
-        status = structure()
-        field = "ecc_errors.sram_threshold_exceeded"
-        if reader.ask(field, "nvmlDeviceGetSramEccErrorStatus", status) is not None:
+        status, field = structure(), "ecc_errors.sram_threshold_exceeded"
+        # These two functions of the binding pass on what they get: it must be a reference.
+        reference = ctypes.byref(status)
+        if reader.ask(field, "nvmlDeviceGetSramEccErrorStatus", reference) is not None:
             exceeded = bool(status.bThresholdExceeded)
     return {**counts, "sram_threshold_exceeded": exceeded}
 
@@ -401,7 +403,7 @@ def _fabric_state(reader: Reader) -> str | None:
     if structure is None:
         return None
     info = structure()
-    if reader.ask("fabric_state", "nvmlDeviceGetGpuFabricInfo", info) is None:
+    if reader.ask("fabric_state", "nvmlDeviceGetGpuFabricInfo", ctypes.byref(info)) is None:
         return None
     state = _FABRIC_STATES.get(int(info.state))
     if state == "completed" and int(info.status) != 0:
