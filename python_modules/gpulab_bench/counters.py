@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, TypeVar
 
 # Of /proc/diskstats, whatever the disk's own sectors are (Documentation/admin-guide/iostats.rst).
 SECTOR_BYTES = 512
 # Built on other disks, which are counted themselves, or in memory.
 _VIRTUAL_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "nbd")
 
-Parser = Callable[[str], Optional["tuple[int, int]"]]
+# Name of a disk or interface -> bytes in, bytes out.
+Counts = dict[str, tuple[int, int]]
+Read = TypeVar("Read")
 
 
 def parse_memory(meminfo: str) -> tuple[int, int] | None:
@@ -27,15 +29,14 @@ def parse_memory(meminfo: str) -> tuple[int, int] | None:
     return kib["MemTotal"] * 1024, (kib["MemTotal"] - kib["MemAvailable"]) * 1024
 
 
-def parse_disks(diskstats: str, disks: set[str]) -> tuple[int, int]:
-    """Bytes read and written since boot, over these disks, from /proc/diskstats."""
-    read, written = 0, 0
+def parse_disks(diskstats: str, disks: set[str]) -> Counts:
+    """Bytes read and written since boot, of each of these disks, from /proc/diskstats."""
+    found = {}
     for line in diskstats.splitlines():
         fields = line.split()
         if len(fields) > 9 and fields[2] in disks:
-            read += int(fields[5]) * SECTOR_BYTES
-            written += int(fields[9]) * SECTOR_BYTES
-    return read, written
+            found[fields[2]] = (int(fields[5]) * SECTOR_BYTES, int(fields[9]) * SECTOR_BYTES)
+    return found
 
 
 def physical_disks(names: list[str]) -> set[str]:
@@ -43,16 +44,29 @@ def physical_disks(names: list[str]) -> set[str]:
     return {name for name in names if not name.startswith(_VIRTUAL_DISKS)}
 
 
-def parse_network(netdev: str) -> tuple[int, int]:
-    """Bytes received and sent, over all interfaces but the loopback, from /proc/net/dev."""
-    received, sent = 0, 0
+def parse_network(netdev: str) -> Counts:
+    """Bytes received and sent, of each interface but the loopback, from /proc/net/dev."""
+    found = {}
     for line in netdev.splitlines():
         name, colon, rest = line.partition(":")
         fields = rest.split()
         if colon and name.strip() != "lo" and len(fields) > 8:
-            received += int(fields[0])
-            sent += int(fields[8])
-    return received, sent
+            found[name.strip()] = (int(fields[0]), int(fields[8]))
+    return found
+
+
+def grown(before: Counts, after: Counts) -> tuple[int, int]:
+    """How much counters grew, over all names.
+
+    Interfaces come and go with containers: a new one counts from 0, as does one that was made anew
+    under its name; what one that has gone did meanwhile is not known, and left out.
+    """
+    total = [0, 0]
+    for name, now in after.items():
+        then = before.get(name, (0, 0))
+        for side in (0, 1):
+            total[side] += now[side] - then[side] if now[side] >= then[side] else now[side]
+    return total[0], total[1]
 
 
 class Usage:
@@ -82,9 +96,7 @@ class Usage:
         self.observe()
         self._last = self._counters()
         disk, network = (
-            None
-            if before is None or after is None
-            else (after[0] - before[0], after[1] - before[1])
+            None if before is None or after is None else grown(before, after)
             for before, after in zip(self._first, self._last)
         )
         return {
@@ -94,7 +106,7 @@ class Usage:
             "network": _named(network, "received_bytes", "sent_bytes"),
         }
 
-    def _counters(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    def _counters(self) -> tuple[Counts | None, Counts | None]:
         try:
             disks = physical_disks([disk.name for disk in (self._root / "sys/block").iterdir()])
         except OSError:
@@ -102,12 +114,11 @@ class Usage:
         disk = self._read("proc/diskstats", lambda text: parse_disks(text, disks))
         return disk if disks else None, self._read("proc/net/dev", parse_network)
 
-    def _read(self, path: str, parse: Parser) -> tuple[int, int] | None:
+    def _read(self, path: str, parse: Callable[[str], Read]) -> Read | None:
         try:
-            found: tuple[int, int] | None = parse((self._root / path).read_text(encoding="utf-8"))
+            return parse((self._root / path).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return found
 
 
 def _named(pair: tuple[int, int] | None, first: str, second: str) -> dict[str, int] | None:

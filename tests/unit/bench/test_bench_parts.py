@@ -141,8 +141,18 @@ def test_counters_of_the_machine() -> None:
     disks = counters.physical_disks(["sda", "dm-0", "nvme0n1", "loop0", "md127"])
     assert disks == {"sda", "nvme0n1"}
     # A partition or a volume on top of a disk is not counted again.
-    assert counters.parse_disks(DISKSTATS, disks) == (2008 * 512, 4016 * 512)
-    assert counters.parse_network(NETDEV) == (11000, 15000)
+    assert counters.parse_disks(DISKSTATS, disks) == {
+        "sda": (2000 * 512, 4000 * 512),
+        "nvme0n1": (8 * 512, 16 * 512),
+    }
+    assert counters.parse_network(NETDEV) == {"eth0": (5000, 7000), "ib0": (6000, 8000)}
+
+
+def test_interfaces_come_and_go_with_containers() -> None:
+    before = {"eth0": (100, 100), "veth1": (5000, 5000), "veth2": (900, 900)}
+    after = {"eth0": (150, 110), "veth2": (30, 40), "veth3": (7, 8)}
+    # eth0 grew by 50 and 10, veth2 was made anew, veth3 is new, veth1 has gone.
+    assert counters.grown(before, after) == (87, 58)
 
 
 def test_usage_is_what_was_added_since(tmp_path: Path) -> None:
