@@ -19,7 +19,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def test_a_complete_run(start: Start, schema: dict[str, Any]) -> None:
-    process = start("--profile", "quick", "--seed", "1234", "--json", "-")
+    process = start("--profile", "quick", "--budget-s", "300", "--seed", "1234", "--json", "-")
     stdout, stderr = process.communicate(timeout=240)
     document = json.loads(stdout)
     jsonschema.validate(document, schema)
@@ -35,7 +35,14 @@ def test_a_complete_run(start: Start, schema: dict[str, Any]) -> None:
 
 
 def test_each_stage_says_what_it_measured(start: Start) -> None:
-    process = start("--profile", "quick", "--stages", "gemm,memory_bandwidth,sdc,inference,disk")
+    process = start(
+        "--profile",
+        "quick",
+        "--budget-s",
+        "300",
+        "--stages",
+        "gemm,memory_bandwidth,sdc,inference,disk",
+    )
     stdout, _ = process.communicate(timeout=240)
     document = json.loads(stdout)
     assert document["gemm"]["devices"][0]["tflops"] > 0
@@ -55,7 +62,7 @@ def test_each_stage_says_what_it_measured(start: Start) -> None:
 
 
 def test_sigterm_leaves_a_partial_document(start: Start, schema: dict[str, Any]) -> None:
-    process = start("--profile", "quick", "--stages", "train,evaluation")
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "train,evaluation")
     assert process.stderr is not None
     for line in process.stderr:
         if "step 50/150" in line:

@@ -42,7 +42,7 @@ def follow(process: subprocess.Popen[str], wanted: str) -> dict[str, int]:
 
 
 def finish(process: subprocess.Popen[str], schema: dict[str, Any]) -> dict[str, Any]:
-    stdout, _ = process.communicate(timeout=120)
+    stdout, _ = process.communicate(timeout=300)
     document: dict[str, Any] = json.loads(stdout)
     jsonschema.validate(document, schema)
     return document
@@ -55,7 +55,7 @@ def status_of(document: dict[str, Any]) -> dict[str, str]:
 def test_a_worker_that_is_killed_in_mid_training_starts_again(
     start: Start, schema: dict[str, Any]
 ) -> None:
-    process = start("--profile", "quick", "--stages", "gemm,train,evaluation")
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "gemm,train,evaluation")
     workers = follow(process, "step 50/150")
     os.kill(workers["single"], signal.SIGKILL)
     document = finish(process, schema)
@@ -73,7 +73,7 @@ def test_a_worker_that_is_killed_in_mid_training_starts_again(
 def test_a_rank_that_is_killed_in_mid_all_reduce_is_noticed(
     start: Start, schema: dict[str, Any]
 ) -> None:
-    process = start("--profile", "quick", "--stages", "allreduce")
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "allreduce")
     follow(process, "worker group")
     ranks: list[int] = []
     deadline = time.monotonic() + 60
@@ -101,7 +101,7 @@ def environment_of(pid: int) -> bytes:
 def test_ctrl_c_ends_every_child_and_leaves_a_partial_document(
     wanted: str, start: Start, schema: dict[str, Any]
 ) -> None:
-    process = start("--profile", "quick")
+    process = start("--profile", "quick", "--budget-s", "300")
     follow(process, wanted)
     assert marked(process.pid) != []
     process.send_signal(signal.SIGINT)
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_every_child_and_leaves_a_partial_document(
 
 
 def test_ctrl_c_in_mid_all_reduce_ends_every_rank(start: Start, schema: dict[str, Any]) -> None:
-    process = start("--profile", "quick", "--stages", "allreduce")
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "allreduce")
     follow(process, "worker group")
     time.sleep(3)
     process.send_signal(signal.SIGINT)
@@ -125,7 +125,7 @@ def test_ctrl_c_in_mid_all_reduce_ends_every_rank(start: Start, schema: dict[str
 
 
 def test_workers_end_with_a_supervisor_that_is_killed(start: Start) -> None:
-    process = start("--profile", "quick", "--stages", "train")
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "train")
     follow(process, "step 50/150")
     process.kill()
     process.wait()
@@ -148,7 +148,7 @@ def spoiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Su
         supervisor = Supervisor(
             PROFILES["quick"].only(list(stages)),
             tmp_path,
-            Stop(120, time.perf_counter()),
+            Stop(300, time.perf_counter()),
             lambda _line: None,
             [sys.executable, str(SPOILED), how],
         )
