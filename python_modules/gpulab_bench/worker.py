@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from gpulab_bench.children import die_with_parent
-from gpulab_bench.context import Context, FrameworkError, Order, Skip, plans_of, ranks
+from gpulab_bench.context import Context, DiskError, FrameworkError, Order, Skip, plans_of, ranks
 from gpulab_bench.profiles import StagePlan
 from gpulab_bench.stop import Stop
 
@@ -127,9 +127,11 @@ def run_stage(name: str, context: Context) -> dict[str, Any]:
 
 
 def kind_of(error: Exception) -> str:
-    """Sort an error: ``framework``, ``device``, ``out_of_memory`` or ``runtime``."""
+    """Sort an error: ``framework``, ``device``, ``disk``, ``out_of_memory`` or ``runtime``."""
     if isinstance(error, FrameworkError):
         return "framework"
+    if isinstance(error, DiskError):
+        return "disk"
     name = type(error).__name__
     if name == "DeviceUnavailableError":
         return "device"

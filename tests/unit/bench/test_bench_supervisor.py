@@ -186,6 +186,18 @@ def test_only_the_marked_are_killed() -> None:
     assert mine.end(0) == -9
 
 
+def test_a_worker_that_does_not_start_is_a_crash(tmp_path: Path) -> None:
+    profile = Profile("test", 60, (StagePlan("probe", 0, 20),))
+    stop: Any = StopWhen()
+    nowhere = [str(tmp_path / "python")]
+    supervisor = Supervisor(profile, tmp_path, stop, lambda _line: None, nowhere)
+    supervisor.run()
+    assert ended(supervisor) == [("crashed", "probe")] * 2
+    error = supervisor.core_error()
+    assert error is not None
+    assert error["message"].startswith(f"no exit status: {nowhere[0]} did not start")
+
+
 def test_a_profile_can_be_cut_down_to_some_stages() -> None:
     names = [plan.name for plan in PROFILES["quick"].only(["inference"]).stages]
     assert names == ["probe", "train", "inference"]

@@ -47,6 +47,10 @@ _ECC = (
     "it and verify again"
 )
 _FREE_MEMORY = "free the memory that other processes hold (nvidia-smi, free -h), then run again"
+_FOLDER = (
+    "make room on the disk, or choose a folder that the login user may write to "
+    "(benchmark_disk_folder)"
+)
 _HANGS = (
     "a driver, a link or a disk hangs: read journalctl -k of that time (Xid, NVRM, blocked for "
     "more than), and nvidia-smi on the node"
@@ -173,6 +177,8 @@ def _blame(
         on_gpu = text_at(result, "device", "type") == "cuda"
         which = trained_on(result, request) if on_gpu else dict(MEMORY)
         return which, _FREE_MEMORY, ""
+    if kind == "disk":
+        return part("disk"), _FOLDER, ""
     if kind == "hung":
         return dict(NODE), _HANGS, ""
     if kind == "crash":
