@@ -156,9 +156,8 @@ def test_told_to_end_it_keeps_what_the_stage_has_and_leaves_nobody_behind(
 def test_a_worker_that_does_not_listen_is_killed(
     run: Callable[..., Supervisor], tmp_path: Path
 ) -> None:
-    begun = tmp_path / "run" / "gemm.tries"
     started = time.monotonic()
-    supervisor = run({"gemm": ["hang"]}, *STAGES, stop=begun.exists)
+    supervisor = run({"gemm": ["hang"]}, *STAGES, stop=(tmp_path / "run" / "deaf").exists)
     assert time.monotonic() - started < 10
     assert supervisor.launches[0]["signal"] == "SIGKILL"
     assert ended(supervisor) == [("stopped", None)]
