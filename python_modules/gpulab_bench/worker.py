@@ -80,6 +80,8 @@ def run_stages(stages: list[str], context: Context, plans: Mapping[str, StagePla
             return EXIT_STOPPED
         context.plan = plans[name]
         context.windows = {}
+        if context.rank == 0:
+            context.progress(f"stage {name} begins")
         result = run_stage(name, context)
         # Of a group, the first rank speaks; another does when it alone failed.
         if context.rank == 0 or result["status"] == ERROR:
