@@ -1,18 +1,28 @@
-"""Command line: run a preset, progress on stderr, one JSON document on stdout or in a file."""
+"""Command line: run a profile's stages, progress on stderr, one JSON document at the end.
+
+The process that is started this way supervises; the work is done by workers, which are this program
+again with ``--worker``.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
+import tempfile
 import time
-import traceback
-import warnings
 from pathlib import Path
 
+from gpulab_bench import ratings, reliability, worker
 from gpulab_bench.config import PRESETS
+from gpulab_bench.context import Order
+from gpulab_bench.counters import Usage
+from gpulab_bench.gpu_source import open_source
+from gpulab_bench.profiles import GROUP, PLAIN, PROFILES, SINGLE, WORKERS, Profile
 from gpulab_bench.result import Report, to_json
+from gpulab_bench.sampler import Sampler
 from gpulab_bench.stop import Stop
+from gpulab_bench.supervisor import Supervisor
 
 EXIT_COMPLETE = 0
 EXIT_ERROR = 1  # the document's "error" says what happened; 2 is argparse's usage error
@@ -54,14 +64,15 @@ def positive(text: str) -> float:
     return value
 
 
-def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    """Read the command line; exits with 2 when it is wrong."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; a wrong one exits with 2."""
     parser = argparse.ArgumentParser(
         prog="gpulab_bench",
         description=__doc__,
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="smoke")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="xs")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=1234)
@@ -71,90 +82,112 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--json", default="-", metavar="PATH", help="where the document goes (default: - = stdout)"
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--stages", type=stage_names, metavar="A,B", help="of the profile, only these stages"
+    )
+    parser.add_argument(
+        "--disk-folder",
+        default="/var/tmp",  # noqa: S108  a disk, where /tmp may be memory; the file has no name
+        metavar="PATH",
+        help="where the stage disk writes and reads (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ratings", type=Path, metavar="FILE", help="users' ratings, 1 to 5, as CSV or JSON"
+    )
+    # For the supervisor itself.
+    parser.add_argument("--worker", choices=(SINGLE, GROUP, PLAIN), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    return parser
 
 
-class Stopwatch:
-    """Splits the run's wall time into named parts."""
+def stage_names(text: str) -> list[str]:
+    """Argument type: names of stages, with commas between.
 
-    def __init__(self, started: float, into: dict[str, float]) -> None:
-        """Count from ``started`` and write seconds into ``into``."""
-        self._last = started
-        self._into = into
-
-    def lap(self, name: str) -> None:
-        """Give the time since the last lap to ``name``."""
-        now = time.perf_counter()
-        self._into[name] = now - self._last
-        self._last = now
-
-
-def run(report: Report, stop: Stop, watch: Stopwatch) -> int:
-    """Run the preset and fill in the report as far as it gets.
-
-    Returns:
-        The exit status.
+    Raises:
+        argparse.ArgumentTypeError: one of them is none.
     """
-    # cuBLAS repeats its sums only with a fixed workspace, chosen before CUDA starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # PyTorch works without NumPy here, and says so on every import.
-    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-    try:
-        import torch
-    except Exception as error:  # a broken build raises OSError and RuntimeError too
-        report.error = {"kind": "framework", "message": f"{type(error).__name__}: {error}"}
-        return EXIT_NO_FRAMEWORK
-    watch.lap("import")
-    report.environment = {
-        "python": ".".join(str(part) for part in sys.version_info[:3]),
-        "torch": torch.__version__,
-        "cuda_build": torch.version.cuda,
-        "visible_gpus": torch.cuda.device_count(),
-    }
-    progress(f"PyTorch {torch.__version__} imported in {report.durations_s['import']:.1f} s")
-
-    from gpulab_bench.device import DeviceUnavailableError
-    from gpulab_bench.session import run_on_device
-
-    try:
-        run_on_device(report, stop, watch.lap, progress)
-    except DeviceUnavailableError as error:
-        report.error = {"kind": "device", "message": str(error)}
-        return EXIT_NO_DEVICE
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        report.error = {"kind": "out_of_memory", "message": str(error)}
-        return EXIT_ERROR
-    except Exception as error:  # whatever breaks must still leave a document
-        traceback.print_exc()
-        report.error = {"kind": "runtime", "message": f"{type(error).__name__}: {error}"}
-        return EXIT_ERROR
-    report.stopped_by = stop.reason() if report.evaluation is None else None
-    if report.stopped_by is None:
-        return EXIT_COMPLETE
-    return EXIT_BUDGET if report.stopped_by == "budget" else EXIT_SIGNAL
+    names = text.split(",")
+    for name in names:
+        if name not in WORKERS:
+            msg = f"no such stage: {name!r} (there are {', '.join(WORKERS)})"
+            raise argparse.ArgumentTypeError(msg)
+    return names
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the benchmark and print its document.
+def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
+    """Run the profile and print its document.
 
     Returns:
         The exit status.
     """
     started = time.perf_counter()
-    arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    stop = Stop(arguments.budget_s, started)
+    stop = Stop(arguments.budget_s or profile.budget_s, started)
     stop.listen()
-    report = Report(PRESETS[arguments.preset], arguments.seed, arguments.device)
-    status = run(report, stop, Stopwatch(started, report.durations_s))
-    text = to_json(report.document(time.perf_counter() - started)) + "\n"
-    if arguments.json == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+    report = Report(PRESETS[arguments.preset], profile, arguments.seed, arguments.device)
+    if arguments.ratings is not None:
+        report.user = ratings.summarise(ratings.parse(arguments.ratings))
+    folder = Path(tempfile.mkdtemp(prefix="gpulab_bench."))
+    try:
+        Order(
+            preset=arguments.preset,
+            profile=profile.name,
+            device=arguments.device,
+            seed=arguments.seed,
+            disk_folder=arguments.disk_folder,
+        ).write(folder)
+        supervisor = Supervisor(profile, folder, stop, progress)
+        sampler = Sampler(open_source(), Usage())
+        sampler.start()
+        supervisor.run()
+        report.telemetry, report.usage = sampler.stop(supervisor.results)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report.results = supervisor.results
+    report.error = supervisor.core_error()
+    report.stopped_by = stop.reason() if supervisor.unfinished() else None
+    report.reliability = reliability.summarise(
+        supervisor.launches, supervisor.restarts, *reliability.operations(report.results)
+    )
+    write(to_json(report.document(time.perf_counter() - started)), arguments.json)
     if report.error is not None:
         progress(f"{report.error['kind']}: {report.error['message']}")
-    return status
+    return exit_status(report)
+
+
+def exit_status(report: Report) -> int:
+    """The exit status that belongs to a report."""
+    if report.stopped_by is not None:
+        return EXIT_BUDGET if report.stopped_by == "budget" else EXIT_SIGNAL
+    if report.error is None:
+        return EXIT_COMPLETE
+    by_kind = {"framework": EXIT_NO_FRAMEWORK, "device": EXIT_NO_DEVICE}
+    return by_kind.get(report.error["kind"], EXIT_ERROR)
+
+
+def write(text: str, target: str) -> None:
+    """Put the document on stdout (``-``) or into a file."""
+    if target == "-":
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    else:
+        Path(target).write_text(f"{text}\n", encoding="utf-8")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Supervise, or be a worker.
+
+    Returns:
+        The exit status.
+    """
+    parser = make_parser()
+    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    if arguments.worker is not None:
+        return worker.work(arguments.stages, arguments.folder, worker.say)
+    profile = PROFILES[arguments.profile]
+    try:
+        return supervise(arguments, profile.only(arguments.stages) if arguments.stages else profile)
+    except (ratings.RatingsError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

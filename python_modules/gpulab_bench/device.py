@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -105,20 +106,32 @@ def open_device(requested: str, cpu_threads: int) -> Device:
         raise DeviceUnavailableError(msg)
     device = torch.device("cuda", 0)
     torch.cuda.reset_peak_memory_stats(device)
+    found = describe_gpu(0)
     properties = torch.cuda.get_device_properties(device)
-    capability = (properties.major, properties.minor)
     return Device(
         torch_device=device,
-        precision=choose_precision(capability),
-        name=properties.name,
-        uuid=f"GPU-{properties.uuid}",
-        # A GPU is function 0 of its device.
-        bdf=f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}"
-        f":{properties.pci_device_id:02x}.0",
-        capability=f"{properties.major}.{properties.minor}",
-        memory_bytes=properties.total_memory,
+        precision=choose_precision((properties.major, properties.minor)),
+        name=found["name"],
+        uuid=found["uuid"],
+        bdf=found["bdf"],
+        capability=found["capability"],
+        memory_bytes=found["memory_bytes"],
         threads=threads,
     )
+
+
+def describe_gpu(index: int) -> dict[str, Any]:
+    """Name, UUID, PCI address, compute capability and memory of a GPU that PyTorch sees."""
+    properties = torch.cuda.get_device_properties(index)
+    return {
+        "name": properties.name,
+        "uuid": f"GPU-{properties.uuid}",
+        # A GPU is function 0 of its device.
+        "bdf": f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}"
+        f":{properties.pci_device_id:02x}.0",
+        "capability": f"{properties.major}.{properties.minor}",
+        "memory_bytes": properties.total_memory,
+    }
 
 
 def autocast(device: Device) -> torch.autocast:

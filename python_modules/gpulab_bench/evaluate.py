@@ -8,6 +8,7 @@ import torch
 
 from gpulab_bench.device import Device, autocast
 from gpulab_bench.model import Decoder
+from gpulab_bench.scores import macro
 from gpulab_bench.stop import Stop
 
 BATCH_ITEMS = 256
@@ -19,33 +20,45 @@ class Evaluation:
 
     Attributes:
         items: items asked.
-        exact_match: share of the items whose every answer token is right.
+        exact_match: share of the items whose every answer token is right; pass@1, since a greedy
+            answer is the only attempt.
         token_accuracy: share of the answer tokens that are right.
+        precision: macro average over the tokens that occur in the answers.
+        recall: the same.
+        f1: the same.
     """
 
     items: int
     exact_match: float
     token_accuracy: float
+    precision: float
+    recall: float
+    f1: float
 
 
-def greedy_answers(model: Decoder, prompts: torch.Tensor, device: Device) -> torch.Tensor:
+def greedy_answers(
+    model: Decoder, prompts: torch.Tensor, device: Device, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Extend each prompt by its most likely tokens, one at a time.
 
     Args:
         model: the model.
         prompts: ``source, separator``, [B, K + 1].
         device: where to run, and in which precision.
+        length: tokens of an answer.
 
     Returns:
-        Answers, [B, K].
+        Answers, [B, length]; and for each, whether all numbers that it was chosen by were finite,
+        [B].
     """
-    source_tokens = prompts.shape[1] - 1
     tokens = prompts
-    for _ in range(source_tokens):
+    finite = torch.ones(len(prompts), dtype=torch.bool, device=prompts.device)
+    for _ in range(length):
         with autocast(device):
-            logits = model(tokens)
-        tokens = torch.cat([tokens, logits[:, -1:].argmax(dim=-1)], dim=1)
-    return tokens[:, source_tokens + 1 :]
+            logits = model(tokens)[:, -1]
+        finite &= logits.isfinite().all(dim=-1)
+        tokens = torch.cat([tokens, logits.argmax(dim=-1, keepdim=True)], dim=1)
+    return tokens[:, prompts.shape[1] :], finite
 
 
 def evaluate(model: Decoder, items: torch.Tensor, device: Device, stop: Stop) -> Evaluation | None:
@@ -62,12 +75,44 @@ def evaluate(model: Decoder, items: torch.Tensor, device: Device, stop: Stop) ->
     """
     source_tokens = items.shape[1] // 2
     exact, tokens = 0, 0
+    counts = torch.zeros(3, model.tokens.num_embeddings, dtype=torch.int64)
     with torch.inference_mode():
         for batch in items.split(BATCH_ITEMS):
             if stop.reason() is not None:
                 return None
-            answers = greedy_answers(model, batch[:, : source_tokens + 1], device)
-            right = answers == batch[:, source_tokens + 1 :]
+            prompts = batch[:, : source_tokens + 1]
+            answers, _ = greedy_answers(model, prompts, device, source_tokens)
+            due = batch[:, source_tokens + 1 :]
+            right = answers == due
             exact += int(right.all(dim=1).sum())
             tokens += int(right.sum())
-    return Evaluation(len(items), exact / len(items), tokens / (len(items) * source_tokens))
+            counts += count_classes(answers, due, counts.shape[1])
+    precision, recall, f1 = macro(*counts.tolist())
+    return Evaluation(
+        items=len(items),
+        exact_match=exact / len(items),
+        token_accuracy=tokens / (len(items) * source_tokens),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+    )
+
+
+def count_classes(answers: torch.Tensor, due: torch.Tensor, classes: int) -> torch.Tensor:
+    """Count tokens by class: those that are right, those answered, those due.
+
+    Args:
+        answers: tokens, any shape.
+        due: tokens, the same shape.
+        classes: size of the vocabulary.
+
+    Returns:
+        Counts, [3, classes], on the CPU (counting is not repeatable on a GPU).
+    """
+    answers, due = answers.flatten().cpu(), due.flatten().cpu()
+    return torch.stack(
+        [
+            torch.bincount(tokens, minlength=classes)
+            for tokens in (due[answers == due], answers, due)
+        ]
+    )

@@ -13,6 +13,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
+# What the collection's modules and the benchmark both read the hardware by.
+_HARDWARE = "ansible_collections/gpulab/core/plugins/module_utils/hardware"
+SHARED = tuple(
+    f"{_HARDWARE}/{name}.py" for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "tree")
+)
+
 # The earliest time that a zip file can hold.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 SHEBANG = b"#!/usr/bin/env python3\n"
@@ -21,13 +27,20 @@ ENTRY = "import sys\n\nfrom gpulab_bench.__main__ import main\n\nsys.exit(main()
 
 def members() -> dict[str, bytes]:
     """What goes into the archive: names, sorted, and contents. The packer itself stays out."""
-    files = [*PACKAGE.glob("*.py"), *PACKAGE.glob("schemas/*.json")]
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.glob("schemas/*.json"),
+        *(PACKAGE.parent / name for name in SHARED),
+    ]
     content = {
-        f"{PACKAGE.name}/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes()
+        path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes()
         for path in files
         if path != Path(__file__)
     }
     content["__main__.py"] = ENTRY.encode()
+    # Folders have an entry of their own: without it zipimport sees no namespace package.
+    for name in list(content):
+        content |= {f"{folder.as_posix()}/": b"" for folder in Path(name).parents if folder.name}
     return dict(sorted(content.items()))
 
 

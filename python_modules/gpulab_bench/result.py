@@ -14,60 +14,123 @@ from typing import Any
 
 from gpulab_bench import __version__
 from gpulab_bench.config import Preset, count_parameters
+from gpulab_bench.profiles import Profile
 from gpulab_bench.stats import mean, quantile
 
-SCHEMA = 1
+SCHEMA = 2
 
 # Losses at either end of a run that are averaged into "first" and "last".
 ENDS = 10
 
 
+# Where the document holds what a stage returned. The probe's and the training's returns are split.
+SECTIONS = {
+    "gemm": "gemm",
+    "memory_bandwidth": "memory_bandwidth",
+    "sdc": "sdc",
+    "inference": "inference",
+    "evaluation": "evaluation",
+    "allreduce": "allreduce",
+    "disk": "disk",
+}
+
+UNREACHED = "unreached"
+
+
 @dataclass
 class Report:
-    """What is known of a run so far; sections that were not reached stay None."""
+    """What is known of a run so far; sections that were not reached stay None.
+
+    Attributes:
+        preset: of the model.
+        profile: what was to run.
+        seed: of data and weights.
+        requested_device: ``auto``, ``cpu`` or ``cuda``.
+        started: when, UTC.
+        stopped_by: ``budget``, ``SIGTERM``, ``SIGINT`` or None.
+        error: why there is no training.
+        results: what the workers left of each stage.
+        reliability: from `gpulab_bench.reliability.summarise`.
+        telemetry: from `gpulab_bench.telemetry.summarise`.
+        usage: from `gpulab_bench.counters.usage`.
+        user: from `gpulab_bench.ratings.summarise`.
+    """
 
     preset: Preset
+    profile: Profile
     seed: int
     requested_device: str
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     stopped_by: str | None = None
     error: dict[str, str] | None = None
-    environment: dict[str, Any] | None = None
-    device: dict[str, Any] | None = None
-    training: dict[str, Any] | None = None
-    evaluation: dict[str, Any] | None = None
-    memory: dict[str, Any] | None = None
-    durations_s: dict[str, float] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reliability: dict[str, Any] | None = None
+    telemetry: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+    user: dict[str, Any] | None = None
 
     def document(self, wall_s: float) -> dict[str, Any]:
         """The document, by the published schema.
 
         Args:
-            wall_s: seconds since the run started, the import of PyTorch included.
+            wall_s: seconds since the run started.
         """
         counts = count_parameters(self.preset.model)
+        probe, train = self.data("probe") or {}, self.data("train") or {}
         return {
             "schema": SCHEMA,
             "version": __version__,
+            "profile": self.profile.name,
             "preset": self.preset.name,
             "seed": self.seed,
             "started": self.started.isoformat(timespec="seconds"),
             "wall_s": wall_s,
-            "durations_s": self.durations_s,
+            "durations_s": self._durations(probe),
             "partial": self.stopped_by is not None or self.error is not None,
             "stopped_by": self.stopped_by,
             "error": self.error,
-            "environment": self.environment,
+            "environment": probe.get("environment"),
             "requested_device": self.requested_device,
-            "device": self.device,
+            "device": probe.get("device"),
+            "devices": probe.get("devices") or [],
             "model": {
                 **asdict(self.preset.model),
                 "parameters": {**asdict(counts), "total": counts.total},
             },
             "task": {"name": "reverse", **asdict(self.preset.task)},
-            "training": self.training,
-            "evaluation": self.evaluation,
-            "memory": self.memory,
+            "stages": [self._stage(plan.name) for plan in self.profile.stages],
+            "training": train.get("training"),
+            "memory": train.get("memory"),
+            **{section: self.data(stage) for stage, section in SECTIONS.items()},
+            "telemetry": self.telemetry,
+            "usage": self.usage,
+            "reliability": self.reliability,
+            "user": self.user,
+        }
+
+    def data(self, stage: str) -> dict[str, Any] | None:
+        """What a stage returned, or None."""
+        found: dict[str, Any] | None = self.results.get(stage, {}).get("data")
+        return found
+
+    def _durations(self, probe: dict[str, Any]) -> dict[str, float]:
+        seconds = {
+            name: result["seconds"]
+            for name, result in self.results.items()
+            if result["started"] is not None
+        }
+        imported = probe.get("import_s")
+        return seconds if imported is None else {"import": imported, **seconds}
+
+    def _stage(self, name: str) -> dict[str, Any]:
+        result = self.results.get(name)
+        if result is None:
+            return {"name": name, "status": UNREACHED, "reason": "", "error": None}
+        return {
+            "name": name,
+            "status": result["status"],
+            "reason": result["reason"],
+            "error": result["error"],
         }
 
 

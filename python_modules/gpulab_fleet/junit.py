@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import found, words
-from .records import Record
+from .records import FLEET, Record
 
 # XML 1.0 has no way to write these, not even as a reference (its production 2, Char).
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -48,8 +48,8 @@ def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
         names: set[str] = set()
         for finding in findings:
             _case(suite, name, finding, names)
-        if not findings:
-            # Nothing was looked at: an empty suite would be green.
+        if all(finding.get("stage") == FLEET for finding in findings):
+            # Nothing of the node itself was looked at: its suite would be green.
             case = _empty_case(suite, name, "run.checks")
             _say(case, "error", "unknown", "nothing was looked at on this node")
     if summary["problems"] or not summary["nodes"]:

@@ -9,10 +9,12 @@ import jsonschema
 import pytest
 
 from gpulab_bench.config import PRESETS
+from gpulab_bench.profiles import PROFILES
 from gpulab_bench.result import Report, to_json, training_section
 from gpulab_bench.stats import mean, quantile
 
 XS = PRESETS["xs"]
+SMOKE = PROFILES["smoke"]
 
 
 def errors(document: dict[str, Any], schema: dict[str, Any]) -> list[str]:
@@ -33,7 +35,7 @@ def test_complete_documents_are_valid(
 
 
 def test_a_run_that_reached_nothing_is_valid_and_partial(schema: dict[str, Any]) -> None:
-    report = Report(XS, 1, "auto")
+    report = Report(XS, SMOKE, 1, "auto")
     report.error = {"kind": "framework", "message": "ImportError: libcudart.so"}
     document = report.document(0.1)
     assert errors(document, schema) == []
@@ -42,8 +44,18 @@ def test_a_run_that_reached_nothing_is_valid_and_partial(schema: dict[str, Any])
 
 
 def test_a_run_stopped_in_the_warmup_is_valid_and_has_no_times(schema: dict[str, Any]) -> None:
-    report = Report(XS, 1, "cpu", stopped_by="budget")
-    report.training = training_section(XS, [3.5, None], [0.1, 0.1], 1, 0)
+    report = Report(XS, SMOKE, 1, "cpu", stopped_by="budget")
+    training = training_section(XS, [3.5, None], [0.1, 0.1], 1, 0)
+    report.results["train"] = {
+        "status": "stopped",
+        "data": {"training": training, "memory": None},
+        "error": None,
+        "reason": "",
+        "seconds": 0.2,
+        "started": 100.0,
+        "ended": 100.2,
+        "windows": {},
+    }
     document = report.document(0.5)
     assert errors(document, schema) == []
     assert document["training"]["step_s"] == {"n": 0, "mean": None, "median": None, "p95": None}

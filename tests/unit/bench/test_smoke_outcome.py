@@ -9,7 +9,6 @@ import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
@@ -92,8 +91,7 @@ def test_errors_that_the_benchmark_reports(
     gpu_document.update(
         partial=True, error=dict(zip(("kind", "message"), error)), training=None, evaluation=None
     )
-    finding, result = judge_run(ended(1, stdout=json.dumps(gpu_document)), REQUEST)
-    assert result is None
+    finding, _ = judge_run(ended(1, stdout=json.dumps(gpu_document)), REQUEST)
     assert finding["status"] == "fail"
     assert finding["part"]["kind"] == kind
     assert action in finding["action"]
@@ -111,13 +109,7 @@ def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> 
     assert judged["verdict"] == "pass"
     assert judged["result"] == cpu_document
     assert judged["checks"][0]["id"] == "smoke.run"
-    assert judged["durations_s"] == {
-        "total": 3.2,
-        "import": 1.9,
-        "setup": 1.9,
-        "train": 1.4,
-        "evaluate": 0.3,
-    }
+    assert judged["durations_s"] == {"total": 3.2, **cpu_document["durations_s"]}
     metrics = {metric["id"]: metric for metric in judged["metrics"]}
     assert metrics["train.step_s"] == {
         "id": "train.step_s",
@@ -127,20 +119,12 @@ def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> 
         "n": 140,
         "p50": 0.0085,
         "p95": 0.009,
+        "p99": None,
+        "baseline": None,
+        "z": None,
     }
-    assert metrics["accuracy.exact_match"]["value"] == 1.0
+    assert metrics["accuracy.pass_at_1"]["value"] == 1.0
     assert "memory.gpu_peak" not in metrics
-
-
-def test_metrics_of_a_gpu_carry_its_uuid(gpu_document: dict[str, Any]) -> None:
-    assert {metric["scope"] for metric in metrics_of(gpu_document)} == {
-        f"gpu:{gpu_document['device']['uuid']}"
-    }
-
-
-def test_a_run_without_training_has_no_made_up_metrics(cpu_document: dict[str, Any]) -> None:
-    cpu_document.update(training=None, evaluation=None, memory=None)
-    assert metrics_of(cpu_document) == []
 
 
 def test_a_partial_result_that_we_asked_for_is_a_time_out(cpu_document: dict[str, Any]) -> None:
@@ -173,10 +157,10 @@ def test_a_crash_after_the_result_is_not_overlooked(cpu_document: dict[str, Any]
         ("{", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
         ("[1]", "no object"),
-        ('{"schema": 1, "partial": false, "wall_s": NaN}', "contains NaN"),
-        ('{"schema": 2, "partial": false}', "its schema is 2, not 1"),
-        ('{"schema": 1}', "lacks the key 'partial'"),
-        ('{"schema": 1, "partial": false}\nbye', "it is not JSON"),
+        ('{"schema": 2, "partial": false, "wall_s": NaN}', "contains NaN"),
+        ('{"schema": 1, "partial": false}', "its schema is 1, not 2"),
+        ('{"schema": 2}', "lacks the key 'partial'"),
+        ('{"schema": 2, "partial": false}\nbye', "it is not JSON"),
     ],
 )
 def test_what_is_no_result(text: str, message: str) -> None:

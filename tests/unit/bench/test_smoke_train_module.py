@@ -49,7 +49,7 @@ def test_a_healthy_run(run: Run, fake_python: FakePython, cpu_document: dict[str
     assert answer["changed"] is False
     assert answer["profile"] == "smoke"
     assert answer["result"] == cpu_document
-    assert len(answer["checks"]) == 8
+    assert len(answer["checks"]) == 12
 
 
 def test_the_benchmark_is_called_as_documented(
@@ -58,11 +58,43 @@ def test_the_benchmark_is_called_as_documented(
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     program = fake_python("import os, sys; sys.exit(f'{sys.argv[1:]} {sorted(os.environ)}')")
     answer = run(python=program, device="cuda", seed=7, timeout_s=100, threads=2)
-    expected = ["-I", bench, "--json", "-", "--preset", "xs", "--device", "cuda"]
+    expected = ["-I", bench, "--json", "-", "--profile", "smoke", "--preset", "xs"]
+    expected += ["--device", "cuda", "--disk-folder", "/var/tmp"]  # noqa: S108  the default
     expected += ["--seed", "7", "--budget-s", "90.0"]
     assert str(expected) in answer["stderr_tail"]
     assert "OMP_NUM_THREADS" in answer["stderr_tail"]
     assert "PYTHONPATH" not in answer["stderr_tail"]
+
+
+def test_profile_stages_and_ratings_reach_the_benchmark(
+    run: Run, fake_python: FakePython, tmp_path: Path
+) -> None:
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text("5\n4\n")
+    program = fake_python("import sys; sys.exit(f'{sys.argv[1:]}')")
+    answer = run(python=program, profile="quick", stages=["train", "disk"], ratings=str(ratings))
+    said = answer["stderr_tail"]
+    assert "'--profile', 'quick'" in said
+    assert f"'--stages', 'train,disk', '--ratings', '{ratings}'" in said
+    # 120 s by default, of which the benchmark may use nine tenths.
+    assert "'--budget-s', '108.0'" in said
+
+
+def test_gpus_are_judged_under_load_by_the_nodes_spec(
+    run: Run,
+    fake_python: FakePython,
+    gpu_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", lambda: [H100])
+    program = fake_python(printing(gpu_document))
+    specs = {"h100": {"gpu": {"count": 1}}}
+    answer = run(python=program, spec_name="h100", specs=specs)
+    # Nothing was sampled in this document, which is no pass.
+    load = {one["id"]: one["status"] for one in answer["checks"] if one["id"].startswith("gpu.")}
+    assert load["gpu.throttle"] == load["gpu.link_load"] == "unknown"
+    measured_only = run(python=program)
+    assert not [one for one in measured_only["checks"] if one["id"].startswith("gpu.")]
 
 
 def test_a_training_that_stands_is_not_repeated(
@@ -85,10 +117,11 @@ def test_a_training_that_stands_is_not_repeated(
 
 def test_limits_count_however_they_come_about(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoke_train, "fingerprint", lambda *words: words[-1])
-    params = dict.fromkeys(smoke_train.ASKED) | {"python": "p", "bench": "b"}
+    params = dict.fromkeys(smoke_train.ASKED) | {"python": "p", "bench": "b", "ratings": None}
     strict = GateLimits(exact_match_min=0.95)
-    asked = smoke_train.depends_on(params, GateLimits())
-    assert asked != smoke_train.depends_on(params, strict)
+    asked = smoke_train.depends_on(params, GateLimits(), {})
+    assert asked != smoke_train.depends_on(params, strict, {})
+    assert asked != smoke_train.depends_on(params, GateLimits(), {"gpu": {"count": 1}})
     assert len(asked["judge"]) == 64
 
 
@@ -195,6 +228,8 @@ def test_check_mode_skips_and_says_so(run: Run, tmp_path: Path) -> None:
         ({"threads": -1}, "threads must be 1 or more, not -1"),
         ({"gates": {"speed_min": 1}}, "speed_min"),
         ({"device": "tpu"}, "device"),
+        ({"ratings": "/nowhere/ratings.csv"}, "ratings: /nowhere/ratings.csv is not on the node"),
+        ({"spec_name": "h9000"}, "h9000"),
     ],
 )
 def test_arguments_that_make_no_sense(run: Run, arguments: dict[str, Any], message: str) -> None:

@@ -28,10 +28,36 @@ options:
     type: str
     default: xs
   profile:
-    description: Set of gate limits that O(gates) starts from.
+    description:
+      - Which stages run. V(smoke) accepts a node, in about 150 s on a GPU; V(quick) takes less than
+        a minute on two CPU cores; V(soak) keeps every GPU busy for a quarter of an hour.
     type: str
-    choices: [smoke]
+    choices: [smoke, quick, soak]
     default: smoke
+  stages:
+    description:
+      - Of the profile, only these stages, such as V([train, evaluation]). What another stage
+        stands on is added.
+    type: list
+    elements: str
+  spec_name:
+    description:
+      - Name of the node's hardware spec (C(node_hardware_spec)), by which the GPUs are judged under
+        load, and disk and network where it asks for them. Without one they are measured only.
+    type: str
+  specs:
+    description: Specs by name (C(lab_hardware_specs)), beside the built-in V(compute-minimum).
+    type: dict
+    default: {}
+  disk_folder:
+    description: Folder on the node in which the disk is measured; the file has no name.
+    type: path
+    default: /var/tmp
+  ratings:
+    description:
+      - File on the node with users' ratings, numbers from 1 to 5, as a JSON array, a CSV file with
+        a column C(rating), or one per line. Without one the satisfaction is null.
+    type: path
   device:
     description:
       - Where to train. V(auto) takes the first GPU, and the CPU only if the node has none; a GPU
@@ -50,8 +76,8 @@ options:
     description:
       - Seconds that the benchmark may take. It stops itself after nine tenths of them with a
         partial result; after all of them it is ended.
+      - By default 170 for V(smoke), 120 for V(quick) and 1400 for V(soak).
     type: int
-    default: 150
   valid_h:
     description:
       - For how many hours a training that passed stands for a new one, as long as installation,
@@ -65,7 +91,7 @@ options:
     description: RV(fingerprint) of the earlier training; the action fills it in from its record.
     type: dict
   gates:
-    description: Limits of the gates; what is not given comes from O(profile).
+    description: Limits of the gates, where they differ from the module's own.
     type: dict
     default: {}
     suboptions:
@@ -140,7 +166,8 @@ metrics:
   elements: dict
   returned: always
   sample:
-    - {id: train.step_s, scope: cpu, value: 0.0173, unit: s, n: 190, p50: 0.0173, p95: 0.0196}
+    - {id: train.step_s, scope: cpu, value: 0.0173, unit: s, n: 190, p50: 0.0173, p95: 0.0196,
+       p99: null, baseline: null, z: null}
 fingerprint:
   description: What the training depends on; empty where a part of it could not be read.
   type: dict
@@ -164,7 +191,7 @@ durations_s:
   description: Seconds of the whole run (C(total)) and of its parts.
   type: dict
   returned: always
-  sample: {total: 8.5, import: 2.0, setup: 1.9, train: 3.6, evaluate: 0.3}
+  sample: {total: 8.5, import: 2.0, probe: 3.9, train: 3.6, evaluation: 0.3}
 """
 
 import os
@@ -176,10 +203,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware import checks_gpu_load
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+    SpecError,
+    resolve_spec,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates, judge, outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
+    gates,
+    gates_sdc,
+    gates_service,
+    gates_speed,
+    judge,
+    outcome,
+    published,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
     parse_oom_kills,
     restricted_environment,
@@ -187,7 +227,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment impo
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.fingerprint import fingerprint
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
 
-PROFILES = {"smoke": GateLimits()}
+# Profile -> seconds that it may take.
+TIMEOUTS_S = {"smoke": 170, "quick": 120, "soak": 1400}
 
 # The benchmark stops itself after this share of its time, so that a slow node leaves numbers.
 BUDGET_SHARE = 0.9
@@ -196,11 +237,16 @@ ARGUMENTS = {
     "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},
     "bench": {"type": "path", "default": "/opt/gpulab/bench/gpulab_bench.pyz"},
     "preset": {"type": "str", "default": "xs"},
-    "profile": {"type": "str", "choices": ["smoke"], "default": "smoke"},
+    "profile": {"type": "str", "choices": ["smoke", "quick", "soak"], "default": "smoke"},
+    "stages": {"type": "list", "elements": "str"},
+    "spec_name": {"type": "str"},
+    "specs": {"type": "dict", "default": {}},
+    "disk_folder": {"type": "path", "default": "/var/tmp"},  # noqa: S108  the file has no name
+    "ratings": {"type": "path"},
     "device": {"type": "str", "choices": ["auto", "cpu", "cuda"], "default": "auto"},
     "seed": {"type": "int", "default": 1234},
     "threads": {"type": "int"},
-    "timeout_s": {"type": "int", "default": 150},
+    "timeout_s": {"type": "int"},
     "valid_h": {"type": "float", "default": 0},
     "passed": {"type": "dict"},
     "gates": {
@@ -216,8 +262,26 @@ ARGUMENTS = {
 }
 
 # The options that decide what is trained; how it is judged, the limits and this code decide.
-ASKED = ("preset", "device", "seed", "threads", "timeout_s")
-JUDGES = (gates, judge, outcome)
+ASKED = (
+    "preset",
+    "profile",
+    "stages",
+    "device",
+    "seed",
+    "threads",
+    "timeout_s",
+    "disk_folder",
+)
+JUDGES = (
+    checks_gpu_load,
+    gates,
+    gates_sdc,
+    gates_service,
+    gates_speed,
+    judge,
+    outcome,
+    published,
+)
 
 
 def nvidia_gpus_on_bus() -> list[dict[str, Any]] | None:
@@ -236,14 +300,20 @@ def oom_kills() -> int | None:
         return None
 
 
-def depends_on(params: dict[str, Any], limits: GateLimits) -> dict[str, str]:
+def depends_on(params: dict[str, Any], limits: GateLimits, spec: dict[str, Any]) -> dict[str, str]:
     """Return what a training with these options, judged by these limits, depends on."""
-    asked = {name: params[name] for name in ASKED} | asdict(limits)
+    asked = {name: params[name] for name in ASKED} | asdict(limits) | {"spec": spec}
+    asked["ratings"] = ratings_digest(params["ratings"])
     try:
         asked["judge"] = sha256("".join(map(getsource, JUDGES)).encode()).hexdigest()
     except OSError:  # what carries modules to the node does not carry their source
         return {}
     return fingerprint(Tree(), params["python"], params["bench"], asked)
+
+
+def ratings_digest(path: str | None) -> str | None:
+    """Return what tells one ratings file from another; None without one."""
+    return sha256(Path(path).read_bytes()).hexdigest() if path else None
 
 
 def run(argv: list[str], threads: int | None, timeout_s: float) -> Outcome:
@@ -262,6 +332,12 @@ def check_arguments(module: AnsibleModule) -> None:
         value = module.params[name]
         if value is not None and value < 1:
             module.fail_json(msg=f"{name} must be 1 or more, not {value}")
+    ratings = module.params["ratings"]
+    if ratings and not Path(ratings).is_file():
+        module.fail_json(
+            msg=f"ratings: {ratings} is not on the node; copy it there first, or leave the option "
+            "out where nobody was asked"
+        )
     if not Path(module.params["bench"]).is_file():
         module.fail_json(
             msg=f"bench: {module.params['bench']} is not on the node; copy it there first "
@@ -287,9 +363,15 @@ def main() -> None:
             durations_s={},
         )
     check_arguments(module)
+    if params["timeout_s"] is None:
+        params["timeout_s"] = TIMEOUTS_S[params["profile"]]
+    try:
+        spec = resolve_spec(params["spec_name"], params["specs"]) if params["spec_name"] else {}
+    except SpecError as error:
+        module.fail_json(msg=str(error))
     given = {name: value for name, value in params["gates"].items() if value is not None}
-    limits = replace(PROFILES[params["profile"]], **given)
-    found = depends_on(params, limits)
+    limits = replace(GateLimits(), **given)
+    found = depends_on(params, limits, spec)
     if found and found == params["passed"]:
         # The action puts the earlier result in this one's place.
         module.exit_json(changed=False, stands=True, fingerprint=found)
@@ -300,10 +382,17 @@ def main() -> None:
         budget_s=budget_s,
         bus_gpus=nvidia_gpus_on_bus(),
         limits=limits,
+        spec=spec,
     )
     # -I: neither the user's site-packages nor PYTHON* variables reach the benchmark.
     argv = [params["python"], "-I", params["bench"], "--json", "-"]
+    argv += ["--profile", params["profile"]]
     argv += ["--preset", params["preset"], "--device", params["device"]]
+    argv += ["--disk-folder", params["disk_folder"]]
+    if params["stages"]:
+        argv += ["--stages", ",".join(params["stages"])]
+    if params["ratings"]:
+        argv += ["--ratings", params["ratings"]]
     argv += ["--seed", str(params["seed"]), "--budget-s", str(budget_s)]
     ended = run(argv, params["threads"], params["timeout_s"])
     module.exit_json(

@@ -43,7 +43,14 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
         "ecc": _YES_NO,
         "corrected_max": _COUNT,
     },
-    "storage": {"ssd_tb_min": _AMOUNT, "hdd_tb_min": _AMOUNT, "smart": _YES_NO},
+    "storage": {
+        "ssd_tb_min": _AMOUNT,
+        "hdd_tb_min": _AMOUNT,
+        "smart": _YES_NO,
+        # Judged by the benchmark, which measures them.
+        "read_mbs_min": _AMOUNT,
+        "write_mbs_min": _AMOUNT,
+    },
     "network": {
         "speed_mbps_min": _COUNT,
         "links_min": _COUNT,

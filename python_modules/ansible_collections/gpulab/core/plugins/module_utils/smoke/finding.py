@@ -7,7 +7,10 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import text_at
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
+    section_at,
+    text_at,
+)
 
 SOURCE = "gpulab_bench"
 
@@ -64,15 +67,25 @@ def bus_gpu_part(gpu: Mapping[str, Any]) -> dict[str, str]:
     return part("gpu", gpu.get("name"), bdf=gpu.get("bdf"), slot=gpu.get("slot"))
 
 
+def gpu_part(gpu: Mapping[str, Any], request: Request) -> dict[str, str]:
+    """Return the part for a GPU as the document's ``devices`` has it, with its slot."""
+    bdf = text_at(gpu, "bdf")
+    slots = [seen.get("slot") for seen in request.bus_gpus or () if seen.get("bdf") == bdf]
+    return part(
+        "gpu",
+        text_at(gpu, "name"),
+        bdf=bdf,
+        slot=slots[0] if slots else "",
+        uuid=text_at(gpu, "uuid"),
+    )
+
+
 def trained_on(result: Mapping[str, Any], request: Request) -> dict[str, str]:
     """Return the part that did the training: the GPU with its slot, or the CPU.
 
     Wrong numbers on a GPU point to that GPU; on a CPU they point to it as well, since this
     benchmark trains well on every healthy one.
     """
-    name = text_at(result, "device", "name")
     if text_at(result, "device", "type") != "cuda":
-        return part("cpu", name)
-    bdf = text_at(result, "device", "bdf")
-    slots = [gpu.get("slot") for gpu in request.bus_gpus or () if gpu.get("bdf") == bdf]
-    return part("gpu", name, bdf=bdf, slot=slots[0] if slots else "")
+        return part("cpu", text_at(result, "device", "name"))
+    return gpu_part(section_at(result, "device"), request)

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
+    gates_sdc,
+    gates_service,
+    gates_speed,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import (
     NODE,
     PYTORCH,
     bus_gpu_part,
     finding,
+    gpu_part,
     trained_on,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
+    items_at,
     number_at,
     text_at,
     value_at,
@@ -39,7 +46,23 @@ _SUSPECT_GPU = (
 def judge_gates(result: Result, request: Request) -> list[Finding]:
     """Return one finding per gate, in the order in which a person wants to read them."""
     gates = (device, nonfinite, loss_falls, exact_match, time_budget, step_time, step_jitter)
-    return [*(gate(result, request) for gate in gates), *untrained(result, request)]
+    by_part = (
+        learns,
+        gates_sdc.sdc,
+        gates_speed.gemm,
+        gates_speed.memory_bandwidth,
+        gates_speed.host_bandwidth,
+        gates_speed.allreduce,
+        gates_service.inference,
+        gates_service.disk,
+        gates_service.transport,
+        gates_service.crashes,
+    )
+    return [
+        *(gate(result, request) for gate in gates),
+        *(one for gate in by_part for one in gate(result, request)),
+        *untrained(result, request),
+    ]
 
 
 def device(result: Result, request: Request) -> Finding:
@@ -85,25 +108,30 @@ def device(result: Result, request: Request) -> Finding:
 
 
 def untrained(result: Result, request: Request) -> list[Finding]:
-    """Say of each GPU that the run left alone that nothing is known of it.
+    """Say of each GPU on the bus that no step was trained on that nothing is known of it.
 
-    The benchmark trains on one GPU. The others are neither passed nor failed by it, which caps the
-    node's verdict at warn.
+    PyTorch does not see it, or the run did not come to the stage that trains on every GPU.
     """
     if text_at(result, "device", "type") != "cuda":
         return []
-    used = text_at(result, "device", "bdf")
+    scopes = {text_at(one, "scope") for one in items_at(result, "sdc", "devices")}
+    used = {
+        text_at(gpu, "bdf")
+        for gpu in items_at(result, "devices")
+        if f"gpu:{text_at(gpu, 'uuid')}" in scopes
+    } | {text_at(result, "device", "bdf")}
     return [
         finding(
             "untrained",
             "unknown",
             bus_gpu_part(gpu),
             severity="warn",
-            evidence=f"the benchmark trained on {used or 'one GPU, it does not say which'} alone",
-            action="run the benchmark on this GPU with CUDA_VISIBLE_DEVICES set to its index",
+            evidence=f"the benchmark trained on {', '.join(sorted(used))} alone",
+            action="see in nvidia-smi -L whether the driver has this GPU; if it has, run the "
+            "benchmark again with its stage sdc",
         )
         for gpu in request.bus_gpus or ()
-        if gpu.get("bdf") != used
+        if gpu.get("bdf") not in used
     ]
 
 
@@ -173,6 +201,31 @@ def loss_falls(result: Result, request: Request) -> Finding:
         evidence=f"loss went from {first:.4g} to {last:.4g}",
         action=_suspect(result),
     )
+
+
+def learns(result: Result, request: Request) -> list[Finding]:
+    """On every device, also those that the training left alone, a few steps lower the loss."""
+    gpus = {f"gpu:{text_at(gpu, 'uuid')}": gpu for gpu in items_at(result, "devices")}
+    findings = []
+    for device in items_at(result, "sdc", "devices"):
+        first, last = number_at(device, "loss_first"), number_at(device, "loss_last")
+        gpu = gpus.get(text_at(device, "scope"))
+        known = first is not None and last is not None
+        findings.append(
+            finding(
+                "learns",
+                "unknown" if not known else "pass" if (last or 0) < (first or 0) else "fail",
+                part("cpu", text_at(device, "name")) if gpu is None else gpu_part(gpu, request),
+                observed=last,
+                expected=first,
+                unit="nat",
+                evidence=f"loss went from {first:.4g} to {last:.4g} in a few steps"
+                if first is not None and last is not None
+                else "the loss was not finite, or is missing",
+                action=_SUSPECT_CPU if gpu is None else _SUSPECT_GPU,
+            )
+        )
+    return findings
 
 
 def exact_match(result: Result, request: Request) -> Finding:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+    verify_load,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import judge_gates
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import (
+    judge_run,
+    judge_stages,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import number_at, section_at
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
@@ -25,7 +31,11 @@ def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
     metrics: list[dict[str, Any]] = []
     durations = {"total": round(outcome.wall_s, 3)}
     if result is not None:
-        checks += judge_gates(result, request)
+        checks += judge_stages(result, request, outcome)
+        # Without a training there is one fault to see to, and not a dozen values that it cost.
+        if result.get("error") is None:
+            checks += judge_gates(result, request)
+            checks += verify_load(section_at(result, "telemetry"), request.bus_gpus, request.spec)
         metrics = metrics_of(result)
         parts = section_at(result, "durations_s")
         durations.update(

@@ -21,8 +21,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import mis
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
     ResultError,
+    items_at,
     parse_result,
+    section_at,
     text_at,
+    value_at,
 )
 
 Result = Mapping[str, Any]
@@ -43,6 +46,17 @@ _ECC = (
     "take the GPU out of service, read its row-remap state (nvidia-smi -q -d ROW_REMAPPER), reset "
     "it and verify again"
 )
+_FREE_MEMORY = "free the memory that other processes hold (nvidia-smi, free -h), then run again"
+_FOLDER = (
+    "make room on the disk, or choose a folder that the login user may write to "
+    "(benchmark_disk_folder)"
+)
+_HANGS = (
+    "a driver, a link or a disk hangs: read journalctl -k of that time (Xid, NVRM, blocked for "
+    "more than), and nvidia-smi on the node"
+)
+# How the benchmark words a worker's death.
+_KILLED_BY = re.compile(r"killed by (SIG\w+)")
 # Messages of CUDA and PyTorch (cudaGetErrorString), first match wins: which part, what to do.
 _RUNTIME_ERRORS = (
     (r"no kernel image is available|not compatible with the current PyTorch", None, _NO_GPU_KERNEL),
@@ -77,15 +91,14 @@ def judge_run(outcome: Outcome, request: Request) -> tuple[Finding, dict[str, An
         request: what was asked.
 
     Returns:
-        The finding ``smoke.run``, and the document, or None where there is none to judge further:
-        no valid one, or one that only reports an error.
+        The finding ``smoke.run``, and the document, or None where there is no valid one.
     """
     try:
         result = parse_result(outcome.stdout)
     except ResultError as error:
         return _without_result(outcome, request, str(error)), None
     if result.get("error") is not None:
-        return _reported_error(result, request), None
+        return _reported_error(result, request, outcome), result
     return _with_result(outcome, result), result
 
 
@@ -115,22 +128,65 @@ def _with_result(outcome: Outcome, result: Result) -> Finding:
     return finding("run", "pass", NODE, observed=outcome.returncode, evidence=evidence)
 
 
-def _reported_error(result: Result, request: Request) -> Finding:
-    """Judge an error that the benchmark itself caught."""
+def _reported_error(result: Result, request: Request, outcome: Outcome) -> Finding:
+    """Judge an error that left the run without a training."""
     kind, message = text_at(result, "error", "kind"), text_at(result, "error", "message")
-    evidence = f"{kind}: {message}"
+    which, action, cause = _blame(section_at(result, "error"), result, request, outcome)
+    evidence = f"{kind}: {message}{cause}"
+    return finding("run", "fail", which, observed=kind, evidence=evidence, action=action)
+
+
+def judge_stages(result: Result, request: Request, outcome: Outcome) -> list[Finding]:
+    """Return a finding for each stage that failed, beside those that a run can't do without.
+
+    Args:
+        result: the document.
+        request: what was asked.
+        outcome: how the program ended.
+    """
+    findings = []
+    for stage in items_at(result, "stages"):
+        error, name = section_at(stage, "error"), text_at(stage, "name")
+        if not error or error == value_at(result, "error"):
+            continue
+        which, action, cause = _blame(error, result, request, outcome)
+        findings.append(
+            finding(
+                f"stage.{name}",
+                "fail",
+                which,
+                observed=text_at(error, "kind"),
+                evidence=f"{text_at(error, 'kind')}: {text_at(error, 'message')}{cause}",
+                action=action,
+            )
+        )
+    return findings
+
+
+def _blame(
+    error: Mapping[str, Any], result: Result, request: Request, outcome: Outcome
+) -> tuple[dict[str, str], str, str]:
+    """Return the part at fault, what to do next, and more evidence."""
+    kind, message = text_at(error, "kind"), text_at(error, "message")
     if kind == "framework":
-        which, action = dict(PYTORCH), REBUILD
-    elif kind == "device":
+        return dict(PYTORCH), REBUILD, ""
+    if kind == "device":
         which, action, cause = missing_gpu(result, request)
-        evidence = f"{evidence}; {cause}"
-    elif kind == "out_of_memory":
+        return which, action, f"; {cause}"
+    if kind == "out_of_memory":
         on_gpu = text_at(result, "device", "type") == "cuda"
         which = trained_on(result, request) if on_gpu else dict(MEMORY)
-        action = "free the memory that other processes hold (nvidia-smi, free -h), then run again"
-    else:
-        which, action = _runtime_error(message, result, request)
-    return finding("run", "fail", which, observed=kind, evidence=evidence, action=action)
+        return which, _FREE_MEMORY, ""
+    if kind == "disk":
+        return part("disk"), _FOLDER, ""
+    if kind == "hung":
+        return dict(NODE), _HANGS, ""
+    if kind == "crash":
+        signalled = _KILLED_BY.match(message)
+        if signalled:
+            _, which, action, cause = blame_signal(signalled.group(1), outcome.oom_kills)
+            return which, action, cause
+    return (*_runtime_error(message, result, request), "")
 
 
 def _runtime_error(message: str, result: Result, request: Request) -> tuple[dict[str, str], str]:
@@ -202,33 +258,46 @@ def _timed_out(outcome: Outcome) -> Finding:
 def _killed(outcome: Outcome, number: int) -> Finding:
     """Judge a death by signal."""
     name = _signal_name(number)
-    evidence = f"killed by {name} after {outcome.wall_s:.1f} s: {_last_line(outcome)}"
-    status, which, action = "fail", PYTORCH, REBUILD
-    if number == signal.SIGKILL:
-        which = MEMORY
-        if outcome.oom_kills:
-            evidence = f"{evidence}; the kernel killed {outcome.oom_kills} for lack of memory"
-            action = "out of memory: stop what else uses it (ps aux --sort -rss), or add memory"
-        else:
-            evidence = f"{evidence}; no kill for lack of memory was counted"
-            action = (
-                "most often the memory limit of a container or a service: look in journalctl -k "
-                "for 'oom' and at the limit, then run again"
-            )
-    elif number == signal.SIGILL:
-        which = _CPU
+    status, which, action, cause = blame_signal(name, outcome.oom_kills)
+    evidence = f"killed by {name} after {outcome.wall_s:.1f} s: {_last_line(outcome)}{cause}"
+    return finding("run", status, which, observed=name, evidence=evidence, action=action)
+
+
+def blame_signal(name: str, oom_kills: int | None) -> tuple[str, dict[str, str], str, str]:
+    """Return status, part at fault, what to do next, and more evidence, of a death by signal.
+
+    Args:
+        name: of the signal.
+        oom_kills: processes that the kernel killed for memory meanwhile; None if unknown.
+    """
+    if name == "SIGKILL" and oom_kills:
+        action = "out of memory: stop what else uses it (ps aux --sort -rss), or add memory"
+        return (
+            "fail",
+            dict(MEMORY),
+            action,
+            f"; the kernel killed {oom_kills} for lack of memory",
+        )
+    if name == "SIGKILL":
+        action = (
+            "most often the memory limit of a container or a service: look in journalctl -k "
+            "for 'oom' and at the limit, then run again"
+        )
+        return "fail", dict(MEMORY), action, "; no kill for lack of memory was counted"
+    if name == "SIGILL":
         action = (
             "this build of PyTorch uses instructions that the CPU lacks (framework unsupported, no "
             "hardware fault): choose another build, or expose the CPU's features to the machine"
         )
-    elif number == signal.SIGBUS:
-        which = MEMORY
+        return "fail", dict(_CPU), action, ""
+    if name == "SIGBUS":
         action = (
             "look for memory errors and a failing disk (journalctl -k), and for a full /dev/shm"
         )
-    elif number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        status, which, action = "unknown", NODE, "something else ended it; run the benchmark again"
-    return finding("run", status, which, observed=name, evidence=evidence, action=action)
+        return "fail", dict(MEMORY), action, ""
+    if name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        return "unknown", dict(NODE), "something else ended it; run the benchmark again", ""
+    return "fail", dict(PYTORCH), REBUILD, ""
 
 
 def _signal_name(number: int) -> str:

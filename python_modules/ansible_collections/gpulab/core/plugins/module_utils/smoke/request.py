@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class Request:
         bus_gpus: NVIDIA GPUs on the node's PCI bus (``bdf``, ``slot``, ``name`` of each), whatever
             their driver says; None if the bus could not be read.
         limits: limits of the gates.
+        spec: the node's hardware spec with all that it inherits; empty where none is declared.
     """
 
     python: str
@@ -45,3 +46,4 @@ class Request:
     budget_s: float
     bus_gpus: Sequence[dict[str, Any]] | None
     limits: GateLimits = field(default_factory=GateLimits)
+    spec: Mapping[str, Any] = field(default_factory=dict)

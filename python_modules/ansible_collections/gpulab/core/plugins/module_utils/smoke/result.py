@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class ResultError(ValueError):
@@ -57,6 +57,20 @@ def section_at(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     """Return the object at a path of keys, or an empty one."""
     value = value_at(document, *path)
     return value if isinstance(value, Mapping) else {}
+
+
+def items_at(document: Mapping[str, Any], *path: str) -> list[Mapping[str, Any]]:
+    """Return the objects in the array at a path of keys; what is none is left out."""
+    value = value_at(document, *path)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def applies(document: Mapping[str, Any], stage: str) -> bool:
+    """Return whether the run's profile has a stage that this node has something for."""
+    return any(
+        text_at(one, "name") == stage and text_at(one, "status") != "skipped"
+        for one in items_at(document, "stages")
+    )
 
 
 def number_at(document: Mapping[str, Any], *path: str) -> float | None:

@@ -1,0 +1,46 @@
+"""Training on one device: how fast it goes, and that the loss falls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpulab_bench.context import Context
+from gpulab_bench.result import training_section
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Make data and model from the seed, train, and leave the model to the next stages.
+
+    Returns:
+        ``training`` and ``memory``, sections of the document.
+
+    Raises:
+        torch.OutOfMemoryError: the GPU has too little free memory.
+    """
+    import torch
+
+    from gpulab_bench.data import draw_items
+    from gpulab_bench.measure import gpu_peak_bytes, host_peak_bytes, reset_peaks
+    from gpulab_bench.model import Decoder
+    from gpulab_bench.train import train
+
+    preset, device, seed = context.preset, context.device, context.order.seed
+    context.progress(f"preset {preset.name} on {device.name}, {device.precision}")
+    reset_peaks(device.torch_device)
+    torch.manual_seed(seed)
+    generator = torch.Generator(device.torch_device).manual_seed(seed)
+    items = draw_items(preset.task, "train", generator)
+    model = Decoder(preset.model).to(device.torch_device)
+    with context.window("train", alone=True):
+        steps = train(model, preset, items, device, generator, context.stop, context.progress)
+    if len(steps.losses) == preset.steps:
+        context.keep_model(model)
+    return {
+        "training": training_section(
+            preset, steps.losses, steps.step_s, steps.nonfinite_steps, steps.scaler_skips
+        ),
+        "memory": {
+            "host_peak_bytes": host_peak_bytes(),
+            "gpu_peak_bytes": gpu_peak_bytes(device.torch_device),
+        },
+    }

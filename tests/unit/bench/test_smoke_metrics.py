@@ -1,0 +1,110 @@
+"""Numbers for the record: every one of the guide's, none made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import GUIDE, metrics_of
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from gpulab_bench.result import to_json
+from gpulab_fleet import records
+
+Document = dict[str, Any]
+
+
+def values(document: Document) -> dict[str, Any]:
+    return {metric["id"]: metric["value"] for metric in metrics_of(document)}
+
+
+def telemetry_of(document: Document) -> dict[str, Any]:
+    return {
+        "gpus": [
+            {
+                "uuid": document["device"]["uuid"],
+                "utilization": {"train": 97.5, "inference": 61.0},
+                "memory_used_bytes": 20_000_000_000,
+                "memory_total_bytes": 80_000_000_000,
+            }
+        ]
+    }
+
+
+def test_every_metric_of_the_guide_has_a_value_on_a_gpu(gpu_document: Document) -> None:
+    gpu_document["telemetry"] = telemetry_of(gpu_document)
+    gpu_document["usage"] = {
+        "host_memory": {"total_bytes": 128_000_000_000, "used_max_bytes": 32_000_000_000}
+    }
+    gpu_document["user"] = {"satisfaction": 4.5, "ratings": 12}
+    found = values(gpu_document)
+    assert {name: found[name] for name in sorted(GUIDE)} == {
+        "accuracy.f1": 1.0,
+        "accuracy.pass_at_1": 1.0,
+        "accuracy.precision": 1.0,
+        "accuracy.recall": 1.0,
+        "disk.read": 3000.0,
+        "disk.write": 1500.0,
+        "gpu.utilization_inference": 61.0,
+        "gpu.utilization_train": 97.5,
+        "inference.requests_per_s.c1": 120.0,
+        "inference.requests_per_s.c8": 960.0,
+        "inference.response_ms.c1": 8.3,
+        "inference.response_ms.c8": 8.3,
+        "memory.gpu_utilization": 25.0,
+        "memory.host_utilization": 25.0,
+        "reliability.crash_rate": 0.0,
+        "reliability.error_rate": 0.0,
+        "reliability.restarts": 0,
+        "train.epoch_s": pytest.approx(1.088),
+        "train.tokens_per_s": pytest.approx(60_235, abs=1),
+        "user.satisfaction": 4.5,
+    }
+
+
+def test_each_number_belongs_to_what_it_was_measured_on(gpu_document: Document) -> None:
+    scopes = {metric["id"]: metric["scope"] for metric in metrics_of(gpu_document)}
+    mine = f"gpu:{gpu_document['device']['uuid']}"
+    for name in ("train.tokens_per_s", "gemm.tflops", "memory_bandwidth.h2d", "accuracy.f1"):
+        assert scopes[name] == mine
+    assert scopes["allreduce.bus"] == "gpus"
+    assert scopes["disk.read"] == "disk:/var/tmp"
+    assert scopes["reliability.crash_rate"] == scopes["user.satisfaction"] == "node"
+
+
+def test_response_times_have_their_quantiles(cpu_document: Document) -> None:
+    (times,) = [one for one in metrics_of(cpu_document) if one["id"] == "inference.response_ms.c8"]
+    assert (times["p50"], times["p95"], times["p99"], times["n"]) == (8.0, 9.5, 12.0, 960)
+
+
+def test_without_a_survey_the_satisfaction_is_null(cpu_document: Document) -> None:
+    assert values(cpu_document)["user.satisfaction"] is None
+
+
+def test_what_was_not_reached_is_null_where_the_guide_asks_and_absent_elsewhere(
+    cpu_document: Document,
+) -> None:
+    sections = ("training", "evaluation", "memory", "inference", "disk", "gemm", "allreduce")
+    cpu_document.update(dict.fromkeys(sections), memory_bandwidth=None, reliability=None)
+    found = values(cpu_document)
+    assert set(found) == GUIDE
+    assert set(found.values()) == {None}
+
+
+@pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])
+def test_a_judged_run_fits_into_the_nodes_record(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    document = request.getfixturevalue(kind)
+    wanted = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [])
+    judged = judge(Outcome(0, stdout=to_json(document), wall_s=45.5), wanted)
+    folder = tmp_path / "20261125T120000Z"
+    folder.mkdir()
+    record = records.new(folder.name, {"name": "node01"})
+    records.add_smoke(record, {**judged, "profile": "smoke"})
+    loaded = records.load(records.save(record, folder))
+    assert loaded["stages"] == {"benchmark": "pass"}
+    assert {metric["id"] for metric in loaded["metrics"]} >= GUIDE
