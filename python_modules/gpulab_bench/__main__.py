@@ -91,6 +91,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="where the stage disk writes and reads (default: %(default)s)",
     )
     parser.add_argument(
+        "--mode",
+        choices=("eager", "compile", "both"),
+        default="both",
+        help="how the stage speed runs the model (default: %(default)s)",
+    )
+    parser.add_argument(
         "--ratings", type=Path, metavar="FILE", help="users' ratings, 1 to 5, as CSV or JSON"
     )
     # For the supervisor itself.
@@ -133,6 +139,7 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
             device=arguments.device,
             seed=arguments.seed,
             disk_folder=arguments.disk_folder,
+            mode=arguments.mode,
         ).write(folder)
         supervisor = Supervisor(profile, folder, stop, progress)
         sampler = Sampler(open_source(), Usage())

@@ -137,8 +137,28 @@ def fit_speed(preset: Preset, precision: str, available: int | None) -> Fit:
         if available is None or need.total <= USABLE * available:
             return Fit(batch, math.ceil(speed.batch_items / batch), need, available)
         if batch == 1:
-            raise DoesNotFitError(_explain(preset, need, precision, available))
+            raise DoesNotFitError(_explain(preset, need, batch, precision, available))
         batch //= 2
+
+
+def check_fits(preset: Preset, precision: str, available: int | None) -> MemoryEstimate:
+    """Make sure that the training of the task fits, before anything is allocated.
+
+    Args:
+        preset: its task, in the preset's batch.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        available: free bytes of the device, or None if unknown: then nothing is refused.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        DoesNotFitError: it does not.
+    """
+    need = estimate(preset.model, preset.batch_items, preset.task.tokens, precision)
+    if available is not None and need.total > USABLE * available:
+        raise DoesNotFitError(_explain(preset, need, preset.batch_items, precision, available))
+    return need
 
 
 def speed_of(preset: Preset) -> SpeedConfig:
@@ -158,12 +178,14 @@ def largest_fitting(precision: str, available: int) -> str | None:
     return max(fitting, key=lambda preset: count_parameters(preset.model).total).name
 
 
-def _explain(preset: Preset, need: MemoryEstimate, precision: str, available: int) -> str:
+def _explain(
+    preset: Preset, need: MemoryEstimate, items: int, precision: str, available: int
+) -> str:
     parts = ", ".join(f"{name} {_gib(size)}" for name, size in asdict(need).items())
     nearest = largest_fitting(precision, available)
     fix = f"use --preset {nearest}" if nearest else "free some memory: not even xs fits"
     return (
-        f"preset {preset.name} needs about {_gib(need.total)} GiB with one item in {precision} "
+        f"preset {preset.name} needs about {_gib(need.total)} GiB for {items} items in {precision} "
         f"({parts} GiB); {_gib(available)} GiB are free, of which {USABLE:.0%} may be used: {fix}"
     )
 
