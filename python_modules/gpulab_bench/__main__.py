@@ -1,7 +1,8 @@
 """Command line: run a profile's stages, progress on stderr, one JSON document at the end.
 
 The process that is started this way supervises; the work is done by workers, which are this program
-again with ``--worker``.
+again with ``--worker``. ``ddp`` as the first word is one node's part of a training over several
+nodes: see `ddp_node`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpulab_bench import ratings, reliability, worker
+from gpulab_bench import ddp_node, ratings, reliability, worker
 from gpulab_bench.config import PRESETS
 from gpulab_bench.context import Order
 from gpulab_bench.counters import Usage
@@ -183,8 +184,11 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["ddp"]:
+        return ddp_node.main(words[1:], progress)
     parser = make_parser()
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(words)
     if arguments.worker is not None:
         return worker.work(arguments.stages, arguments.folder, worker.say)
     profile = PROFILES[arguments.profile]
