@@ -18,7 +18,9 @@ from torch import distributed
 
 BEAT_S = 0.5
 # Long enough for several beats of a rank that shares its processor with others.
-LISTEN_S = 3.0
+LISTEN_S = 5.0
+# How long a rank may take from the start of its exchange to its first beat.
+ARRIVE = datetime.timedelta(seconds=60)
 # How long the store may take to answer before its node is taken for gone.
 STORE_TIMEOUT = datetime.timedelta(seconds=5)
 # Rank 0's node holds the store: whoever fails first stays until the others have read it.
@@ -52,11 +54,21 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Heartbeat:
-        """Begin to beat, and learn the names of all nodes."""
+        """Begin to beat, and learn the names of all nodes.
+
+        Raises:
+            PeerError: a rank that had joined the exchange does not beat.
+        """
         self._store.set(self._key("node", self._rank), self._node)
         self._thread.start()
-        keys = [self._key("node", rank) for rank in range(self._size)]
-        self._names = [self._store.get(key).decode() for key in keys]
+        for rank in range(self._size):
+            key = self._key("node", rank)
+            try:
+                self._store.wait([key], ARRIVE)
+            except RuntimeError as error:
+                msg = f"rank {rank} joined the exchange and then stopped"
+                raise PeerError(msg) from error
+            self._names[rank] = self._store.get(key).decode()
         return self
 
     def __exit__(
