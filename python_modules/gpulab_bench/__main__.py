@@ -2,7 +2,7 @@
 
 The process that is started this way supervises; the work is done by workers, which are this program
 again with ``--worker``. ``ddp`` as the first word is one node's part of a training over several
-nodes: see `ddp_node`.
+nodes, ``tensorflow`` a run with TensorFlow: see `ddp_node` and `tensorflow_backend.run`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gpulab_bench.result import Report, to_json
 from gpulab_bench.sampler import Sampler
 from gpulab_bench.stop import Stop
 from gpulab_bench.supervisor import Supervisor
+from gpulab_bench.tensorflow_backend import run as tensorflow_run
 
 EXIT_COMPLETE = 0
 EXIT_ERROR = 1  # the document's "error" says what happened; 2 is argparse's usage error
@@ -187,6 +188,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["ddp"]:
         return ddp_node.main(words[1:], progress)
+    if words[:1] == ["tensorflow"]:
+        return tensorflow_run.main(words[1:], progress)
     parser = make_parser()
     arguments = parser.parse_args(words)
     if arguments.worker is not None:
