@@ -49,12 +49,22 @@ def judge(outcome: Outcome, node: str) -> dict[str, Any]:
     ddp = (result or {}).get("ddp")
     metrics: list[dict[str, Any]] = []
     if isinstance(ddp, Mapping):
-        checks += [_loss_falls(ddp, node), _equal(ddp, node), _nonfinite(ddp, node)]
+        checks += judge_section(ddp, node)
         metrics = [
             _metric("ddp.tokens_per_s", ddp.get("tokens_per_s"), "1/s", ddp.get("step_s") or {}),
             _metric("ddp.efficiency", ddp.get("efficiency"), "", {}),
         ]
     return {"verdict": verdict_of(checks), "checks": checks, "metrics": metrics, "result": result}
+
+
+def judge_section(ddp: Mapping[str, Any], node: str) -> list[Finding]:
+    """Return a finding per gate of the section ``ddp`` of a document, of one node or of several.
+
+    Args:
+        ddp: the section.
+        node: which is to be looked at.
+    """
+    return [_loss_falls(ddp, node), _equal(ddp, node), _nonfinite(ddp, node)]
 
 
 def _document(stdout: str) -> dict[str, Any] | None:
