@@ -8,6 +8,7 @@ nodes, ``tensorflow`` a run with TensorFlow: see `ddp_node` and `tensorflow_back
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -133,8 +134,8 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
     report = Report(PRESETS[arguments.preset], profile, arguments.seed, arguments.device)
     if arguments.ratings is not None:
         report.user = ratings.summarise(ratings.parse(arguments.ratings))
-    with tempfile.TemporaryDirectory(prefix="gpulab_bench.", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="gpulab_bench."))
+    try:
         Order(
             preset=arguments.preset,
             profile=profile.name,
@@ -148,6 +149,8 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
         sampler.start()
         supervisor.run()
         report.telemetry, report.usage = sampler.stop(supervisor.results)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     report.results = supervisor.results
     report.error = supervisor.core_error()
     report.stopped_by = stop.reason() if supervisor.unfinished() else None

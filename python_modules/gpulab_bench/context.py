@@ -37,6 +37,10 @@ class FrameworkError(RuntimeError):
     """PyTorch does not import."""
 
 
+class DiskError(RuntimeError):
+    """The folder that stands for the disk cannot be measured."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What the supervisor asks of its workers, handed over in a file.

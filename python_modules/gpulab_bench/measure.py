@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -49,6 +50,16 @@ def timer_for(device: torch.device) -> CpuTimer | CudaTimer:
     return CudaTimer() if device.type == "cuda" else CpuTimer()
 
 
+def reset_peaks(device: torch.device) -> None:
+    """Forget the memory that earlier work of this process needed, on the host and on the GPU."""
+    # 5 resets VmHWM (proc_pid_clear_refs(5)); where the kernel lacks it the peak is the process's.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def parse_vm_hwm(status: str) -> int | None:
     """Peak resident size in bytes from the text of ``/proc/<pid>/status``, or None."""
     for line in status.splitlines():
@@ -58,7 +69,7 @@ def parse_vm_hwm(status: str) -> int | None:
 
 
 def host_peak_bytes() -> int | None:
-    """Peak resident size of this process so far, in bytes; None where /proc has no VmHWM."""
+    """Peak resident size of this process, in bytes; None where /proc has no VmHWM."""
     try:
         return parse_vm_hwm(Path("/proc/self/status").read_text(encoding="ascii"))
     except OSError:

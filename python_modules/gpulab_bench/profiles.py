@@ -87,7 +87,7 @@ PROFILES: dict[str, Profile] = {
             name="smoke",
             budget_s=150,
             stages=(
-                StagePlan("probe", 0, 60),
+                StagePlan("probe", 0, 90),
                 StagePlan("gemm", 10, 60),
                 StagePlan("memory_bandwidth", 5, 60),
                 StagePlan("sdc", 0, 90),
@@ -122,7 +122,7 @@ PROFILES: dict[str, Profile] = {
             name="soak",
             budget_s=1200,
             stages=(
-                StagePlan("probe", 0, 60),
+                StagePlan("probe", 0, 90),
                 StagePlan("gemm", 900, 1000),
                 StagePlan("sdc", 0, 90),
                 StagePlan("train", 0, 120),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Callable, Protocol
 
 from gpulab_bench import telemetry
 from gpulab_bench.counters import Usage
@@ -34,10 +34,10 @@ class Sampler:
         """Take the first reading of what is compared before and after."""
         self._source = source
         self._usage = usage
-        self._before = source.identify()
         self._samples: list[telemetry.Sample] = []
         self._ended = threading.Event()
         self._failure = ""
+        self._before = self._ask(source.identify)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -58,7 +58,10 @@ class Sampler:
         self._ended.set()
         # nvidia-smi may take its time.
         self._thread.join(2)
-        after: Sequence[Mapping[str, Any]] = [] if self._thread.is_alive() else self._identify()
+        after: list[dict[str, Any]] = []
+        if not self._thread.is_alive():
+            after = self._ask(self._source.identify)
+            self._source.close()
         summary = telemetry.summarise(
             list(self._samples),
             telemetry.windows_of(results),
@@ -69,20 +72,16 @@ class Sampler:
         )
         return summary, self._usage.summarise()
 
-    def _identify(self) -> list[dict[str, Any]]:
-        found = self._source.identify()
-        self._source.close()
-        return found
-
     def _run(self) -> None:
         while not self._ended.wait(telemetry.INTERVAL_S):
             self._usage.observe()
-            if self._failure:
-                continue
-            try:
-                gpus = self._source.sample()
-            except Exception as error:  # a library that fails must not cost the run its numbers
-                self._failure = f"sampling failed: {type(error).__name__}: {error}"
-                continue
+            gpus = [] if self._failure else self._ask(self._source.sample)
             if gpus:
                 self._samples.append((time.monotonic(), gpus))
+
+    def _ask(self, question: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        try:
+            return question()
+        except Exception as error:  # a library that fails must not cost the run its numbers
+            self._failure = f"sampling failed: {type(error).__name__}: {error}"
+            return []

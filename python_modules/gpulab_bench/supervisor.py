@@ -128,7 +128,21 @@ class Supervisor:
         argv = launch.worker_command(
             self._command, kind, names, self._folder, self._processes(kind)
         )
-        child = Child(argv, launch.worker_environment(kind), self._progress)
+        try:
+            child = Child(argv, launch.worker_environment(kind), self._progress)
+        except OSError as error:  # no memory for another process, for one
+            self.launches.append(
+                reliability.launch(
+                    kind,
+                    names,
+                    reliability.CRASHED,
+                    stage=names[0],
+                    returncode=None,
+                    seconds=0.0,
+                    tail=f"{argv[0]} did not start: {error}",
+                )
+            )
+            return names[0]
         self._progress(f"worker {kind} {child.pid} started: {', '.join(names)}")
         hung = self._watch(child, names)
         told = self._stop.reason() is not None
@@ -208,12 +222,10 @@ def given_up(last: reliability.Launch) -> dict[str, Any]:
             f"took longer than its limit and was ended after {last['seconds']:.0f} s",
         )
     else:
-        kind = "crash"
-        how = (
-            f"killed by {last['signal']}"
-            if last["signal"]
-            else f"exit status {last['exit_status']}"
-        )
+        kind, status = "crash", last["exit_status"]
+        how = "no exit status" if status is None else f"exit status {status}"
+        if last["signal"]:
+            how = f"killed by {last['signal']}"
     lines = [line.strip() for line in last["tail"].splitlines() if line.strip()]
     message = f"{how}: {lines[-1][:300] if lines else 'it said nothing'}"
     return _without_data(worker.ERROR, {"kind": kind, "message": message}, "")

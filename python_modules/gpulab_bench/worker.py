@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from gpulab_bench.children import die_with_parent
-from gpulab_bench.context import Context, FrameworkError, Order, Skip, plans_of, ranks
+from gpulab_bench.context import Context, DiskError, FrameworkError, Order, Skip, plans_of, ranks
 from gpulab_bench.profiles import StagePlan
 from gpulab_bench.stop import Stop
 
@@ -87,6 +87,8 @@ def run_stages(stages: list[str], context: Context, plans: Mapping[str, StagePla
             return EXIT_STOPPED
         context.plan = plans[name]
         context.windows = {}
+        if context.rank == 0:
+            context.progress(f"stage {name} begins")
         result = run_stage(name, context)
         # Of a group, the first rank speaks; another does when it alone failed.
         if context.rank == 0 or result["status"] == ERROR:
@@ -134,9 +136,11 @@ def run_stage(name: str, context: Context) -> dict[str, Any]:
 
 
 def kind_of(error: Exception) -> str:
-    """Sort an error: ``framework``, ``out_of_memory``, ``runtime``, or one of `_KINDS`."""
+    """Sort an error: ``framework``, ``disk``, ``out_of_memory``, ``runtime`` or one of `_KINDS`."""
     if isinstance(error, FrameworkError):
         return "framework"
+    if isinstance(error, DiskError):
+        return "disk"
     name = type(error).__name__
     if name in _KINDS:
         return _KINDS[name]

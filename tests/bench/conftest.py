@@ -103,7 +103,7 @@ def schema() -> dict[str, Any]:
 
 
 @pytest.fixture
-def start(archive: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(archive: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the packed benchmark, as a node does."""
     started: list[subprocess.Popen[str]] = []
 
@@ -111,7 +111,8 @@ def start(archive: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process = subprocess.Popen(
             [sys.executable, str(archive), *arguments],
             cwd="/",
-            env={**os.environ, **environment},
+            # One that is killed leaves its folder behind.
+            env={**os.environ, "TMPDIR": str(tmp_path), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

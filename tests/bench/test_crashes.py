@@ -70,6 +70,19 @@ def test_a_worker_that_is_killed_in_mid_training_starts_again(
     assert told["launches"][1]["stages"] == ["train", "evaluation"]
 
 
+def test_a_worker_that_is_killed_in_mid_inference_finds_the_trained_model_again(
+    start: Start, schema: dict[str, Any]
+) -> None:
+    process = start("--profile", "quick", "--budget-s", "300", "--stages", "inference,evaluation")
+    workers = follow(process, "stage inference begins")
+    os.kill(workers["single"], signal.SIGKILL)
+    document = finish(process, schema)
+    assert process.returncode == 0
+    assert document["reliability"]["launches"][1]["stages"] == ["inference", "evaluation"]
+    assert document["evaluation"]["exact_match"] >= 0.9
+    assert all(load["failed"] == 0 for load in document["inference"]["loads"])
+
+
 def test_a_rank_that_is_killed_in_mid_all_reduce_is_noticed(
     start: Start, schema: dict[str, Any]
 ) -> None:

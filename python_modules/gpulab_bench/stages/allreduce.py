@@ -42,6 +42,8 @@ def run(context: Context) -> dict[str, Any]:
         for repeat in range(10**6):
             buffer.fill_(context.rank + 1)
             distributed.barrier()
+            if on_gpu:
+                torch.cuda.synchronize(device)
             begun = time.perf_counter()
             distributed.all_reduce(buffer)
             if on_gpu:

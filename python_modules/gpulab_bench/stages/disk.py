@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import shutil
@@ -11,17 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-from gpulab_bench.context import Context
+from gpulab_bench.context import Context, DiskError
 from gpulab_bench.fio import FioError, run_fio
 
 BLOCK_BYTES = 1024**2
 # The file: never more than this, nor than this share of what the disk has free.
 MOST_BYTES = 1024**3
 FREE_SHARE = 0.1
-
-
-class DiskError(RuntimeError):
-    """The folder cannot be measured."""
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -85,17 +82,30 @@ def nameless_file(folder: Path) -> Iterator[tuple[int, bool]]:
     Raises:
         OSError: the folder or its file system does not allow it.
     """
-    flags = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
     direct = True
     try:
-        file = os.open(folder, flags | os.O_DIRECT, 0o600)
+        file = _open(folder, os.O_DIRECT)
     except OSError:  # a file system in memory
         direct = False
-        file = os.open(folder, flags, 0o600)
+        file = _open(folder, 0)
     try:
         yield file, direct
     finally:
         os.close(file)
+
+
+def _open(folder: Path, flag: int) -> int:
+    """Open a nameless file; where the file system has none, one that loses its name at once."""
+    flags = os.O_RDWR | os.O_CLOEXEC | flag
+    try:
+        return os.open(folder, flags | os.O_TMPFILE, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            raise
+    path = folder / f".gpulab_bench.{os.getpid()}"
+    file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    path.unlink()
+    return file
 
 
 def _write_and_read(file: int, size: int, seconds: float, context: Context) -> tuple[float, float]:

@@ -7,9 +7,11 @@ elsewhere, by comparing them.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpulab_bench.context import Context
@@ -33,7 +35,7 @@ def run(context: Context) -> dict[str, Any]:
     software = f"torch {torch.__version__}, CUDA {torch.version.cuda}, {context.device.precision}"
     names = context.device_names()
     found = []
-    with context.window("sdc"):
+    with context.window("sdc"), _repeatable():
         for device, scope, name in zip(context.devices(), context.scopes(), names):
             trained = [_train(context, device) for _ in range(RUNS)]
             runs = [one for one in trained if one is not None]
@@ -50,6 +52,19 @@ def run(context: Context) -> dict[str, Any]:
                     }
                 )
     return {"steps": STEPS, "devices": found}
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """Allow repeatable algorithms only."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 class Run(NamedTuple):

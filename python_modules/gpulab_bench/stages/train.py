@@ -24,13 +24,14 @@ def run(context: Context) -> dict[str, Any]:
 
     from gpulab_bench.data import draw_items
     from gpulab_bench.device import available_bytes
-    from gpulab_bench.measure import gpu_peak_bytes, host_peak_bytes
+    from gpulab_bench.measure import gpu_peak_bytes, host_peak_bytes, reset_peaks
     from gpulab_bench.model import Decoder
     from gpulab_bench.train import train
 
     preset, device, seed = context.preset, context.device, context.order.seed
     context.progress(f"preset {preset.name} on {device.name}, {device.precision}")
     need = check_fits(preset, device.precision, available_bytes(device))
+    reset_peaks(device.torch_device)
     torch.manual_seed(seed)
     generator = torch.Generator(device.torch_device).manual_seed(seed)
     items = draw_items(preset.task, "train", generator)

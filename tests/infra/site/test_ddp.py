@@ -101,8 +101,8 @@ def test_a_node_that_stops_in_mid_all_reduce_is_named_and_ends_the_others(
     _, records = together(ddp_timeout_s=TIMEOUT_S)
     watcher.join()
     assert stopped, "node02 never joined the exchange"
-    # 30 s until the exchange gives up, 30 more to find out who it was and to leave. Seen are 55 s at
-    # a load of 7 per processor and 136 s at 13: so the bound is far below the time-out, and no less.
+    # 30 s until the exchange gives up, then to find out who it was and to leave. 55 s were seen at
+    # a load of 7 per processor, 136 s at 13: far below the time-out all the same.
     assert survivor_ended[0] - stopped[0] < TIMEOUT_S / 2
     run = by_id(records["node01"])["ddp.run"]
     assert run["status"] == "unknown"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gpulab_bench import counters, fio, nccl, ratings, reliability
+from gpulab_bench.context import DiskError
 from gpulab_bench.scores import macro
-from gpulab_bench.stages.disk import DiskError, nameless_file, size_for
+from gpulab_bench.stages.disk import nameless_file, size_for
 from gpulab_bench.stages.inference import summarise
 
 
@@ -260,4 +263,20 @@ def test_the_disks_file_is_bounded_and_has_no_name(tmp_path: Path) -> None:
         size_for(1000)
     with nameless_file(tmp_path) as (file, _):
         assert file > 0
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_nameless_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = os.open
+
+    def without(path: Any, flags: int, mode: int = 0o777) -> int:  # noqa: ANN401  as os.open's
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return honest(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", without)
+    with nameless_file(tmp_path) as (file, _):
+        assert os.write(file, b"") == 0
         assert list(tmp_path.iterdir()) == []

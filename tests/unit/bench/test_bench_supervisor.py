@@ -156,9 +156,8 @@ def test_told_to_end_it_keeps_what_the_stage_has_and_leaves_nobody_behind(
 def test_a_worker_that_does_not_listen_is_killed(
     run: Callable[..., Supervisor], tmp_path: Path
 ) -> None:
-    begun = tmp_path / "run" / "gemm.tries"
     started = time.monotonic()
-    supervisor = run({"gemm": ["hang"]}, *STAGES, stop=begun.exists)
+    supervisor = run({"gemm": ["hang"]}, *STAGES, stop=(tmp_path / "run" / "deaf").exists)
     assert time.monotonic() - started < 10
     assert supervisor.launches[0]["signal"] == "SIGKILL"
     assert ended(supervisor) == [("stopped", None)]
@@ -184,6 +183,18 @@ def test_only_the_marked_are_killed() -> None:
     assert marked(os.getpid() + 1) == []
     assert kill_marked(os.getpid()) == []
     assert mine.end(0) == -9
+
+
+def test_a_worker_that_does_not_start_is_a_crash(tmp_path: Path) -> None:
+    profile = Profile("test", 60, (StagePlan("probe", 0, 20),))
+    stop: Any = StopWhen()
+    nowhere = [str(tmp_path / "python")]
+    supervisor = Supervisor(profile, tmp_path, stop, lambda _line: None, nowhere)
+    supervisor.run()
+    assert ended(supervisor) == [("crashed", "probe")] * 2
+    error = supervisor.core_error()
+    assert error is not None
+    assert error["message"].startswith(f"no exit status: {nowhere[0]} did not start")
 
 
 def test_a_profile_can_be_cut_down_to_some_stages() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import GUIDE, metrics_of
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from gpulab_bench.result import to_json
+from gpulab_fleet import records
 
 Document = dict[str, Any]
 
@@ -115,3 +121,19 @@ def test_a_nodes_own_group_is_measured_as_its_gpus(gpu_document: Document) -> No
     found = {(one["id"], one["scope"]): one["value"] for one in metrics_of(gpu_document)}
     assert found["ddp.tokens_per_s", "gpus"] == 700.0
     assert found["ddp.efficiency", "gpus"] == 0.9
+
+
+@pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])
+def test_a_judged_run_fits_into_the_nodes_record(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    document = request.getfixturevalue(kind)
+    wanted = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [])
+    judged = judge(Outcome(0, stdout=to_json(document), wall_s=45.5), wanted)
+    folder = tmp_path / "20261125T120000Z"
+    folder.mkdir()
+    record = records.new(folder.name, {"name": "node01"})
+    records.add_smoke(record, {**judged, "profile": "smoke"})
+    loaded = records.load(records.save(record, folder))
+    assert loaded["stages"] == {"benchmark": "pass"}
+    assert {metric["id"] for metric in loaded["metrics"]} >= GUIDE

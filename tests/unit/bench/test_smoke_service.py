@@ -121,6 +121,7 @@ def test_no_crash_passes_and_no_word_of_it_is_unknown(cpu_document: Document) ->
         (("crash", "killed by SIGSEGV: it said nothing"), "framework"),
         (("crash", "exit status 134: terminate called"), "framework"),
         (("hung", "took longer than its limit and was ended after 60 s: NCCL"), "node"),
+        (("disk", "/data: Permission denied"), "disk"),
         (("out_of_memory", "DefaultCPUAllocator: can't allocate memory"), "memory"),
         (("runtime", "DistBackendError: NCCL error: CUDA error: unspecified"), "gpu"),
     ],

@@ -55,6 +55,10 @@ _PEER = (
     "it again"
 )
 _FREE_MEMORY = "free the memory that other processes hold (nvidia-smi, free -h), then run again"
+_FOLDER = (
+    "make room on the disk, or choose a folder that the login user may write to "
+    "(benchmark_disk_folder)"
+)
 _HANGS = (
     "a driver, a link or a disk hangs: read journalctl -k of that time (Xid, NVRM, blocked for "
     "more than), and nvidia-smi on the node"
@@ -185,6 +189,8 @@ def _blame(
         return dict(NODE), _TOO_LARGE, ""
     if kind == "peer":
         return dict(NODE), _PEER, ""
+    if kind == "disk":
+        return part("disk"), _FOLDER, ""
     if kind == "hung":
         return dict(NODE), _HANGS, ""
     if kind == "crash":
