@@ -5,6 +5,7 @@
 #   scripts/bootstrap.sh test     the same and what `make test` needs
 #   scripts/bootstrap.sh dev      the environment of lint, types and units alone: no root needed
 #   scripts/bootstrap.sh bench    the environment of tests/bench, with the nodes' own PyTorch
+#   scripts/bootstrap.sh tensorflow   the same with TensorFlow, for tests/tensorflow
 #
 # The environment is .venv (GPULAB_VENV names another); the Python is the first one on PATH that is
 # new enough (PYTHON names another).
@@ -12,7 +13,7 @@
 # Nothing is installed twice. When packages are missing and neither root nor sudo is there, it says
 # which and stops before it has done anything. An interrupted run is completed by the next one.
 set -eu
-purpose=${1:?usage: bootstrap.sh lab|test|dev|bench}
+purpose=${1:?usage: bootstrap.sh lab|test|dev|bench|tensorflow}
 cd "$(dirname "$0")/.."
 
 say() { printf 'gpulab: %s\n' "$*" >&2; }
@@ -133,7 +134,11 @@ case $purpose in
         install_requirements .venv-bench roles/pytorch/files/requirements-cpu.txt "$python"
         install_requirements .venv-bench requirements-bench.txt "$python"
         ;;
-    *) die "usage: bootstrap.sh lab|test|dev|bench" ;;
+    tensorflow)
+        install_requirements .venv-tensorflow roles/tensorflow/files/requirements-cpu.txt "$python"
+        install_requirements .venv-tensorflow requirements-bench.txt "$python"
+        ;;
+    *) die "usage: bootstrap.sh lab|test|dev|bench|tensorflow" ;;
 esac
 if [ -n "${GPULAB_MITOGEN:-}" ]; then
     install_requirements "$venv" requirements-mitogen.txt "$python"

@@ -31,6 +31,13 @@ page() { python -m pytest tests/page; }
 # The benchmark's model against a real PyTorch, in an environment of the nodes' own lock.
 bench() { scripts/bootstrap.sh bench && .venv-bench/bin/python -m pytest tests/bench; }
 
+# The TensorFlow backend against PyTorch. Both frameworks are large, so it is not part of everything.
+tensorflow() {
+    scripts/bootstrap.sh bench && scripts/bootstrap.sh tensorflow &&
+        GPULAB_TORCH_PYTHON=$PWD/.venv-bench/bin/python \
+            .venv-tensorflow/bin/python -m pytest tests/tensorflow
+}
+
 # What must also work on the other ansible-core that is supported.
 second-core() { scripts/second_core.sh; }
 
@@ -45,7 +52,7 @@ run_part() {
     local began=$SECONDS status
     case $1 in
         molecule:*) molecule-scenario "${1#molecule:}" ;;
-        lint | types | docs | units | page | bench | second-core | runs) "$1" ;;
+        lint | types | docs | units | page | bench | tensorflow | second-core | runs) "$1" ;;
         *) echo "there is no part $1" >&2 && false ;;
     esac
     status=$?

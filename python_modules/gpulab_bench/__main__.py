@@ -1,7 +1,8 @@
 """Command line: run a profile's stages, progress on stderr, one JSON document at the end.
 
 The process that is started this way supervises; the work is done by workers, which are this program
-again with ``--worker``.
+again with ``--worker``. ``ddp`` as the first word is one node's part of a training over several
+nodes, ``tensorflow`` a run with TensorFlow: see `ddp_node` and `tensorflow_backend.run`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpulab_bench import ratings, reliability, worker
+from gpulab_bench import ddp_node, ratings, reliability, worker
 from gpulab_bench.config import PRESETS
 from gpulab_bench.context import Order
 from gpulab_bench.counters import Usage
@@ -23,6 +24,7 @@ from gpulab_bench.result import Report, to_json
 from gpulab_bench.sampler import Sampler
 from gpulab_bench.stop import Stop
 from gpulab_bench.supervisor import Supervisor
+from gpulab_bench.tensorflow_backend import run as tensorflow_run
 
 EXIT_COMPLETE = 0
 EXIT_ERROR = 1  # the document's "error" says what happened; 2 is argparse's usage error
@@ -92,6 +94,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="where the stage disk writes and reads (default: %(default)s)",
     )
     parser.add_argument(
+        "--mode",
+        choices=("eager", "compile", "both"),
+        default="both",
+        help="how the stage speed runs the model (default: %(default)s)",
+    )
+    parser.add_argument(
         "--ratings", type=Path, metavar="FILE", help="users' ratings, 1 to 5, as CSV or JSON"
     )
     # For the supervisor itself.
@@ -134,6 +142,7 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
             device=arguments.device,
             seed=arguments.seed,
             disk_folder=arguments.disk_folder,
+            mode=arguments.mode,
         ).write(folder)
         supervisor = Supervisor(profile, folder, stop, progress)
         sampler = Sampler(open_source(), Usage())
@@ -179,8 +188,13 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["ddp"]:
+        return ddp_node.main(words[1:], progress)
+    if words[:1] == ["tensorflow"]:
+        return tensorflow_run.main(words[1:], progress)
     parser = make_parser()
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(words)
     if arguments.worker is not None:
         return worker.work(arguments.stages, arguments.folder, worker.say)
     profile = PROFILES[arguments.profile]

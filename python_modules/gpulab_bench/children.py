@@ -100,6 +100,8 @@ class Child:
             stderr=subprocess.STDOUT,
             env={**environment, MARK: str(os.getpid())},
             start_new_session=True,
+            # torchrun, too, must not outlive a supervisor that is killed.
+            preexec_fn=die_with_parent,
             text=True,
             errors="replace",
         )

@@ -51,6 +51,7 @@ class Order:
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of data and weights.
         disk_folder: where the stage disk makes its file.
+        mode: of the stage speed: ``eager``, ``compile`` or ``both``.
     """
 
     preset: str
@@ -58,6 +59,7 @@ class Order:
     device: str
     seed: int
     disk_folder: str
+    mode: str = "both"
 
     def write(self, folder: Path) -> None:
         """Leave the order for the workers."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,3 +142,39 @@ def autocast(device: Device) -> torch.autocast:
     return torch.autocast(
         device_type=device.torch_device.type, dtype=kind, enabled=device.precision != "fp32"
     )
+
+
+@contextlib.contextmanager
+def full_speed() -> Iterator[None]:
+    """Let PyTorch choose the fastest kernels, repeatable or not, and TF32 for fp32 products.
+
+    For what is measured, not for what is compared: outside, results repeat bit by bit.
+    """
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fp32_products = torch.get_float32_matmul_precision()
+    torch.use_deterministic_algorithms(False)
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_float32_matmul_precision(fp32_products)
+
+
+def parse_available(meminfo: str) -> int | None:
+    """``MemAvailable`` of /proc/meminfo in bytes, or None where it is not given."""
+    for line in meminfo.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def available_bytes(device: Device) -> int | None:
+    """Memory that the device has free now: the GPU's, or the host's for a CPU; None if unknown."""
+    if device.torch_device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device.torch_device)
+        return int(free)
+    try:
+        return parse_available(Path("/proc/meminfo").read_text(encoding="ascii"))
+    except OSError:
+        return None

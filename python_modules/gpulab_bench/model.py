@@ -19,40 +19,53 @@ from gpulab_bench.config import ModelConfig
 # GPT-2's initialisation.
 INIT_STD = 0.02
 
+# Whether this PyTorch's fused attention knows grouped heads (2.5).
+FUSED_GROUPS = "enable_gqa" in (functional.scaled_dot_product_attention.__doc__ or "")
+
 
 class Attention(nn.Module):
     """Causal self-attention with grouped key/value heads."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Make the projections."""
+        """Make the projections; queries, keys and values are computed in one product."""
         super().__init__()
         self.config = config
-        self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
-        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
-        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
+        self.widths = [heads * config.head_dim for heads in _heads_of(config)]
+        self.qkv = nn.Linear(config.d_model, sum(self.widths), bias=False)
         self.out = nn.Linear(config.heads * config.head_dim, config.d_model, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mix positions: [B, T, D] to [B, T, D]."""
-        batch, positions, _ = x.shape
-        config = self.config
-
-        def heads_of(projected: torch.Tensor, heads: int) -> torch.Tensor:
-            """[B, T, heads·Q] to [B, heads, T, Q]."""
-            return projected.view(batch, positions, heads, config.head_dim).transpose(1, 2)
-
-        def shared(grouped: torch.Tensor) -> torch.Tensor:
-            """[B, G, T, Q] to [B, H, T, Q]: each key/value head serves H / G query heads."""
-            shape = (batch, config.kv_heads, config.heads // config.kv_heads, *grouped.shape[2:])
-            return grouped.unsqueeze(2).expand(shape).flatten(1, 2)
-
-        mixed = functional.scaled_dot_product_attention(
-            heads_of(self.query(x), config.heads),
-            shared(heads_of(self.key(x), config.kv_heads)),
-            shared(heads_of(self.value(x), config.kv_heads)),
-            is_causal=True,
-        )
+        query, key, value = (
+            projected.unflatten(-1, (heads, self.config.head_dim)).transpose(1, 2)
+            for projected, heads in zip(
+                self.qkv(x).split(self.widths, dim=-1), _heads_of(self.config)
+            )
+        )  # [B, heads, T, Q] each
+        mixed = _attend(query, key, value)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def _heads_of(config: ModelConfig) -> tuple[int, int, int]:
+    """Heads of queries, keys and values."""
+    return config.heads, config.kv_heads, config.kv_heads
+
+
+def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Fused causal attention: [B, H, T, Q] and twice [B, G, T, Q] to [B, H, T, Q].
+
+    The fused kernels read each key/value head for its H / G query heads, so that none is copied;
+    before PyTorch 2.5 they could not, and the heads are repeated.
+    """
+    group = query.shape[1] // key.shape[1]
+    if group == 1:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    if FUSED_GROUPS:
+        return functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, enable_gqa=True
+        )
+    key, value = (heads.repeat_interleave(group, dim=1) for heads in (key, value))
+    return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
 
 
 class FeedForward(nn.Module):
@@ -113,9 +126,13 @@ class Decoder(nn.Module):
         if config.tied_embeddings:
             self.head.weight = self.tokens.weight
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Predict the next token at each position: tokens [B, T] to logits [B, T, V]."""
+    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
+        """What the output projection reads: tokens [B, T] to [B, T, D]."""
         x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x)
-        return self.head(self.norm(x))
+        return self.norm(x)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Predict the next token at each position: tokens [B, T] to logits [B, T, V]."""
+        return self.head(self.hidden(tokens))

@@ -20,7 +20,9 @@ WORKERS = {
     "train": SINGLE,
     "inference": SINGLE,
     "evaluation": SINGLE,
+    "speed": SINGLE,
     "allreduce": GROUP,
+    "ddp": GROUP,
     "disk": PLAIN,
 }
 
@@ -92,7 +94,9 @@ PROFILES: dict[str, Profile] = {
                 StagePlan("train", 0, 120),
                 StagePlan("inference", 10, 60),
                 StagePlan("evaluation", 0, 60),
+                StagePlan("speed", 0, 120),
                 StagePlan("allreduce", 5, 60),
+                StagePlan("ddp", 0, 90),
                 StagePlan("disk", 4, 60),
             ),
         ),
@@ -109,6 +113,7 @@ PROFILES: dict[str, Profile] = {
                 StagePlan("inference", 1, 60),
                 StagePlan("evaluation", 0, 60),
                 StagePlan("allreduce", 1, 90),
+                StagePlan("ddp", 0, 90),
                 StagePlan("disk", 1, 60),
             ),
         ),

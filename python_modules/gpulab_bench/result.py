@@ -30,7 +30,9 @@ SECTIONS = {
     "sdc": "sdc",
     "inference": "inference",
     "evaluation": "evaluation",
+    "speed": "speed",
     "allreduce": "allreduce",
+    "ddp": "ddp",
     "disk": "disk",
 }
 
@@ -145,8 +147,7 @@ def training_section(
 
     The first ``warmup_steps`` are left out of the times, because they pay for allocation and for
     choosing kernels. tokens/s = tokens per step / mean step time; seconds per epoch = training
-    items / batch items x mean step time. MFU stays null: it needs the published peak of a GPU
-    that is known, and a model that is large enough to be bound by arithmetic.
+    items / batch items x mean step time. MFU is null here: the stage fills it in.
 
     Args:
         preset: what was asked for.
@@ -155,8 +156,8 @@ def training_section(
         nonfinite_steps: steps whose loss or gradient was not finite.
         scaler_skips: updates that the fp16 gradient scaler left out.
     """
-    timed = step_s[preset.warmup_steps :]
-    mean_s = sum(timed) / len(timed) if timed else None
+    times = step_times(step_s[preset.warmup_steps :])
+    mean_s = times["mean"]
     return {
         "steps_planned": preset.steps,
         "steps_done": len(losses),
@@ -168,16 +169,21 @@ def training_section(
         "loss_last": mean(losses[-ENDS:]),
         "nonfinite_steps": nonfinite_steps,
         "scaler_skips": scaler_skips,
-        "step_s": {
-            "n": len(timed),
-            "mean": mean_s,
-            "median": quantile(timed, 0.5) if timed else None,
-            "p95": quantile(timed, 0.95) if timed else None,
-        },
+        "step_s": times,
         "tokens_per_s": preset.tokens_per_step / mean_s if mean_s else None,
         "epoch_items": preset.task.train_items,
         "epoch_s": preset.task.train_items / preset.batch_items * mean_s if mean_s else None,
         "mfu": None,
+    }
+
+
+def step_times(step_s: Sequence[float]) -> dict[str, Any]:
+    """Summarise the seconds of steps: number, mean, median, 95th percentile; null without any."""
+    return {
+        "n": len(step_s),
+        "mean": sum(step_s) / len(step_s) if step_s else None,
+        "median": quantile(step_s, 0.5) if step_s else None,
+        "p95": quantile(step_s, 0.95) if step_s else None,
     }
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
+from gpulab_bench.clock import clock_for
 from gpulab_bench.config import Preset
 from gpulab_bench.device import Device, autocast
-from gpulab_bench.measure import timer_for
+from gpulab_bench.losses import answer_loss
 from gpulab_bench.model import Decoder
 from gpulab_bench.stop import Stop
 
 CLIP_NORM = 1.0
 PROGRESS_EVERY = 50
+# Losses and times stay on the device for as many steps. A reading waits for the GPU, and a GPU that
+# is waited for in every step idles while Python prepares the next one.
+READ_EVERY = 10
 
 
 @dataclass
@@ -38,22 +40,122 @@ class TrainingRun:
     scaler_skips: int = 0
 
 
-def answer_loss(logits: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy over the answer tokens only: the source is random, nothing can predict it.
+class Updater:
+    """AdamW that leaves out a step which is not finite, without reading anything back.
 
-    Args:
-        logits: predictions for ``items[:, 1:]``, [B, 2K, V].
-        items: ``source, separator, answer``, [B, 2K + 1].
-
-    Returns:
-        A scalar, in nats.
+    The fused optimiser asks a number on the device whether to update: in fp16 the gradient scaler
+    gives it, else this class does, by the same two attributes.
     """
-    source_tokens = items.shape[1] // 2
-    answers = items[:, source_tokens + 1 :]
-    # The separator's position predicts the first answer token.
-    return functional.cross_entropy(
-        logits[:, source_tokens:].flatten(0, 1).float(), answers.flatten()
-    )
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], device: Device) -> None:
+        """Make the optimiser and, for fp16, the gradient scaler."""
+        self.parameters = list(parameters)
+        self.scaled = device.precision == "fp16"
+        self._optimiser = torch.optim.AdamW(
+            self.parameters, lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        self._scaler = torch.amp.GradScaler(device.torch_device.type, enabled=self.scaled)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradient of a loss."""
+        self._scaler.scale(loss).backward()
+
+    def update(self, loss: torch.Tensor, learning_rate: float) -> torch.Tensor:
+        """Clip the gradients, update the weights if all is finite, and forget the gradients.
+
+        Args:
+            loss: of the whole step, detached.
+            learning_rate: of this step.
+
+        Returns:
+            The gradients' norm before clipping; a scalar on the device.
+        """
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        self._scaler.unscale_(self._optimiser)
+        norm: torch.Tensor = clip_grad_norm_(self.parameters, CLIP_NORM)
+        if not self.scaled:
+            self._optimiser.grad_scale = None
+            self._optimiser.found_inf = (~torch.isfinite(loss + norm)).float()
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        self._optimiser.zero_grad(set_to_none=True)
+        return norm
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What to do in each step.
+
+    Attributes:
+        batch: makes the micro-batches of a step.
+        loss: the mean loss of one of them, in nats, in the device's precision.
+        learning_rate: of a step, by its number from 0.
+        count: steps to do.
+    """
+
+    batch: Callable[[], Iterable[torch.Tensor]]
+    loss: Callable[[torch.Tensor], torch.Tensor]
+    learning_rate: Callable[[int], float]
+    count: int
+
+
+def run_steps(
+    steps: Steps, updater: Updater, device: Device, stop: Stop, progress: Callable[[str], None]
+) -> TrainingRun:
+    """Do the steps until all are done or ``stop`` gives a reason.
+
+    A step is timed from drawing its batch to the end of its update. Losses and gradient norms stay
+    on the device and are read `READ_EVERY` steps at a time; a step that is not finite is skipped on
+    the device itself, where it happens, and counted at the reading.
+    """
+    run = TrainingRun()
+    clock = clock_for(device.torch_device)
+    pending: list[torch.Tensor] = []
+    for step in range(steps.count):
+        if stop.reason() is not None:
+            break
+        clock.begin()
+        micro = list(steps.batch())
+        total = torch.zeros((), device=device.torch_device)
+        for tokens in micro:
+            with autocast(device):
+                loss = steps.loss(tokens) / len(micro)
+            updater.backward(loss)
+            total += loss.detach()
+        norm = updater.update(total, steps.learning_rate(step))
+        clock.end()
+        pending.append(torch.stack([total, norm]))
+        if len(pending) == READ_EVERY:
+            _read(run, pending, clock.read(), scaled=updater.scaled)
+        if (step + 1) % PROGRESS_EVERY == 0 or step + 1 == steps.count:
+            _read(run, pending, clock.read(), scaled=updater.scaled)
+            progress(_line(run, steps.count))
+    _read(run, pending, clock.read(), scaled=updater.scaled)
+    return run
+
+
+def _read(
+    run: TrainingRun, pending: list[torch.Tensor], step_s: list[float], *, scaled: bool
+) -> None:
+    """Move what is pending, [loss, norm] of each step, into the run."""
+    if not pending:
+        return
+    run.step_s += step_s
+    values = torch.stack(pending)
+    for (loss, _), (loss_ok, norm_ok) in zip(values.tolist(), values.isfinite().tolist()):
+        run.losses.append(loss if loss_ok else None)
+        if scaled and loss_ok and not norm_ok:
+            run.scaler_skips += 1
+        elif not (loss_ok and norm_ok):
+            run.nonfinite_steps += 1
+    pending.clear()
+
+
+def _line(run: TrainingRun, planned: int) -> str:
+    loss = run.losses[-1]
+    shown = "not finite" if loss is None else f"{loss:.4f}"
+    return f"step {len(run.losses)}/{planned} loss {shown} {run.step_s[-1] * 1000:.1f} ms"
 
 
 def train(
@@ -65,10 +167,7 @@ def train(
     stop: Stop,
     progress: Callable[[str], None],
 ) -> TrainingRun:
-    """Train until the preset's steps are done or ``stop`` gives a reason.
-
-    A step is timed from drawing its batch to the end of its update. The loss is read back in
-    every step: it costs one synchronisation and finds a non-finite step where it happens.
+    """Train on the preset's task until its steps are done or ``stop`` gives a reason.
 
     Args:
         model: the model, on the device.
@@ -79,44 +178,14 @@ def train(
         stop: asked before each step.
         progress: takes a line for a person to read.
     """
-    run = TrainingRun()
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=preset.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
-    )
-    scaled = device.precision == "fp16"
-    scaler = torch.amp.GradScaler(device.torch_device.type, enabled=scaled)
-    timer = timer_for(device.torch_device)
-    for step in range(preset.steps):
-        if stop.reason() is not None:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = preset.learning_rate_at(step)
-        timer.start()
-        chosen = torch.randint(
-            len(items), (preset.batch_items,), generator=generator, device=items.device
-        )
-        batch = items[chosen]
-        with autocast(device):
-            loss = answer_loss(model(batch[:, :-1]), batch)
-        optimiser.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.unscale_(optimiser)
-        norm = clip_grad_norm_(model.parameters(), CLIP_NORM)
-        loss_value, norm_value = torch.stack([loss.detach(), norm]).tolist()
-        finite = math.isfinite(loss_value) and math.isfinite(norm_value)
-        if finite or scaled:  # the scaler leaves out the update itself, and lowers its scale
-            scaler.step(optimiser)
-            scaler.update()
-        run.step_s.append(timer.stop())
-        run.losses.append(loss_value if math.isfinite(loss_value) else None)
-        if not finite:
-            if scaled and math.isfinite(loss_value):
-                run.scaler_skips += 1
-            else:
-                run.nonfinite_steps += 1
-        if (step + 1) % PROGRESS_EVERY == 0 or step + 1 == preset.steps:
-            progress(
-                f"step {step + 1}/{preset.steps} loss {loss_value:.4f} "
-                f"{run.step_s[-1] * 1000:.1f} ms"
-            )
-    return run
+
+    def batch() -> Iterable[torch.Tensor]:
+        size = (preset.batch_items,)
+        chosen = torch.randint(len(items), size, generator=generator, device=items.device)
+        return (items[chosen],)
+
+    def loss(tokens: torch.Tensor) -> torch.Tensor:
+        return answer_loss(model(tokens[:, :-1]), tokens)
+
+    steps = Steps(batch, loss, preset.learning_rate_at, preset.steps)
+    return run_steps(steps, Updater(model.parameters(), device), device, stop, progress)

@@ -36,6 +36,13 @@ ERROR = "error"
 # What PyTorch says when the host's memory is exhausted; it raises a plain RuntimeError.
 _NO_HOST_MEMORY = "DefaultCPUAllocator"
 
+# Errors of stages, by the name of their class: importing some of these classes imports PyTorch.
+_KINDS = {
+    "DeviceUnavailableError": "device",
+    "DoesNotFitError": "does_not_fit",
+    "PeerError": "peer",
+}
+
 
 def say(line: str) -> None:
     """Say something to the supervisor, which passes it on."""
@@ -129,14 +136,14 @@ def run_stage(name: str, context: Context) -> dict[str, Any]:
 
 
 def kind_of(error: Exception) -> str:
-    """Sort an error: ``framework``, ``device``, ``disk``, ``out_of_memory`` or ``runtime``."""
+    """Sort an error: ``framework``, ``disk``, ``out_of_memory``, ``runtime`` or one of `_KINDS`."""
     if isinstance(error, FrameworkError):
         return "framework"
     if isinstance(error, DiskError):
         return "disk"
     name = type(error).__name__
-    if name == "DeviceUnavailableError":
-        return "device"
+    if name in _KINDS:
+        return _KINDS[name]
     # By name: PyTorch's classes cannot be imported where PyTorch is what is broken.
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return "out_of_memory"

@@ -121,6 +121,17 @@ def add_stage(
     _settle(record)
 
 
+def add_ddp(record: Record, ddp: Mapping[str, Any]) -> None:
+    """Put in what ``gpulab.core.ddp_train`` returned, beside the rest of the benchmark."""
+    others = [
+        [entry for entry in record[key] if _is_others(entry)] for key in ("checks", "metrics")
+    ]
+    findings, metrics = ([_unstaged(entry) for entry in kept] for kept in others)
+    _replace_stage(record, BENCHMARK, [*findings, *(ddp.get("checks") or [])])
+    _replace_metrics(record, BENCHMARK, [*metrics, *(ddp.get("metrics") or [])])
+    _settle(record)
+
+
 def measured_in(record: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
     """Return the run that measured a metric: the record's, or an earlier training's."""
     if metric["stage"] == BENCHMARK and record["training"]:
@@ -226,6 +237,15 @@ def _replace_metrics(record: Record, stage: str, metrics: Sequence[Mapping[str, 
     kept = [metric for metric in record["metrics"] if metric["stage"] != stage]
     fresh = [{**finite(metric), "stage": stage} for metric in metrics]
     record["metrics"] = _in_order([*kept, *fresh])
+
+
+def _is_others(entry: Mapping[str, Any]) -> bool:
+    """Whether a finding or metric is the benchmark's, and not of the distributed training."""
+    return entry["stage"] == BENCHMARK and not entry["id"].startswith("ddp.")
+
+
+def _unstaged(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "stage"}
 
 
 def _in_order(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

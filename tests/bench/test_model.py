@@ -67,9 +67,12 @@ def test_grouped_heads_equal_ungrouped_ones_with_repeated_weights() -> None:
     """A key/value head that serves two query heads is two equal heads of an ungrouped layer."""
     grouped = Attention(replace(XS, heads=4, kv_heads=2))
     full = Attention(replace(XS, heads=4, kv_heads=4))
-    full.query.weight, full.out.weight = grouped.query.weight, grouped.out.weight
-    for mine, theirs in ((full.key, grouped.key), (full.value, grouped.value)):
-        heads = theirs.weight.detach().view(2, XS.head_dim, XS.d_model)
-        mine.weight = torch.nn.Parameter(heads.repeat_interleave(2, dim=0).flatten(0, 1))
+    full.out.weight = grouped.out.weight
+    query, key, value = grouped.qkv.weight.detach().split(grouped.widths)
+    repeated = [
+        heads.view(2, XS.head_dim, XS.d_model).repeat_interleave(2, dim=0).flatten(0, 1)
+        for heads in (key, value)
+    ]
+    full.qkv.weight = torch.nn.Parameter(torch.cat([query, *repeated]))
     x = torch.randn(2, 5, XS.d_model)
     torch.testing.assert_close(grouped(x), full(x))

@@ -85,8 +85,8 @@ def _train(context: Context, device: torch.device) -> Run | None:
 
     from gpulab_bench.data import draw_items
     from gpulab_bench.device import autocast
+    from gpulab_bench.losses import answer_loss
     from gpulab_bench.model import Decoder
-    from gpulab_bench.train import answer_loss
 
     preset = context.preset
     generator = torch.Generator().manual_seed(context.order.seed)

@@ -60,7 +60,7 @@ def test_heads_that_cannot_be_grouped_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"context": 17}, "context must be twice source_tokens"),
+        ({"context": 15}, "context must be at least twice source_tokens"),
         ({"vocab_size": 32}, "vocab_size must be at least symbols"),
     ],
 )

@@ -94,6 +94,35 @@ def test_what_was_not_reached_is_null_where_the_guide_asks_and_absent_elsewhere(
     assert set(found.values()) == {None}
 
 
+def mode(name: str, tokens_per_s: float | None, mfu: float | None) -> Document:
+    times = {"n": 50, "mean": 0.1, "median": 0.1, "p95": 0.2}
+    return {"mode": name, "tokens_per_s": tokens_per_s, "mfu": mfu, "step_s": times}
+
+
+def test_the_speed_is_that_of_the_fastest_mode(gpu_document: Document) -> None:
+    gpu_document["speed"] = {"modes": [mode("eager", 300.0, 0.3), mode("compile", 400.0, 0.4)]}
+    found = values(gpu_document)
+    assert (found["train.tokens_per_s"], found["train.mfu"]) == (400.0, 0.4)
+    assert found["train.step_s"] == 0.1
+
+
+def test_a_mode_that_was_not_reached_is_no_speed(gpu_document: Document) -> None:
+    of_task = values(gpu_document)["train.tokens_per_s"]
+    gpu_document["speed"] = {"modes": [mode("eager", 300.0, None), mode("compile", None, None)]}
+    found = values(gpu_document)
+    assert found["train.tokens_per_s"] == 300.0
+    assert "train.mfu" not in found
+    gpu_document["speed"] = {"modes": []}
+    assert values(gpu_document)["train.tokens_per_s"] == of_task
+
+
+def test_a_nodes_own_group_is_measured_as_its_gpus(gpu_document: Document) -> None:
+    gpu_document["ddp"] = {"backend": "nccl", "tokens_per_s": 700.0, "efficiency": 0.9}
+    found = {(one["id"], one["scope"]): one["value"] for one in metrics_of(gpu_document)}
+    assert found["ddp.tokens_per_s", "gpus"] == 700.0
+    assert found["ddp.efficiency", "gpus"] == 0.9
+
+
 @pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])
 def test_a_judged_run_fits_into_the_nodes_record(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -65,6 +65,8 @@ def test_without_a_result(outcome: Outcome, status: str, kind: str, action: str)
         (("framework", "OSError: libcudart.so"), "framework", "--tags frameworks"),
         (("device", "cuda was asked for, but CUDA 13.0 sees no GPU"), "gpu", "seat and power"),
         (("out_of_memory", "CUDA out of memory"), "gpu", "free the memory"),
+        (("does_not_fit", "preset internlm-large needs 217 GiB"), "node", "no hardware fault"),
+        (("peer", "rank 1 on node01 stopped"), "node", "a process of the node's own group"),
         (("runtime", "CUDA error: uncorrectable ECC error encountered"), "gpu", "row-remap"),
         (("runtime", "CUDA error: unspecified launch failure"), "gpu", "Xid"),
         (
@@ -102,6 +104,21 @@ def test_out_of_memory_on_a_cpu_is_the_hosts(cpu_document: dict[str, Any]) -> No
     cpu_document.update(partial=True, error={"kind": "out_of_memory", "message": "cannot allocate"})
     finding, _ = judge_run(ended(1, stdout=json.dumps(cpu_document)), REQUEST)
     assert finding["part"]["kind"] == "memory"
+
+
+def test_ranks_that_differ_fail_the_node(cpu_document: dict[str, Any]) -> None:
+    cpu_document["ddp"] = {
+        "loss_first": 3.5,
+        "loss_last": 0.02,
+        "weights_equal": False,
+        "loss_spread": 0.0,
+        "nonfinite_steps": 0,
+    }
+    judged = judge(ended(0, stdout=json.dumps(cpu_document)), REQUEST)
+    assert judged["verdict"] == "fail"
+    assert [each["id"] for each in judged["checks"] if each["status"] == "fail"] == [
+        "ddp.ranks_equal"
+    ]
 
 
 def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> None:

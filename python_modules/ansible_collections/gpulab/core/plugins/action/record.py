@@ -23,7 +23,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke", "pairs"})
+    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke", "ddp", "pairs"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -36,10 +36,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
                 "verification": {"type": "dict"},
                 "spec": {"type": "str"},
                 "smoke": {"type": "dict"},
+                "ddp": {"type": "dict"},
                 "pairs": {"type": "dict"},
             },
             required_together=[("hardware", "verification", "spec")],
-            required_one_of=[("hardware", "smoke", "pairs")],
+            required_one_of=[("hardware", "smoke", "ddp", "pairs")],
         )
         result["changed"] = False
         if self._task.check_mode:
@@ -64,6 +65,8 @@ def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Re
         )
     if arguments["smoke"] is not None:
         records.add_smoke(record, arguments["smoke"])
+    if arguments["ddp"] is not None:
+        records.add_ddp(record, arguments["ddp"])
     if arguments["pairs"] is not None:
         pairs = arguments["pairs"]
         records.add_stage(record, records.PAIRS, pairs["findings"], pairs["metrics"])

@@ -33,6 +33,9 @@ options:
   smoke:
     description: The result of M(gpulab.core.smoke_train).
     type: dict
+  ddp:
+    description: The result of M(gpulab.core.ddp_train). Stands beside that of O(smoke).
+    type: dict
   pairs:
     description:
       - C(findings) and C(metrics) of the node, from RV(gpulab.core.pair_judge#module:nodes).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge_section
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
     verify_load,
 )
@@ -35,6 +36,8 @@ def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
         # Without a training there is one fault to see to, and not a dozen values that it cost.
         if result.get("error") is None:
             checks += judge_gates(result, request)
+            if section_at(result, "ddp"):
+                checks += judge_section(section_at(result, "ddp"), "")
             checks += verify_load(section_at(result, "telemetry"), request.bus_gpus, request.spec)
         metrics = metrics_of(result)
         parts = section_at(result, "durations_s")

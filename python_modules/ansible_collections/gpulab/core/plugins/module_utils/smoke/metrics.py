@@ -43,9 +43,7 @@ GUIDE = frozenset(
 
 # id, unit, path in the document. Of the device that was trained on.
 _OF_DEVICE = (
-    ("train.tokens_per_s", "1/s", ("training", "tokens_per_s")),
     ("train.epoch_s", "s", ("training", "epoch_s")),
-    ("train.mfu", "", ("training", "mfu")),
     ("train.loss_first", "nat", ("training", "loss_first")),
     ("train.loss_last", "nat", ("training", "loss_last")),
     ("train.nonfinite_steps", "steps", ("training", "nonfinite_steps")),
@@ -94,7 +92,7 @@ def metrics_of(result: Result) -> list[Metric]:
     scope = scope_of(result)
     everything = [
         *(_metric(name, scope, number_at(result, *path), unit) for name, unit, path in _OF_DEVICE),
-        _step_time(result, scope),
+        *_train_speed(result, scope),
         *_inference(result, scope),
         *_of_gpus(result),
         *(
@@ -102,7 +100,16 @@ def metrics_of(result: Result) -> list[Metric]:
             for name, unit, stage, key in _OF_DEVICES
             for device in items_at(result, stage, "devices")
         ),
-        _metric("allreduce.bus", _group(result), number_at(result, "allreduce", "bus_gbs"), "GB/s"),
+        _metric(
+            "allreduce.bus",
+            _group(result, "allreduce"),
+            number_at(result, "allreduce", "bus_gbs"),
+            "GB/s",
+        ),
+        *(
+            _metric(f"ddp.{key}", _group(result, "ddp"), number_at(result, "ddp", key), unit)
+            for key, unit in (("tokens_per_s", "1/s"), ("efficiency", ""))
+        ),
         *_disk(result),
         _host_utilization(result),
         *(_metric(name, "node", number_at(result, *path), unit) for name, unit, path in _OF_NODE),
@@ -111,18 +118,29 @@ def metrics_of(result: Result) -> list[Metric]:
     return [one for one in everything if one["value"] is not None or one["id"] in GUIDE]
 
 
-def _step_time(result: Result, scope: str) -> Metric:
-    step = section_at(result, "training", "step_s")
+def _train_speed(result: Result, scope: str) -> list[Metric]:
+    """Return how fast training is: in the fastest mode of the run for speed, else of the task."""
+    modes = [
+        (speed, mode)
+        for mode in items_at(result, "speed", "modes")
+        if (speed := number_at(mode, "tokens_per_s")) is not None
+    ]
+    fastest = max(modes, key=lambda each: each[0])[1] if modes else section_at(result, "training")
+    step = section_at(fastest, "step_s")
     median = number_at(step, "median")
-    return _metric(
-        "train.step_s",
-        scope,
-        median,
-        "s",
-        n=number_at(step, "n"),
-        p50=median,
-        p95=number_at(step, "p95"),
-    )
+    return [
+        _metric("train.tokens_per_s", scope, number_at(fastest, "tokens_per_s"), "1/s"),
+        _metric("train.mfu", scope, number_at(fastest, "mfu"), ""),
+        _metric(
+            "train.step_s",
+            scope,
+            median,
+            "s",
+            n=number_at(step, "n"),
+            p50=median,
+            p95=number_at(step, "p95"),
+        ),
+    ]
 
 
 def _inference(result: Result, scope: str) -> list[Metric]:
@@ -171,8 +189,8 @@ def _of_gpus(result: Result) -> list[Metric]:
     return metrics
 
 
-def _group(result: Result) -> str:
-    return "cpu" if text_at(result, "allreduce", "backend") == "gloo" else "gpus"
+def _group(result: Result, stage: str) -> str:
+    return "cpu" if text_at(result, stage, "backend") == "gloo" else "gpus"
 
 
 def _disk(result: Result) -> list[Metric]:

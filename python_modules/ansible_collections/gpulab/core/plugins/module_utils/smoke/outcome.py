@@ -46,6 +46,14 @@ _ECC = (
     "take the GPU out of service, read its row-remap state (nvidia-smi -q -d ROW_REMAPPER), reset "
     "it and verify again"
 )
+_TOO_LARGE = (
+    "no hardware fault, the preset is too large for this node: set benchmark_preset to the one "
+    "that the message names, or free the memory that other processes hold"
+)
+_PEER = (
+    "a process of the node's own group stopped: look why (journalctl -k, Xid messages), then run "
+    "it again"
+)
 _FREE_MEMORY = "free the memory that other processes hold (nvidia-smi, free -h), then run again"
 _FOLDER = (
     "make room on the disk, or choose a folder that the login user may write to "
@@ -177,6 +185,10 @@ def _blame(
         on_gpu = text_at(result, "device", "type") == "cuda"
         which = trained_on(result, request) if on_gpu else dict(MEMORY)
         return which, _FREE_MEMORY, ""
+    if kind == "does_not_fit":
+        return dict(NODE), _TOO_LARGE, ""
+    if kind == "peer":
+        return dict(NODE), _PEER, ""
     if kind == "disk":
         return part("disk"), _FOLDER, ""
     if kind == "hung":

@@ -1,0 +1,187 @@
+"""From the end of one node's part of a distributed training to findings and metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+
+SOURCE = "gpulab_bench ddp"
+# As the training on one device: a healthy run ends below 0.01, without learning it stays at 1.
+LOSS_RATIO_MAX = 0.5
+# Same weights and same items: what differs is the rounding of different devices. Our own proposal.
+LOSS_SPREAD_MAX = 1e-3
+
+_AGAIN = "run it again: ansible-playbook playbooks/benchmark_ddp.yml"
+_FRAMEWORK = "ansible-playbook site.yml --tags frameworks --limit {node}"
+# Per kind of error: status, the part's kind, what to do. Of the exchange each node sees only its
+# own end, so what is not clearly this node's fault leaves it unknown.
+_ERRORS = {
+    "peer": ("unknown", "node", "look at the node that is named: power, console, journalctl -k; "),
+    "does_not_fit": ("fail", "node", "choose a preset that fits, with -e ddp_preset=NAME; "),
+    "device": ("fail", "gpu", "repair the NVIDIA driver, or ask for -e ddp_device=cpu; "),
+    "framework": ("fail", "framework", f"rebuild PyTorch's environment: {_FRAMEWORK}; "),
+    "out_of_memory": ("fail", "node", "stop what else uses the memory (nvidia-smi, free -h); "),
+    "hung": ("unknown", "node", "look which node's part did not end, and at its network; "),
+}
+_EXCHANGE = (
+    "let the nodes reach each other in the zone of the exchange, at the declared port of the first "
+    "one and at any port of each other (firewall, MTU, cabling); "
+)
+
+
+def judge(outcome: Outcome, node: str) -> dict[str, Any]:
+    """Judge one node's part.
+
+    Args:
+        outcome: how the program ended.
+        node: this node's name.
+
+    Returns:
+        ``verdict``, ``checks``, ``metrics`` and ``result``, the document or None.
+    """
+    result = _document(outcome.stdout)
+    checks = [_run(outcome, result, node)]
+    ddp = (result or {}).get("ddp")
+    metrics: list[dict[str, Any]] = []
+    if isinstance(ddp, Mapping):
+        checks += judge_section(ddp, node)
+        metrics = [
+            _metric("ddp.tokens_per_s", ddp.get("tokens_per_s"), "1/s", ddp.get("step_s") or {}),
+            _metric("ddp.efficiency", ddp.get("efficiency"), "", {}),
+        ]
+    return {"verdict": verdict_of(checks), "checks": checks, "metrics": metrics, "result": result}
+
+
+def judge_section(ddp: Mapping[str, Any], node: str) -> list[Finding]:
+    """Return a finding per gate of the section ``ddp`` of a document, of one node or of several.
+
+    Args:
+        ddp: the section.
+        node: which is to be looked at.
+    """
+    return [_loss_falls(ddp, node), _equal(ddp, node), _nonfinite(ddp, node)]
+
+
+def _document(stdout: str) -> dict[str, Any] | None:
+    """Return the document, or None where the last line is none."""
+    lines = stdout.strip().splitlines()
+    try:
+        found = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("schema") == 1 else None
+
+
+def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Finding:
+    if outcome.start_error:
+        evidence = f"the interpreter did not start: {outcome.start_error}"
+        action = f"rebuild PyTorch's environment: {_FRAMEWORK.format(node=node)}"
+        return _finding("run", "fail", part("framework", "PyTorch"), evidence, action)
+    if result is None:
+        how = "did not end in its time" if outcome.timed_out else f"exit {outcome.returncode}"
+        last = (outcome.stderr_tail.strip().splitlines() or ["nothing on stderr"])[-1]
+        return _finding("run", "unknown", part("node", node), f"{how}: {last[:300]}", _AGAIN)
+    error = result.get("error")
+    if not error:
+        evidence = f"ended by itself after {float(result.get('wall_s') or 0):.1f} s"
+        return _finding("run", "pass", part("node", node), evidence, "")
+    status, kind, action = _ERRORS.get(str(error.get("kind")), ("unknown", "node", _EXCHANGE))
+    name = {"node": node, "framework": "PyTorch"}.get(kind, "")
+    return _finding(
+        "run",
+        status,
+        part(kind, name),
+        f"{error.get('kind')}: {error.get('message')}",
+        action.format(node=node) + f"then {_AGAIN}",
+    )
+
+
+def _loss_falls(ddp: Mapping[str, Any], node: str) -> Finding:
+    first, last = ddp.get("loss_first"), ddp.get("loss_last")
+    where = part("node", node)
+    if not first or last is None:
+        return _finding("loss_falls", "unknown", where, "no finite loss", _AGAIN)
+    ratio = last / first
+    return _finding(
+        "loss_falls",
+        "pass" if ratio <= LOSS_RATIO_MAX else "fail",
+        where,
+        f"loss went from {first:.4g} to {last:.4g} over {ddp.get('processes')} processes",
+        "train each node alone (playbooks/benchmark.yml): where that passes, the exchange is wrong",
+        observed=round(ratio, 4),
+        expected=LOSS_RATIO_MAX,
+    )
+
+
+def _equal(ddp: Mapping[str, Any], node: str) -> Finding:
+    equal, spread = ddp.get("weights_equal"), ddp.get("loss_spread")
+    where = part("node", node)
+    if equal is None or spread is None:
+        return _finding("ranks_equal", "unknown", where, "the ranks were not compared", _AGAIN)
+    return _finding(
+        "ranks_equal",
+        "pass" if equal and spread <= LOSS_SPREAD_MAX else "fail",
+        where,
+        f"weights {'equal' if equal else 'differ'}, losses differ by {spread:.3g} nat",
+        "the exchange gave the ranks different sums: verify the memory and network card of each "
+        "node, and train with two nodes at a time (--limit) to find the one",
+        observed=spread,
+        expected=LOSS_SPREAD_MAX,
+        unit="nat",
+    )
+
+
+def _nonfinite(ddp: Mapping[str, Any], node: str) -> Finding:
+    count = ddp.get("nonfinite_steps")
+    return _finding(
+        "nonfinite",
+        "unknown" if count is None else "pass" if count == 0 else "fail",
+        part("node", node),
+        f"{count} of {ddp.get('steps_done')} steps were not finite",
+        "train each node alone (playbooks/benchmark.yml) to find the one that makes them",
+        observed=count,
+        expected=0,
+        unit="steps",
+    )
+
+
+def _finding(
+    name: str,
+    status: str,
+    which: Mapping[str, str],
+    evidence: str,
+    action: str,
+    *,
+    observed: object = None,
+    expected: object = None,
+    unit: str = "",
+) -> Finding:
+    return {
+        "id": f"ddp.{name}",
+        "part": dict(which),
+        "observed": observed,
+        "expected": expected,
+        "unit": unit,
+        "source": SOURCE,
+        "severity": "fail",
+        "status": status,
+        "action": "" if status == "pass" else action,
+        "evidence": " ".join(evidence.split()),
+    }
+
+
+def _metric(name: str, value: float | None, unit: str, times: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "scope": "fleet",
+        "value": value,
+        "unit": unit,
+        "n": times.get("n"),
+        "p50": None,
+        "p95": None,
+    }

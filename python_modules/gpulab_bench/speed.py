@@ -1,0 +1,96 @@
+# mypy: allow-subclassing-any
+# (see model.py)
+"""Training speed: random tokens, the fastest kernels, eager or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+from gpulab_bench.config import Preset
+from gpulab_bench.device import Device, full_speed
+from gpulab_bench.losses import next_token_loss
+from gpulab_bench.memory import Fit, loss_chunk, speed_of
+from gpulab_bench.model import Decoder
+from gpulab_bench.stop import Stop
+from gpulab_bench.train import Steps, TrainingRun, Updater, run_steps
+
+MODES = ("eager", "compile")
+# Of random tokens nothing is learned; the rate only has to keep the weights finite.
+LEARNING_RATE = 1e-4
+
+
+class LanguageModelLoss(nn.Module):
+    """The model and its loss as one function of the tokens, so that both are compiled together."""
+
+    def __init__(self, model: Decoder) -> None:
+        """Wrap the model; its parameters stay its own."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Mean loss in nats of predicting ``tokens[:, 1:]``; tokens: [B, T + 1]."""
+        hidden = self.model.hidden(tokens[:, :-1])
+        return next_token_loss(hidden, self.model.head.weight, tokens[:, 1:])
+
+
+def compiled(model: Decoder, rows: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The loss with its model compiled; a chunked loss makes its own gradients and stays as it is.
+
+    Args:
+        model: the model.
+        rows: B·T of a micro-batch.
+
+    Returns:
+        Tokens [B, T + 1] to the mean loss in nats.
+    """
+    if loss_chunk(rows, model.head.weight.shape[0]) == rows:
+        whole: Callable[[torch.Tensor], torch.Tensor] = torch.compile(LanguageModelLoss(model))
+        return whole
+    hidden = torch.compile(model.hidden)
+    return lambda tokens: next_token_loss(hidden(tokens[:, :-1]), model.head.weight, tokens[:, 1:])
+
+
+def measure_speed(
+    model: Decoder,
+    preset: Preset,
+    fit: Fit,
+    mode: str,
+    device: Device,
+    generator: torch.Generator,
+    stop: Stop,
+    progress: Callable[[str], None],
+) -> TrainingRun:
+    """Train on random tokens for the preset's speed steps, or until ``stop`` gives a reason.
+
+    Args:
+        model: the model, on the device.
+        preset: its run for speed.
+        fit: micro-batches that fit the memory.
+        mode: ``eager`` or ``compile``; compiling happens in the first step, which is warm-up.
+        device: where to run, and in which precision.
+        generator: draws the tokens, on the device.
+        stop: asked before each step.
+        progress: takes a line for a person to read.
+
+    Raises:
+        ValueError: the mode is neither.
+    """
+    if mode not in MODES:
+        msg = f"mode must be one of {', '.join(MODES)}, not {mode!r}"
+        raise ValueError(msg)
+    shape = (fit.batch_items, preset.model.context + 1)
+    rows = fit.batch_items * preset.model.context
+
+    def batch() -> Iterable[torch.Tensor]:
+        for _ in range(fit.accumulate):
+            yield torch.randint(
+                preset.model.vocab_size, shape, generator=generator, device=generator.device
+            )
+
+    loss = compiled(model, rows) if mode == "compile" else LanguageModelLoss(model)
+    steps = Steps(batch, loss, lambda _step: LEARNING_RATE, speed_of(preset).steps)
+    with full_speed():
+        return run_steps(steps, Updater(model.parameters(), device), device, stop, progress)

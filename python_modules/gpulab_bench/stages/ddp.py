@@ -1,0 +1,31 @@
+"""Data-parallel training by all processes of a group, on one node or on several."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from typing import Any
+
+from gpulab_bench.context import Context
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Train the preset together, and alone for comparison.
+
+    Returns:
+        The document's section ``ddp``.
+
+    Raises:
+        PeerError: another process stopped in the middle; the text names its rank and node.
+    """
+    from gpulab_bench.ddp import train_together
+    from gpulab_bench.heartbeat import Heartbeat
+
+    where = context.group_device()
+    device = replace(context.device, torch_device=where)
+    node = os.environ.get("GPULAB_BENCH_NODE") or socket.gethostname()
+    with Heartbeat(context.rank, context.world_size, node) as beat, context.window("ddp"):
+        return train_together(
+            context.preset, context.order.seed, device, context.rank, beat.nodes(), context.progress
+        )

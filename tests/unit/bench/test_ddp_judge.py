@@ -1,0 +1,106 @@
+"""One node's part of a training over several: what its end means."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+
+DDP = {
+    "processes": 2,
+    "steps_done": 150,
+    "nonfinite_steps": 0,
+    "loss_first": 3.5,
+    "loss_last": 0.02,
+    "weights_equal": True,
+    "loss_spread": 0.0,
+    "step_s": {"n": 140},
+    "tokens_per_s": 7000.0,
+    "efficiency": 0.7,
+}
+
+
+def document(ddp: object = None, error: object = None) -> str:
+    return json.dumps({"schema": 1, "node": "node01", "ddp": ddp, "error": error, "wall_s": 9.0})
+
+
+def judged(stdout: str, **how: Any) -> dict[str, Any]:
+    return judge(Outcome(**{"returncode": 0, "stdout": stdout, **how}), "node01")
+
+
+def status_of(found: dict[str, Any], name: str) -> str:
+    return str(next(check["status"] for check in found["checks"] if check["id"] == name))
+
+
+def test_a_healthy_training_passes_and_is_the_fleets() -> None:
+    found = judged(document(DDP))
+    assert found["verdict"] == "pass"
+    assert {metric["id"]: metric["value"] for metric in found["metrics"]} == {
+        "ddp.tokens_per_s": 7000.0,
+        "ddp.efficiency": 0.7,
+    }
+    assert {metric["scope"] for metric in found["metrics"]} == {"fleet"}
+
+
+def test_another_nodes_part_says_only_that_it_ended() -> None:
+    found = judged(document())
+    assert [check["id"] for check in found["checks"]] == ["ddp.run"]
+    assert (found["verdict"], found["metrics"]) == ("pass", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "gate", "status"),
+    [
+        ({"loss_last": 3.4}, "ddp.loss_falls", "fail"),
+        ({"loss_last": None}, "ddp.loss_falls", "unknown"),
+        ({"weights_equal": False}, "ddp.ranks_equal", "fail"),
+        ({"loss_spread": 0.5}, "ddp.ranks_equal", "fail"),
+        ({"loss_spread": None}, "ddp.ranks_equal", "unknown"),
+        ({"nonfinite_steps": 1}, "ddp.nonfinite", "fail"),
+        ({"nonfinite_steps": None}, "ddp.nonfinite", "unknown"),
+    ],
+)
+def test_every_gate_can_fail(change: dict[str, Any], gate: str, status: str) -> None:
+    found = judged(document({**DDP, **change}))
+    assert status_of(found, gate) == status
+    assert found["verdict"] == status
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "part"),
+    [
+        ("peer", "unknown", "node"),
+        ("does_not_fit", "fail", "node"),
+        ("device", "fail", "gpu"),
+        ("framework", "fail", "framework"),
+        ("out_of_memory", "fail", "node"),
+        ("hung", "unknown", "node"),
+        ("crash", "unknown", "node"),
+    ],
+)
+def test_an_error_is_laid_to_what_can_be_at_fault(kind: str, status: str, part: str) -> None:
+    message = "rank 1 on node02 stopped in the middle of the training"
+    run = judged(document(error={"kind": kind, "message": message}), returncode=1)["checks"][0]
+    assert (run["status"], run["part"]["kind"]) == (status, part)
+    assert run["evidence"] == f"{kind}: {message}"
+    assert "benchmark_ddp.yml" in run["action"]
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "words"),
+    [
+        ({"timed_out": True, "stdout": ""}, "unknown", "did not end in its time"),
+        ({"returncode": 1, "stderr_tail": "boom"}, "unknown", "exit 1: boom"),
+        ({"returncode": None, "start_error": "no such file"}, "fail", "did not start"),
+        ({"stdout": "not json"}, "unknown", "exit 0"),
+        ({"stdout": '{"schema": 99}'}, "unknown", "exit 0"),
+    ],
+)
+def test_without_a_document_nothing_passes(how: dict[str, Any], status: str, words: str) -> None:
+    run = judged(**{"stdout": "", **how})["checks"][0]
+    assert run["status"] == status
+    assert words in run["evidence"]
