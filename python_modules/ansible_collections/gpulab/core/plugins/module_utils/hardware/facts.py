@@ -20,7 +20,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import
     read_os,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import (
+    Probe,
+    RunAll,
+    run_probes,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.system import read_system
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, run_tool
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
@@ -35,7 +39,11 @@ _PACKAGES_S = 60.0
 
 
 def gather(
-    tree: Tree, run: RunTool = run_tool, machine: str = "", deadline_s: float = _PACKAGES_S
+    tree: Tree,
+    run: RunTool = run_tool,
+    machine: str = "",
+    deadline_s: float = _PACKAGES_S,
+    run_all: RunAll = run_probes,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
@@ -47,13 +55,15 @@ def gather(
         run: How to run a tool.
         machine: The kernel's name of the architecture; this machine's own by default.
         deadline_s: Upper limit of every probe's own deadline, in seconds.
+        run_all: How to run the probes: in processes of their own, or here (`run_in_turn`), where
+            nothing can hang because everything has been read already.
     """
     architecture = machine or os.uname().machine
 
     def probe(seconds: float, read: Callable[[], Any]) -> Probe:
         return Probe(read, min(seconds, deadline_s))
 
-    outcomes = run_probes(
+    outcomes = run_all(
         {
             "system": probe(_FILES_S, lambda: read_system(tree)),
             "cpu": probe(_FILES_S, lambda: read_cpu(tree, architecture)),

@@ -1,0 +1,111 @@
+"""The script that is sent to a node: POSIX shell, grep, find and timeout, and nothing written.
+
+It prints frames. Each begins on a line of its own with a word that was drawn for this run, so that
+nothing that a node's file holds can be taken for one; what follows is raw, whatever bytes it has.
+The whole is compressed and coded in letters, because it crosses programs that want text.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import Group, Tool
+
+from .plan import Plan, with_parents
+
+# What is needed on the node. All of it is on every Debian, Ubuntu and EL server.
+_NEEDED = ("base64", "find", "grep", "gzip", "timeout")
+
+_HEAD = """\
+main() {
+cd / || return
+for need in @NEEDED@; do
+  command -v "$need" >/dev/null 2>&1 || { frame lacks "$need"; return; }
+done
+find / -maxdepth 0 -printf '' 2>/dev/null || { frame lacks 'GNU find'; return; }
+grep -aZq '^Name' /proc/self/status 2>/dev/null || { frame lacks 'GNU grep'; return; }
+frame node "$(id -u)" "$(uname -m)"
+"""
+_TAIL = """\
+frame end
+}
+frame() { printf '\\n@MARK@ %s\\n' "$*"; }
+limit() { timeout -k 1 @LIMIT@ "$@"; }
+# look GROUP PATH...: what each is, when it changed, and where a link leads
+look() {
+  group=$1; shift
+  frame entries "$group"
+  limit find "$@" -maxdepth 0 -printf '%y%Y %T@ %C@ %p\\0%l\\0' 2>/dev/null
+  frame looked "$group" $?
+}
+# read_lines GROUP TEXT PATH...: the lines with the text, each behind its file's name
+read_lines() {
+  group=$1 text=$2; shift 2
+  frame contents "$group"
+  { said=$(limit grep -aZH -e "$text" -- "$@" 2>&1 >&3 3>&-); status=$?; } 3>&1
+  frame read "$group" "$status"
+  printf '%s' "$said"
+}
+# tool NUMBER LAST WORD...: a tool's output, then what it said of errors; LAST is what was added
+tool() {
+  number=$1 last=$2; shift 2
+  frame tool "$number" "$last"
+  command -v "$1" >/dev/null 2>&1 || { frame told missing; return; }
+  { said=$(limit "$@" 2>&1 >&3 3>&-); status=$?; } 3>&1
+  frame told "$status"
+  printf '%s' "$said"
+}
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+main </dev/null | gzip -c -1 | base64
+"""
+
+# Root reads serial numbers. A refused sudo has read nothing of its input, so the second shell gets
+# the script whole; after a sudo that ran there is nothing left to read.
+AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -s; else sudo -n sh -s 2>/dev/null || sh -s; fi'
+AS_USER = "sh -s"
+
+
+def tools_of(plan: Plan) -> list[Tool]:
+    """Return all tools of a plan, in the order of their numbers in the script."""
+    return [tool for group in plan.groups for tool in group.tools]
+
+
+def build(plan: Plan, mark: str, limit_s: float) -> str:
+    """Return the script.
+
+    Args:
+        plan: What to read.
+        mark: The word that begins frames: letters and digits that nobody can foresee.
+        limit_s: Seconds after which a group's files, or a tool, are given up.
+    """
+    lines = []
+    numbers = iter(range(len(tools_of(plan))))
+    for group in plan.groups:
+        lines += _reading(group)
+        lines += [line for tool in group.tools for line in _running(tool, next(numbers))]
+    text = _HEAD + "\n".join(lines) + "\n" + _TAIL
+    text = text.replace("@NEEDED@", " ".join(_NEEDED)).replace("@MARK@", mark)
+    return text.replace("@LIMIT@", f"{limit_s:g}")
+
+
+def _reading(group: Group) -> Iterator[str]:
+    lined = tuple(pattern for _, pattern in group.lines)
+    patterns = with_parents((*group.files, *group.paths, *lined))
+    if patterns:
+        yield f"look {group.name} {' '.join(patterns)}"
+    if group.files:
+        yield f"read_lines {group.name} '' {' '.join(group.files)}"
+    for text, pattern in group.lines:
+        yield f"read_lines {group.name} {shlex.quote(text)} {pattern}"
+
+
+def _running(tool: Tool, number: int) -> Iterator[str]:
+    words = shlex.join(tool.argv)
+    when = f"[ -e {shlex.quote('/' + tool.only_if)} ] && " if tool.only_if else ""
+    if not tool.each:
+        yield f"{when}tool {number} '' {words}"
+        return
+    yield f"for file in {' '.join(tool.each)}; do"
+    yield f'  [ -e "$file" ] && {when}tool {number} "$file" {words} "$file"'
+    yield "done"
