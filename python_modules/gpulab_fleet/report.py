@@ -11,11 +11,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import folders, lab, matrix, page, runs, schema, terminal
+from .records import STAGES
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
@@ -30,7 +31,11 @@ class Report(NamedTuple):
 
 
 def write(
-    folder: Path, expected: Iterable[Mapping[str, Any]], name: str, problem: str = ""
+    folder: Path,
+    expected: Iterable[Mapping[str, Any]],
+    name: str,
+    problem: str = "",
+    stages: Sequence[str] = STAGES,
 ) -> Report:
     """Write the page and ``lab.json`` of a run.
 
@@ -39,6 +44,7 @@ def write(
         expected: The nodes the run was about, as ``host`` of a record; only ``name`` is needed.
         name: The lab's name.
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
+        stages: The stages that the run was about.
 
     Raises:
         FolderError: ``folder`` is not a folder.
@@ -46,7 +52,7 @@ def write(
     run = runs.read(folder)
     if problem:
         run.problems.append(problem)
-    summary = lab.summarise(run, expected, name)
+    summary = lab.summarise(run, expected, name, stages)
     schema.check(summary, "lab")
     folders.write_json(folder / SUMMARY, summary)
     folders.write_text(folder / PAGE, page.render(summary, run.records))
@@ -65,8 +71,8 @@ def read_summary(folder: Path) -> lab.Summary:
     return dict(summary)
 
 
-def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str]:
-    """Return what the report that ``folder`` has already says: nodes, lab's name, and a problem.
+def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str, Sequence[str]]:
+    """Return what the report that ``folder`` has already says: nodes, lab's name, problem, stages.
 
     Only that report knows which nodes the run was about. Without it a node that left no record
     would be forgotten, so its absence is a problem and no pass.
@@ -74,10 +80,10 @@ def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str]:
     try:
         summary = read_summary(folder)
     except (OSError, ValueError) as error:
-        return [], "", f"{SUMMARY} cannot be used, so nodes may be missing here: {error}"
+        return [], "", f"{SUMMARY} cannot be used, so nodes may be missing here: {error}", STAGES
     keys = ("name", "serial", "rack", "unit", "groups", "spec")
     nodes = [{key: node[key] for key in keys} for node in summary["nodes"]]
-    return nodes, str(summary["lab"]), ""
+    return nodes, str(summary["lab"]), "", summary.get("stages", STAGES)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,9 +99,14 @@ def main(arguments: list[str] | None = None) -> int:
         summary, lines = write(folder, *earlier(folder))
     except folders.FolderError as error:
         parser.error(str(error))
-    for line in lines:
-        print(_coloured(line))  # noqa: T201  this is the command's output
+    show(lines)
     return 0 if summary["verdict"] in GOOD else 1
+
+
+def show(lines: Iterable[terminal.Line]) -> None:
+    """Print a report's lines."""
+    for line in lines:
+        print(_coloured(line))  # noqa: T201  this is a command's output
 
 
 def _coloured(line: terminal.Line) -> str:

@@ -62,8 +62,8 @@ main </dev/null | gzip -c -1 | base64
 
 # Root reads serial numbers. A refused sudo has read nothing of its input, so the second shell gets
 # the script whole; after a sudo that ran there is nothing left to read.
-AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -s; else sudo -n sh -s 2>/dev/null || sh -s; fi'
-AS_USER = "sh -s"
+_AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -s; else sudo -n sh -s 2>/dev/null || sh -s; fi'
+_AS_USER = "sh -s"
 
 
 def tools_of(plan: Plan) -> list[Tool]:
@@ -79,7 +79,7 @@ def build(plan: Plan, mark: str, limit_s: float) -> str:
         mark: The word that begins frames: letters and digits that nobody can foresee.
         limit_s: Seconds after which a group's files, or a tool, are given up.
     """
-    lines = []
+    lines: list[str] = []
     numbers = iter(range(len(tools_of(plan))))
     for group in plan.groups:
         lines += _reading(group)
@@ -87,6 +87,14 @@ def build(plan: Plan, mark: str, limit_s: float) -> str:
     text = _HEAD + "\n".join(lines) + "\n" + _TAIL
     text = text.replace("@NEEDED@", " ".join(_NEEDED)).replace("@MARK@", mark)
     return text.replace("@LIMIT@", f"{limit_s:g}")
+
+
+def command(script: str, mark: str, *, become: bool) -> str:
+    """Return the command that runs the script, as root where that is wanted and can be had.
+
+    The script goes in by standard input, so that sudo's log holds no page of shell.
+    """
+    return f"{_AS_ROOT if become else _AS_USER} <<'{mark}'\n{script}{mark}\n"
 
 
 def _reading(group: Group) -> Iterator[str]:

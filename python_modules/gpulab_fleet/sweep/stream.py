@@ -170,6 +170,6 @@ def _add_contents(capture: Capture, output: bytes, said: bytes) -> None:
             lines.setdefault(path.decode("utf-8", "surrogateescape"), []).append(text)
     capture.contents.update({path: b"\n".join(parts) for path, parts in lines.items()})
     for complaint in said.decode("utf-8", "surrogateescape").splitlines():
-        path, separator, _ = complaint.removeprefix("grep: ").rpartition(": ")
-        if separator:
-            capture.unreadable.add(path)
+        refused, colon, _ = complaint.removeprefix("grep: ").rpartition(": ")
+        if colon:
+            capture.unreadable.add(refused)
