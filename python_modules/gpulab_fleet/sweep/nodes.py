@@ -179,6 +179,7 @@ def _told(error: BaseException) -> str:
     """Return an error in words; of a connection that failed, the system's own ones."""
     cause = error.__context__
     if isinstance(cause, NoValidConnectionsError):
-        (host, port), refusal = next(iter(cause.errors.items()))
-        return f"{host} port {port}: {os.strerror(refusal.errno or 0)}"
+        address, refusal = next(iter(cause.errors.items()))
+        why = os.strerror(getattr(refusal, "errno", None) or 0)
+        return f"{address[0]} port {address[1]}: {why}"
     return str(error) or type(error).__name__

@@ -1,0 +1,136 @@
+"""A sweep of fifty machines over real SSH: how long it takes, and what it says of ill ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from .fleet import SIZE, Fleet, Swept
+
+# What issue and documentation promise of fifty machines on two cores.
+PROMISED_S = 20
+# One time-out, however many machines are dead.
+DEAD_S = 5
+# Two sweeps of the same machines differ by this much, on a machine that does other things too.
+SCATTER_S = 3
+
+WELL = "node*"
+DEAD = ("silent", "hanging", "refusing")
+
+
+def show(text: str) -> None:
+    """Print a measured figure into the test's output."""
+    sys.stdout.write(f"{text}\n")
+
+
+@pytest.fixture(scope="module")
+def swept(fleet: Fleet) -> Swept:
+    """A sweep of the machines that are well."""
+    done = fleet.sweep("--limit", WELL)
+    show(f"{SIZE} machines: {done.seconds:.1f} s\n{done.output}")
+    return done
+
+
+@pytest.fixture(scope="module")
+def with_dead(fleet: Fleet) -> Swept:
+    """A sweep of the same machines and the dead ones."""
+    done = fleet.sweep("--limit", ",".join((WELL, *DEAD)))
+    show(f"{SIZE} machines and {len(DEAD)} dead: {done.seconds:.1f} s\n{done.output}")
+    return done
+
+
+def test_fifty_machines_pass_in_time(swept: Swept) -> None:
+    assert swept.status == 0, swept.output
+    assert f"{SIZE} of {SIZE} machines answered" in swept.output
+    assert swept.output.startswith(f"PASS     lab fleet, {SIZE} nodes: {SIZE} pass")
+    assert swept.seconds < PROMISED_S
+
+
+def test_dead_machines_hold_nobody_up(swept: Swept, with_dead: Swept) -> None:
+    assert with_dead.status == 1
+    assert f"{SIZE} of {SIZE + len(DEAD)} machines answered" in with_dead.output
+    assert with_dead.seconds < swept.seconds + DEAD_S + SCATTER_S
+    assert with_dead.seconds < PROMISED_S
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "reason"),
+    [
+        ("silent", "fail", "no connection within 5 s"),
+        ("refusing", "fail", "Connection refused"),
+        ("hanging", "unknown", "connected, but no answer within 5 s"),
+    ],
+)
+def test_a_dead_machine_is_named_with_the_reason(
+    with_dead: Swept, name: str, verdict: str, reason: str
+) -> None:
+    node = with_dead.node(name)
+    assert node["verdict"] == verdict
+    assert reason in node["reason"]
+
+
+def facts_without_times(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts without what differs between two readings: how long each took."""
+    probes = {name: (probe["status"], probe["reason"]) for name, probe in facts["probes"].items()}
+    return {**json.loads(json.dumps(facts)), "probes": probes}
+
+
+def test_the_facts_are_those_of_hardware_info(fleet: Fleet, swept: Swept) -> None:
+    ours = facts_without_times(swept.record("node01")["hardware"])
+    assert ours == facts_without_times(fleet.hardware_info("node01"))
+    assert ours["cpu"]["cores"] >= 1
+
+
+def test_a_machine_needs_no_python(fleet: Fleet, swept: Swept) -> None:
+    name = f"node{SIZE}"
+    assert fleet.shell(name, "command -v python3 || echo none").strip() == "none"
+    ours, other = swept.record(name), swept.record("node01")
+    assert ours["verdict"] == "pass"
+    for section in ("system", "cpu", "memory", "disks", "gpus", "os", "kernel", "nvidia"):
+        assert ours["hardware"][section] == other["hardware"][section], section
+
+
+def test_nothing_is_left_on_a_machine(fleet: Fleet) -> None:
+    listing = "find / -xdev -newer /marker -type f ! -path '/proc/*' ! -path '/sys/*' | sort"
+    fleet.shell("node02", "touch /marker; sleep 1.1")
+    assert fleet.sweep("--limit", "node02").status == 0
+    written = fleet.shell("node02", listing).split()
+    # What sshd, PAM and sudo keep of any login.
+    assert [path for path in written if not path.startswith(("/var/log/", "/run/"))] == []
+
+
+def test_an_unknown_host_key_is_refused(fleet: Fleet) -> None:
+    done = fleet.sweep("--limit", "stranger")
+    assert done.status == 1
+    assert "Host key" in done.node("stranger")["reason"]
+    assert "fingerprint" in done.output
+
+
+def test_host_keys_are_checked_whatever_the_inventory_says(fleet: Fleet) -> None:
+    loose = fleet.inventory.with_name("loose.yml")
+    loose.write_text(
+        fleet.inventory.read_text().replace(
+            "/ssh_config'", "/ssh_config' -o StrictHostKeyChecking=no"
+        )
+    )
+    done = fleet.sweep("-i", str(loose), "--limit", "stranger")
+    assert done.status == 1
+    assert "Host key" in done.node("stranger")["reason"]
+
+
+def test_what_only_root_may_read_is_not_passed_over(fleet: Fleet) -> None:
+    done = fleet.sweep("--limit", "plain")
+    assert done.status == 0
+    assert done.node("plain")["verdict"] == "warn"
+    (check,) = [check for check in done.record("plain")["checks"] if check["id"] == "sweep.root"]
+    assert (check["status"], check["severity"]) == ("unknown", "warn")
+    assert "--ask-become-pass" in check["action"]
+
+
+def test_a_limit_that_leaves_nothing_is_refused(fleet: Fleet) -> None:
+    done = fleet.sweep("--limit", "nobody")
+    assert done.status == 2
+    assert not done.folder.exists()
