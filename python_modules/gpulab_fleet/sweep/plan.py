@@ -68,10 +68,11 @@ class Plan:
                 self._add(pattern, Cover(known=ours))
             for pattern in (*group.files, *(pattern for _, pattern in group.lines)):
                 self._add(pattern, Cover(known=ours, contents=ours))
+            for pattern in (one for tool in group.tools for one in (*tool.each, tool.only_if)):
+                _require_plain(pattern or "none")
 
     def _add(self, pattern: str, cover: Cover) -> None:
-        if not _SAFE_PATTERN.fullmatch(pattern) or pattern.startswith("/"):
-            raise PlanError(f"captured.py: {pattern!r} is no plain pattern below the root")
+        _require_plain(pattern)
         level = self._root
         for part in pattern.split("/"):
             above = Cover(known=cover.known)
@@ -95,6 +96,11 @@ class Plan:
                 found |= level.cover
             self._known[path] = found
         return self._known[path]
+
+
+def _require_plain(pattern: str) -> None:
+    if not _SAFE_PATTERN.fullmatch(pattern) or pattern.startswith("/"):
+        raise PlanError(f"captured.py: {pattern!r} is no plain pattern below the root")
 
 
 def _below(level: _Level, part: str) -> list[_Level]:

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import Group, Tool
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import SEARCH_PATH
 
 from .plan import Plan, with_parents
 
@@ -19,11 +20,11 @@ _NEEDED = ("base64", "find", "grep", "gzip", "timeout")
 
 _HEAD = """\
 main() {
-cd / || return
+cd @ROOT@ || return
 for need in @NEEDED@; do
   command -v "$need" >/dev/null 2>&1 || { frame lacks "$need"; return; }
 done
-find / -maxdepth 0 -printf '' 2>/dev/null || { frame lacks 'GNU find'; return; }
+find . -maxdepth 0 -printf '' 2>/dev/null || { frame lacks 'GNU find'; return; }
 grep -aZq '^Name' /proc/self/status 2>/dev/null || { frame lacks 'GNU grep'; return; }
 frame node "$(id -u)" "$(uname -m)"
 """
@@ -56,7 +57,7 @@ tool() {
   frame told "$status"
   printf '%s' "$said"
 }
-export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C PATH=@PATH@
 main </dev/null | gzip -c -1 | base64
 """
 
@@ -71,13 +72,17 @@ def tools_of(plan: Plan) -> list[Tool]:
     return [tool for group in plan.groups for tool in group.tools]
 
 
-def build(plan: Plan, mark: str, limit_s: float) -> str:
+def build(
+    plan: Plan, mark: str, limit_s: float, root: str = "/", search_path: str = SEARCH_PATH
+) -> str:
     """Return the script.
 
     Args:
         plan: What to read.
         mark: The word that begins frames: letters and digits that nobody can foresee.
         limit_s: Seconds after which a group's files, or a tool, are given up.
+        root: Where the node's files are; tests replace it.
+        search_path: Where tools are looked for.
     """
     lines: list[str] = []
     numbers = iter(range(len(tools_of(plan))))
@@ -85,8 +90,15 @@ def build(plan: Plan, mark: str, limit_s: float) -> str:
         lines += _reading(group)
         lines += [line for tool in group.tools for line in _running(tool, next(numbers))]
     text = _HEAD + "\n".join(lines) + "\n" + _TAIL
-    text = text.replace("@NEEDED@", " ".join(_NEEDED)).replace("@MARK@", mark)
-    return text.replace("@LIMIT@", f"{limit_s:g}")
+    for place, value in (
+        ("@NEEDED@", " ".join(_NEEDED)),
+        ("@MARK@", mark),
+        ("@LIMIT@", f"{limit_s:g}"),
+        ("@ROOT@", shlex.quote(root)),
+        ("@PATH@", shlex.quote(search_path)),
+    ):
+        text = text.replace(place, value)
+    return text
 
 
 def command(script: str, mark: str, *, become: bool) -> str:
@@ -110,10 +122,10 @@ def _reading(group: Group) -> Iterator[str]:
 
 def _running(tool: Tool, number: int) -> Iterator[str]:
     words = shlex.join(tool.argv)
-    when = f"[ -e {shlex.quote('/' + tool.only_if)} ] && " if tool.only_if else ""
+    when = f"[ -e {tool.only_if} ] && " if tool.only_if else ""
     if not tool.each:
         yield f"{when}tool {number} '' {words}"
         return
     yield f"for file in {' '.join(tool.each)}; do"
-    yield f'  [ -e "$file" ] && {when}tool {number} "$file" {words} "$file"'
+    yield f'  [ -e "$file" ] && {when}tool {number} "/$file" {words} "/$file"'
     yield "done"

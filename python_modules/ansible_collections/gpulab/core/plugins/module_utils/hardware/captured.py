@@ -20,8 +20,8 @@ class Tool:
     Attributes:
         argv: Its words, as the probe runs it.
         only_if: Run it only where this path exists (nvidia-smi would load the driver).
-        each: Run it once for each file that matches one of these absolute patterns, which becomes
-            its last word.
+        each: Run it once for each file that matches one of these patterns; its absolute path
+            becomes the last word.
     """
 
     argv: tuple[str, ...]
@@ -55,7 +55,7 @@ def _below(folder: str, *names: str) -> tuple[str, ...]:
 
 
 # Where kernels keep NVIDIA's module: updates/dkms, extra, kernel/drivers/video, kernel/nvidia-580.
-_NVIDIA_MODULES = tuple(f"/lib/modules/{'*/' * depth}nvidia*.ko*" for depth in (2, 3, 4, 5))
+_NVIDIA_MODULES = tuple(f"lib/modules/{'*/' * depth}nvidia*.ko*" for depth in (2, 3, 4, 5))
 
 GROUPS: tuple[Group, ...] = (
     Group(
