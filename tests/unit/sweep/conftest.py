@@ -9,14 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 # The machines of the hardware tests serve here too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
 
-from hardware_machines import Machine
+from hardware_machines import MACHINES, FactsOf, Machine
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 from gpulab_fleet.sweep import script, stream
 from gpulab_fleet.sweep.plan import Plan
 
@@ -27,6 +30,21 @@ LIMIT_S = 1.0
 _BASE = ("base64", "cat", "find", "grep", "gzip", "id", "sleep", "timeout")
 
 Ask = Callable[..., stream.Capture]
+
+# Far above what a fixture's files need.
+_FACTS_S = 2.0
+
+
+@pytest.fixture(scope="session")
+def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
+    """Return a function from a fixture machine's name to its facts."""
+
+    def gathered(name: str) -> dict[str, Any]:
+        machine = MACHINES[name]
+        tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
+        return gather(tree, machine.run, machine.machine, _FACTS_S)
+
+    return gathered
 
 
 def lay_tools(machine: Machine, folder: Path) -> str:
