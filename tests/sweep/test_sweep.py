@@ -134,3 +134,12 @@ def test_a_limit_that_leaves_nothing_is_refused(fleet: Fleet) -> None:
     done = fleet.sweep("--limit", "nobody")
     assert done.status == 2
     assert not done.folder.exists()
+
+
+def test_a_machine_behind_another_is_reached(fleet: Fleet) -> None:
+    behind = fleet.inventory.with_name("behind.yml")
+    behind.write_text(
+        fleet.inventory.read_text().replace("/ssh_config'", "/ssh_config' -o ProxyJump=node02")
+    )
+    done = fleet.sweep("-i", str(behind), "--limit", "node01")
+    assert done.status == 0, done.output
