@@ -8,7 +8,7 @@ The whole is compressed and coded in letters, because it crosses programs that w
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import Group, Tool
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import SEARCH_PATH
@@ -26,19 +26,19 @@ for need in @NEEDED@; do
 done
 find . -maxdepth 0 -printf '' 2>/dev/null || { frame lacks 'GNU find'; return; }
 grep -aZq '^Name' /proc/self/status 2>/dev/null || { frame lacks 'GNU grep'; return; }
+limit=@LIMIT@
 frame node "$(id -u)" "$(uname -m)"
 """
 _TAIL = """\
 frame end
 }
 frame() { printf '\\n@MARK@ %s\\n' "$*"; }
-limit() { timeout -k 1 @LIMIT@ "$@"; }
-# look GROUP PATH...: what each is, when it changed, and where a link leads
+limit() { timeout -k 1 "$limit" "$@"; }
+# look PATH...: what each is, when it changed, and where a link leads
 look() {
-  group=$1; shift
-  frame entries "$group"
+  frame entries @EVERY@
   limit find "$@" -maxdepth 0 -printf '%y%Y %T@ %C@ %p\\0%l\\0' 2>/dev/null
-  frame looked "$group" $?
+  frame looked @EVERY@ $?
 }
 # read_lines GROUP TEXT PATH...: the lines with the text, each behind its file's name
 read_lines() {
@@ -48,6 +48,7 @@ read_lines() {
   frame read "$group" "$status"
   printf '%s' "$said"
 }
+is_late() { [ "$status" = 124 ] || [ "$status" = 137 ]; }
 # tool NUMBER LAST WORD...: a tool's output, then what it said of errors; LAST is what was added
 tool() {
   number=$1 last=$2; shift 2
@@ -60,6 +61,12 @@ tool() {
 export LC_ALL=C PATH=@PATH@
 main </dev/null | gzip -c -1 | base64
 """
+
+# The name of all groups together.
+EVERY = "every"
+# The first try at all files has this part of the time limit, so that with it a second one, group by
+# group, ends in time: files that answer at all do so in milliseconds.
+_QUICK = 3
 
 # Root reads serial numbers. A refused sudo has read nothing of its input, so the second shell gets
 # the script whole; after a sudo that ran there is nothing left to read.
@@ -84,16 +91,16 @@ def build(
         root: Where the node's files are; tests replace it.
         search_path: Where tools are looked for.
     """
-    lines: list[str] = []
-    numbers = iter(range(len(tools_of(plan))))
-    for group in plan.groups:
-        lines += _reading(group)
-        lines += [line for tool in group.tools for line in _running(tool, next(numbers))]
+    lines = [*_reading(plan.groups)]
+    for number, tool in enumerate(tools_of(plan)):
+        lines += _running(tool, number)
     text = _HEAD + "\n".join(lines) + "\n" + _TAIL
     for place, value in (
         ("@NEEDED@", " ".join(_NEEDED)),
         ("@MARK@", mark),
         ("@LIMIT@", f"{limit_s:g}"),
+        ("@QUICK@", f"{limit_s / _QUICK:g}"),
+        ("@EVERY@", EVERY),
         ("@ROOT@", shlex.quote(root)),
         ("@PATH@", shlex.quote(search_path)),
     ):
@@ -109,15 +116,23 @@ def command(script: str, mark: str, *, become: bool) -> str:
     return f"{_AS_ROOT if become else _AS_USER} <<'{mark}'\n{script}{mark}\n"
 
 
-def _reading(group: Group) -> Iterator[str]:
-    lined = tuple(pattern for _, pattern in group.lines)
-    patterns = with_parents((*group.files, *group.paths, *lined))
-    if patterns:
-        yield f"look {group.name} {' '.join(patterns)}"
-    if group.files:
-        yield f"read_lines {group.name} '' {' '.join(group.files)}"
-    for text, pattern in group.lines:
-        yield f"read_lines {group.name} {shlex.quote(text)} {pattern}"
+def _reading(groups: Sequence[Group]) -> Iterator[str]:
+    """Give the lines that read files: all at once, and group by group only where that hangs.
+
+    Processes are what a script's time goes into, and hardly any node has a file that hangs.
+    """
+    lined = [(group.name, *line) for group in groups for line in group.lines]
+    files = [pattern for group in groups for pattern in group.files]
+    paths = [pattern for group in groups for pattern in group.paths]
+    yield f"look {' '.join(with_parents((*files, *paths, *(line[-1] for line in lined))))}"
+    yield f"limit=@QUICK@; read_lines {EVERY} '' {' '.join(dict.fromkeys(files))}; limit=@LIMIT@"
+    yield "if is_late; then"
+    for group in groups:
+        if group.files:
+            yield f"  read_lines {group.name} '' {' '.join(group.files)}"
+    yield "fi"
+    for name, text, pattern in lined:
+        yield f"read_lines {name} {shlex.quote(text)} {pattern}"
 
 
 def _running(tool: Tool, number: int) -> Iterator[str]:

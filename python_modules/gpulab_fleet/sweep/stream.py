@@ -14,10 +14,12 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import 
 )
 
 from .plan import Plan
-from .script import tools_of
+from .script import EVERY, tools_of
 
 # Of timeout(1): the time was up; and after that it had to kill.
 _LATE = frozenset({"124", "137"})
+# Of find(1) and grep(1) that ran, though some files were not there or refused.
+_READ = frozenset({"0", "1", "2"})
 # What a node may send at most, unpacked: hundreds of times what a large one does.
 _MOST_BYTES = 256 * 1024 * 1024
 
@@ -128,14 +130,20 @@ def _take(
         number, _, last = before.partition(" ")
         argv = (*tools_of(plan)[int(number)].argv, *([last] if last else []))
         capture.tools[argv] = _result(argv, status, output, body)
+    elif status in _LATE and kind == "looked":
+        capture.late.update(group.name for group in plan.groups)
     elif status in _LATE:
-        capture.late.add(before)
+        # All files at once: they are read again, group by group.
+        capture.late.update({before} - {EVERY})
+    elif kind not in ("looked", "read"):
+        raise ValueError(f"there is no frame {kind!r}")
+    elif status not in _READ:
+        # Nothing was read, which is not the same as nothing to read.
+        raise ValueError(f"{kind} {before}: exit status {status}")
     elif kind == "looked":
         capture.entries.update(_entries(output))
-    elif kind == "read":
-        _add_contents(capture, output, body)
     else:
-        raise ValueError(f"there is no frame {kind!r}")
+        _add_contents(capture, output, body)
 
 
 def _result(argv: tuple[str, ...], status: str, output: bytes, said: bytes) -> ToolResult | None:

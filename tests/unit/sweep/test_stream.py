@@ -51,6 +51,7 @@ def test_output_that_is_no_capture(lines: list[str], reason: str) -> None:
         (framed("node zero x86_64", "end"), "no sense"),
         (framed("node 0 x86_64", "entries cpu", "looked cpu 0", "surprise", "end"), "no sense"),
         (framed("node 0 x86_64", "tool 99 ", "told 0", "end"), "no sense"),
+        (framed("node 0 x86_64", "contents every", "read every 126", "end"), "exit status 126"),
         (framed("lacks GNU find", "end"), "has no GNU find"),
     ],
 )
