@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 
 from .fleet import SIZE, Fleet, Swept
 
-# What issue and documentation promise of fifty machines on two cores.
+# What the documentation promises of fifty machines on two cores that do nothing else.
 PROMISED_S = 20
 # One time-out, however many machines are dead.
 DEAD_S = 5
@@ -26,19 +28,52 @@ def show(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def shared() -> float:
+    """Return how many times as long as alone work takes here now: 1.0 when nobody else works.
+
+    Another lane of the tests, or another job of the machine, has a part of the two cores; the
+    machines that are swept are on the same cores. A loop on each core tells what is left of them.
+    """
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    began = time.monotonic()
+    loops = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(2)]
+    for loop in loops:
+        loop.wait()
+    # Two starts of Python are in it.
+    return max(1.0, (time.monotonic() - began) / 0.6)
+
+
+class Bound:
+    """A limit in seconds that grows by what others took of the cores, before and after."""
+
+    def __init__(self) -> None:
+        """Measure before."""
+        self._before = shared()
+
+    def of(self, seconds: float) -> float:
+        """Measure after; returns the limit."""
+        factor = max(self._before, shared())
+        show(f"others on the cores: everything takes {factor:.1f} times as long")
+        return seconds * factor
+
+
 @pytest.fixture(scope="module")
 def swept(fleet: Fleet) -> Swept:
-    """A sweep of the machines that are well."""
+    """A sweep of the machines that are well, in the time that is promised."""
+    bound = Bound()
     done = fleet.sweep("--limit", WELL)
     show(f"{SIZE} machines: {done.seconds:.1f} s\n{done.output}")
+    assert done.seconds < bound.of(PROMISED_S)
     return done
 
 
 @pytest.fixture(scope="module")
 def with_dead(fleet: Fleet) -> Swept:
-    """A sweep of the same machines and the dead ones."""
+    """A sweep of the same machines and the dead ones, in the same time."""
+    bound = Bound()
     done = fleet.sweep("--limit", ",".join((WELL, *DEAD)))
     show(f"{SIZE} machines and {len(DEAD)} dead: {done.seconds:.1f} s\n{done.output}")
+    assert done.seconds < bound.of(PROMISED_S)
     return done
 
 
@@ -46,14 +81,14 @@ def test_fifty_machines_pass_in_time(swept: Swept) -> None:
     assert swept.status == 0, swept.output
     assert f"{SIZE} of {SIZE} machines answered" in swept.output
     assert swept.output.startswith(f"PASS     lab fleet, {SIZE} nodes: {SIZE} pass")
-    assert swept.seconds < PROMISED_S
 
 
-def test_dead_machines_hold_nobody_up(swept: Swept, with_dead: Swept) -> None:
+def test_dead_machines_hold_nobody_up(fleet: Fleet, swept: Swept, with_dead: Swept) -> None:
     assert with_dead.status == 1
     assert f"{SIZE} of {SIZE + len(DEAD)} machines answered" in with_dead.output
-    assert with_dead.seconds < swept.seconds + DEAD_S + SCATTER_S
-    assert with_dead.seconds < PROMISED_S
+    # Of the same load: the slower of two sweeps without, one before and one after.
+    again = fleet.sweep("--limit", WELL)
+    assert with_dead.seconds < max(swept.seconds, again.seconds) + DEAD_S + SCATTER_S
 
 
 @pytest.mark.parametrize(

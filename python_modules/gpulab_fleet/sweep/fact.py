@@ -21,8 +21,8 @@ from .captured import CapturedTree, captured_tools
 from .plan import Plan
 
 PLAN = Plan()
-# Of one tool or one group of files on the node. A file answers in milliseconds, nvidia-smi with
-# persistence mode in a second, rpm's database in two.
+# Of one tool or one group of files on the node. Files answer in milliseconds, package managers and,
+# with persistence mode on, nvidia-smi within a second or two.
 LIMIT_S = 3.0
 
 

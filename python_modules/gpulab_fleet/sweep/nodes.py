@@ -23,9 +23,13 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.connectors.ssh import SSHConnector
 
-from .fact import LIMIT_S, Hardware
+from .fact import Hardware
 
 Target = Mapping[str, Any]
+
+# The part of the time limit that one tool, or one group of files, may take: the rest is for the
+# others, so that one that hangs does not cost the whole answer.
+_TOOL_PART = 0.6
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
         if problem:
             return answer(problem, up=False)
         fact = Hardware()
-        command = StringCommand(fact.command(target["become"], min(LIMIT_S, timeout_s * 0.6)))
+        command = StringCommand(fact.command(target["become"], timeout_s * _TOOL_PART))
         lines: list[str] = []
         problem = _within(
             timeout_s, "connected, but no answer", lambda: lines.extend(_run(host, command))
@@ -148,6 +152,9 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
         return answer("", facts, root=bool(fact.as_root))
     except FactProcessError as error:
         return answer(str(error))
+    except Exception as error:
+        # A fault of ours must cost this machine only, and must be seen.
+        return answer(f"the sweep is faulty: {type(error).__name__}: {error}")
     finally:
         client = host.connector.client  # type: ignore[attr-defined]
         if client is not None:

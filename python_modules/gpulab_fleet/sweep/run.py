@@ -3,7 +3,8 @@
 ``python -m gpulab_fleet.sweep [-i INVENTORY] [--limit PATTERN]`` leaves a run folder like any other
 run, with the stage ``verify`` alone.
 
-Exit status: 0 the lab passed or only warned; 1 it failed or its state is unknown; 2 wrong usage.
+Exit status: 0 the lab passed or only warned; 1 it failed or its state is unknown; 2 wrong usage;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ TIMEOUT_S = 5.0
 PARALLEL = 16
 # Ansible's own inventory plugins may ask the network.
 _INVENTORY_S = 120
+# As a shell tells it: 128 and the signal's number.
+_INTERRUPTED = 130
 
 
 class InventoryError(ValueError):
@@ -45,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
             os.environ.get(folders.RUN_ID_VARIABLE)
             or f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
         )
+        if folder.exists():
+            raise folders.FolderError(f"{folder} exists: a sweep is a run of its own")
         targets = read_inventory(options)
         counts = sweep(targets, folder, options)
         expected = [target["host"] for target in targets]
@@ -53,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         folders.point_latest(folder)
     except (InventoryError, folders.FolderError, records.RecordError) as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(_INTERRUPTED, "interrupted: there is no report\n")
     report.show(made.lines)
     seconds = time.monotonic() - started
     print(  # noqa: T201  this is the command's output
@@ -121,9 +128,17 @@ def read_inventory(options: argparse.Namespace) -> list[dict[str, Any]]:
         words += ["--vault-password-file", file]
     if options.limit:
         words += ["--limit", options.limit]
+    ours = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         # Its warnings go where ours go.
-        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=_INVENTORY_S, check=False)
+        done = subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            timeout=_INVENTORY_S,
+            check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )
     except subprocess.TimeoutExpired as error:
         msg = f"the inventory was not read within {_INVENTORY_S} s"
         raise InventoryError(msg) from error
