@@ -30,6 +30,8 @@ Target = Mapping[str, Any]
 # The part of the time limit that one tool, or one group of files, may take: the rest is for the
 # others, so that one that hangs does not cost the whole answer.
 _TOOL_PART = 0.6
+# How much later a time-out of ours comes than that of the library which should end the wait.
+_GUARD_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
         command = StringCommand(fact.command(target["become"], timeout_s * _TOOL_PART))
         lines: list[str] = []
         problem = _within(
-            timeout_s, "connected, but no answer", lambda: lines.extend(_run(host, command))
+            timeout_s,
+            "connected, but no answer",
+            lambda: lines.extend(_run(host, command, timeout_s)),
         )
         if problem:
             return answer(problem)
@@ -161,8 +165,12 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
             client.close()
 
 
-def _run(host: Host, command: StringCommand) -> list[str]:
-    succeeded, output = host.run_shell_command(command, print_output=False, print_input=False)
+def _run(host: Host, command: StringCommand, timeout_s: float) -> list[str]:
+    # pyinfra ends its own readers of the connection when its time is up; the guard in `_within`
+    # comes later, and is for what pyinfra waits for without a limit.
+    succeeded, output = host.run_shell_command(
+        command, print_output=False, print_input=False, _timeout=timeout_s
+    )
     lines = list(output.stdout_lines)
     if not succeeded and not lines:
         said = output.stderr_lines
@@ -173,13 +181,16 @@ def _run(host: Host, command: StringCommand) -> list[str]:
 def _within(seconds: float, what: str, do: Callable[[], object]) -> str:
     """Do it and return "", or why it failed or was given up."""
     try:
-        with gevent.Timeout(seconds):
+        with gevent.Timeout(seconds + _GUARD_S):
             do()
-    except gevent.Timeout:
-        return f"{what} within {seconds:g} s"
+    except (gevent.Timeout, TimeoutError):
+        pass
     except (ConnectError, SSHException, OSError, EOFError) as error:
-        return _told(error)
-    return ""
+        if not isinstance(error.__context__, TimeoutError):
+            return _told(error)
+    else:
+        return ""
+    return f"{what} within {seconds:g} s"
 
 
 def _told(error: BaseException) -> str:
@@ -187,6 +198,7 @@ def _told(error: BaseException) -> str:
     cause = error.__context__
     if isinstance(cause, NoValidConnectionsError):
         address, refusal = next(iter(cause.errors.items()))
-        why = os.strerror(getattr(refusal, "errno", None) or 0)
+        number = getattr(refusal, "errno", None)
+        why = os.strerror(number) if number else str(refusal)
         return f"{address[0]} port {address[1]}: {why}"
     return str(error) or type(error).__name__

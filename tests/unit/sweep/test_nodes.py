@@ -55,6 +55,7 @@ def ask(connect: Callable[..., Any], run: Callable[..., Any], timeout_s: float) 
         (failing(OSError("Network is unreachable")), "Network is unreachable"),
         (failing(EOFError()), "EOFError"),
         (hanging, "no connection within 0.5 s"),
+        (failing(TimeoutError()), "no connection within 0.5 s"),
     ],
 )
 def test_no_connection(connect: Callable[..., Any], reason: str) -> None:
