@@ -2,7 +2,7 @@
 # `make help` lists the targets.
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Words for site.yml, such as ARGS="--limit node01" or ARGS="--check --diff".
+# Words for the command, such as ARGS="--limit node01" or ARGS="--check --diff".
 ARGS ?=
 
 # An opt-in: GPULAB_MITOGEN=1 make lab. The result is the same, the run is faster.
@@ -13,7 +13,7 @@ endif
 .DEFAULT_GOAL := help
 # Stages follow each other, also under `make -j`.
 .NOTPARALLEL:
-.PHONY: help setup lab up site verify down clean test test-fast lint types unit docs bench lock
+.PHONY: help setup lab up site verify sweep down clean test test-fast lint types unit docs bench lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ site: ## run every stage on the lab (ARGS="--limit node01")
 
 verify: ## verify, benchmark and report only, on machines that are already built
 	$(mitogen) ansible-playbook site.yml --tags verify $(ARGS)
+
+sweep: ## read and judge all machines' hardware at once, without Python on them (ARGS="--limit compute")
+	PYTHONPATH=python_modules python -m gpulab_fleet.sweep $(ARGS)
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml

@@ -47,12 +47,15 @@ runs() { python -m pytest tests/runs; }
 # A failed scenario is left with its machines by molecule; they must not outlive the test.
 molecule-scenario() { molecule test --scenario-name "$1" --destroy always; }
 
+# Fifty machines, swept over SSH.
+sweep() { python -m pytest tests/sweep -s; }
+
 # Run one part; $line then says how it went.
 run_part() {
     local began=$SECONDS status
     case $1 in
         molecule:*) molecule-scenario "${1#molecule:}" ;;
-        lint | types | docs | units | page | bench | tensorflow | second-core | runs) "$1" ;;
+        lint | types | docs | units | page | bench | tensorflow | second-core | runs | sweep) "$1" ;;
         *) echo "there is no part $1" >&2 && false ;;
     esac
     status=$?
@@ -76,7 +79,7 @@ fi
 # the images that the others start from, the other lane has parts that need none.
 everything=(molecule:nvidia_vm lint types docs units page bench molecule:shapes molecule:nvidia_driver
     molecule:frameworks runs molecule:vm molecule:pairs molecule:gpu_tools second-core
-    molecule:mirror molecule:site molecule:base molecule:ssh molecule:time molecule:hardware_tools)
+    molecule:mirror molecule:site molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
 
 summary='' failed=0
 if [ $# = 0 ]; then

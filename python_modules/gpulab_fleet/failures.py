@@ -21,12 +21,18 @@ def _rule(pattern: str, action: str) -> Rule:
     return Rule(re.compile(pattern, re.IGNORECASE), action)
 
 
-# Messages of OpenSSH, apt, dnf and the kernel's error texts; the first match decides.
+# Messages of OpenSSH, pyinfra, apt, dnf and the kernel's error texts; the first match decides.
 _UNREACHABLE = (
     _rule(
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|"
+        r"Host key for .* does not match",
         "its host key is not the known one: compare the fingerprint at the console of {host}, and "
         "only if it is right replace the old key (ssh-keygen -R ADDRESS)",
+    ),
+    _rule(
+        r"No host key for .* found in known_hosts",
+        "its host key is not known: compare the fingerprint at the console of {host} with what "
+        "`ssh` shows, and accept it there",
     ),
     _rule(
         r"Permission denied|Authentication failed|Too many authentication failures",

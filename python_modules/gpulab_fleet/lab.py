@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of, worst
 
 from . import records, words
-from .records import BENCHMARK, VERIFY, Record, now
+from .records import BENCHMARK, STAGES, VERIFY, Record, now
 from .runs import Run
 
 Summary = dict[str, Any]
@@ -25,7 +25,9 @@ _ORDER = {"fail": 0, "unknown": 1, "warn": 2, "pass": 3}
 _BENCHMARKED = "compute"
 
 
-def summarise(run: Run, expected: Iterable[Mapping[str, Any]], lab: str) -> Summary:
+def summarise(
+    run: Run, expected: Iterable[Mapping[str, Any]], lab: str, stages: Sequence[str] = STAGES
+) -> Summary:
     """Return the lab's verdict with everything that supports it.
 
     Args:
@@ -33,12 +35,13 @@ def summarise(run: Run, expected: Iterable[Mapping[str, Any]], lab: str) -> Summ
         expected: The nodes that the run was about, as ``host`` of a record (only ``name`` is
             needed). One that has no record is shown as ``fail`` or ``unknown``, never left out.
         lab: The lab's name.
+        stages: The stages that the run was about; a node lacks none of the others.
 
     Returns:
         ``verdict``, ``counts``, ``nodes``, ``faults``, ``problems`` (``schemas/lab.schema.json``).
     """
     hosts = _hosts(run, expected)
-    found = {name: _findings(run, name, host) for name, host in hosts.items()}
+    found = {name: _findings(run, name, host, stages) for name, host in hosts.items()}
     nodes = [_node(run, host, found[name]) for name, host in hosts.items()]
     nodes.sort(key=lambda node: (_ORDER[node["verdict"]], node["name"]))
     problems = [*run.problems, *_stops(run)]
@@ -48,6 +51,7 @@ def summarise(run: Run, expected: Iterable[Mapping[str, Any]], lab: str) -> Summ
         "schema": 1,
         "run_id": run.run_id,
         "lab": lab,
+        "stages": list(stages),
         "verdict": worst([*verdicts, "unknown"] if problems else verdicts),
         "created": now(),
         "counts": {verdict: count[verdict] for verdict in _ORDER},
@@ -68,7 +72,7 @@ def _hosts(run: Run, expected: Iterable[Mapping[str, Any]]) -> dict[str, dict[st
     return dict(sorted(hosts.items()))
 
 
-def _findings(run: Run, name: str, host: Mapping[str, Any]) -> list[Finding]:
+def _findings(run: Run, name: str, host: Mapping[str, Any], stages: Sequence[str]) -> list[Finding]:
     """All that was found on a node, its record's checks first."""
     record = run.records.get(name)
     checks = list(record["checks"]) if record else []
@@ -76,7 +80,7 @@ def _findings(run: Run, name: str, host: Mapping[str, Any]) -> list[Finding]:
     failed = [_failed_task(failure) for failure in own]
     if name in run.broken:
         failed.append(_unreadable(name, run.broken[name]))
-    return [*checks, *(failed or _not_reached(run, name, host, record))]
+    return [*checks, *(failed or _not_reached(run, name, host, record, stages))]
 
 
 def _node(run: Run, host: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -173,14 +177,14 @@ def _stops(run: Run) -> list[str]:
 
 
 def _not_reached(
-    run: Run, name: str, host: Mapping[str, Any], record: Record | None
+    run: Run, name: str, host: Mapping[str, Any], record: Record | None, stages: Sequence[str]
 ) -> list[Finding]:
     """What a node still lacks to be judged; empty when it went through every stage due to it."""
     done = record["stages"] if record else {}
     due = [VERIFY, BENCHMARK] if _BENCHMARKED in host["groups"] else [VERIFY]
     stop = next((failure for failure in run.failures if failure["every_host"]), None)
     why = f"; the run stopped for all at {stop['stage']}: {stop['message']}" if stop else ""
-    missing = [stage for stage in due if stage not in done]
+    missing = [stage for stage in due if stage in stages and stage not in done]
     if not missing:
         return []
     return [

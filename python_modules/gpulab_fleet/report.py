@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from . import (
     schema,
     terminal,
 )
+from .records import STAGES
 
 PAGE = "index.html"
 SUMMARY = "lab.json"
@@ -52,6 +53,7 @@ def write(
     expected: Iterable[Mapping[str, Any]],
     name: str,
     problem: str = "",
+    stages: Sequence[str] = STAGES,
     *,
     max_age_h: float | None = None,
     textfile_dir: Path | None = None,
@@ -67,6 +69,7 @@ def write(
         expected: The nodes the run was about, as ``host`` of a record; only ``name`` is needed.
         name: The lab's name.
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
+        stages: The stages that the run was about.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
         textfile_dir: Folder of node_exporter's textfile collector, which gets the metrics, too.
 
@@ -85,7 +88,7 @@ def write(
     notices: list[str] = []
     if not _with_history(lambda past_: fleet.hold(folder, run.records, past_), notices):
         fleet.hold(folder, run.records, None)
-    summary = lab.summarise(run, expected, name)
+    summary = lab.summarise(run, expected, name, stages)
     changes = _admit(summary, run, max_age_h, notices)
     summary["history"] = {}
 
@@ -148,8 +151,8 @@ def read_summary(folder: Path) -> lab.Summary:
     return dict(summary)
 
 
-def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str]:
-    """Return what the report that ``folder`` has already says: nodes, lab's name, and a problem.
+def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str, Sequence[str]]:
+    """Return what the report that ``folder`` has already says: nodes, lab's name, problem, stages.
 
     Only that report knows which nodes the run was about. Without it a node that left no record
     would be forgotten, so its absence is a problem and no pass.
@@ -157,10 +160,10 @@ def earlier(folder: Path) -> tuple[list[dict[str, Any]], str, str]:
     try:
         summary = read_summary(folder)
     except (OSError, ValueError) as error:
-        return [], "", f"{SUMMARY} cannot be used, so nodes may be missing here: {error}"
+        return [], "", f"{SUMMARY} cannot be used, so nodes may be missing here: {error}", STAGES
     keys = ("name", "serial", "rack", "unit", "groups", "spec")
     nodes = [{key: node[key] for key in keys} for node in summary["nodes"]]
-    return nodes, str(summary["lab"]), ""
+    return nodes, str(summary["lab"]), "", summary.get("stages", STAGES)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -184,9 +187,14 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except folders.FolderError as error:
         parser.error(str(error))
-    for line in lines:
-        print(_coloured(line))  # noqa: T201  this is the command's output
+    show(lines)
     return 0 if summary["verdict"] in GOOD else 1
+
+
+def show(lines: Iterable[terminal.Line]) -> None:
+    """Print a report's lines."""
+    for line in lines:
+        print(_coloured(line))  # noqa: T201  this is a command's output
 
 
 def _coloured(line: terminal.Line) -> str:

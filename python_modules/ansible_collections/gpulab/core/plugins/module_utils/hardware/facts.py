@@ -44,7 +44,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.places import
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.power_management import (
     read_power_management,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import (
+    Probe,
+    RunAll,
+    run_probes,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.slots import read_slots
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import read_smart
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.system import read_system
@@ -86,6 +90,7 @@ def gather(
     find_binding: Callable[[], ModuleType | None] = _no_binding,
     container_toolkit: Mapping[str, str] | None = None,
     prove_wish: Prove = prove,
+    run_all: RunAll = run_probes,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
@@ -102,6 +107,8 @@ def gather(
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
         container_toolkit: As `read_gpu_container` takes it; None where none is declared.
         prove_wish: How to try containers.
+        run_all: How to run the probes: in processes of their own, or here (`run_in_turn`), where
+            nothing can hang because everything has been read already.
     """
     architecture = machine or os.uname().machine
     smart_s = min(_SMART_S, deadline_s)
@@ -109,7 +116,7 @@ def gather(
     def probe(seconds: float, read: Callable[[], Any]) -> Probe:
         return Probe(read, min(seconds, deadline_s))
 
-    outcomes = run_probes(
+    outcomes = run_all(
         {
             "system": probe(_FILES_S, lambda: read_system(tree)),
             "cpu": probe(_FILES_S, lambda: read_cpu(tree, architecture)),

@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, NoReturn
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
+    NotCapturedError,
+    ProbeError,
+)
 
 _CHUNK = 65536
 
@@ -104,6 +107,35 @@ def run_probes(probes: Mapping[str, Probe]) -> dict[str, Outcome]:
     return {name: outcomes[name] for name in probes}
 
 
+RunAll = Callable[[Mapping[str, Probe]], "dict[str, Outcome]"]
+
+
+def run_in_turn(probes: Mapping[str, Probe]) -> dict[str, Outcome]:
+    """Run the probes here, one after the other, and return their outcomes by name.
+
+    For what cannot hang: there are no deadlines. Never raises for a probe, as `run_probes`.
+    """
+    outcomes = {}
+    for name, probe in probes.items():
+        started = time.monotonic()
+        value, reason = None, ""
+        try:
+            # As it comes out of a process of its own: a tuple is a list.
+            value = json.loads(json.dumps(probe.read()))
+        except Exception as error:
+            reason = _why(error)
+        outcomes[name] = Outcome(value, reason, time.monotonic() - started)
+    return outcomes
+
+
+def _why(error: Exception) -> str:
+    """Return why a probe could not read its section, in words."""
+    if isinstance(error, (ProbeError, NotCapturedError)):
+        return str(error) or "no reason given"
+    # A fault of ours must cost this section only, and must be seen.
+    return f"the probe is faulty: {type(error).__name__}: {error}"
+
+
 def _start(probe: Probe) -> _Child:
     """Fork a child that runs the probe and writes its answer to a pipe."""
     read_end, write_end = os.pipe()
@@ -133,11 +165,8 @@ def _be_child(read: Callable[[], Any], pipe: int) -> NoReturn:
                     os.close(int(entry.name))
         try:
             answer = json.dumps({"value": read()})
-        except ProbeError as error:
-            answer = json.dumps({"reason": str(error) or "no reason given"})
         except Exception as error:
-            # A fault of ours must cost this section only, and must be seen.
-            answer = json.dumps({"reason": f"the probe is faulty: {type(error).__name__}: {error}"})
+            answer = json.dumps({"reason": _why(error)})
         _write_all(pipe, answer.encode())
     finally:
         # Without the parent's exit handlers and buffers: they are the parent's to run.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 # Ansible's remote user may have no sbin on its path, and chronyc or nvidia-smi may live in one.
-_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ RunTool = Callable[[Sequence[str]], ToolResult]
 
 def run_tool(argv: Sequence[str]) -> ToolResult:
     """Run a tool in the C locale, with nothing on its input. The caller's deadline bounds it."""
-    environment = {**os.environ, "LC_ALL": "C", "PATH": _SEARCH_PATH}
+    environment = {**os.environ, "LC_ALL": "C", "PATH": SEARCH_PATH}
     try:
         done = subprocess.run(
             list(argv),

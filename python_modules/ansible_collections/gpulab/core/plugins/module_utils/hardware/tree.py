@@ -14,6 +14,14 @@ class ProbeError(Exception):
     """A probe could not read what it exists to read; the message says what and why."""
 
 
+class NotCapturedError(Exception):
+    """What a probe asks for was not read on the node, so nothing can be said of it.
+
+    Raised by trees and tools that answer from a capture. No ProbeError, so that no probe that copes
+    with an unreadable part takes it for one: the whole section is unknown.
+    """
+
+
 class Tree:
     """Files below a root: ``/`` on a machine, a temporary folder in a test.
 

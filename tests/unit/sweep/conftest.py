@@ -1,0 +1,90 @@
+"""Fixture machines, asked by the script as a node is: files under a root, and fake tools."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The machines of the hardware tests serve here too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
+
+from hardware_machines import MACHINES, FactsOf, Machine
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from gpulab_fleet.sweep import script, stream
+from gpulab_fleet.sweep.plan import Plan
+
+MARK = "gpulabTESTMARK"
+# Far above what a fixture's files need, and short enough to wait for the ones that hang.
+LIMIT_S = 1.0
+# What the script itself runs.
+_BASE = ("base64", "cat", "find", "grep", "gzip", "id", "sleep", "timeout")
+
+Ask = Callable[..., stream.Capture]
+
+# Far above what a fixture's files need.
+_FACTS_S = 2.0
+
+
+@pytest.fixture(scope="session")
+def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
+    """Return a function from a fixture machine's name to its facts."""
+
+    def gathered(name: str) -> dict[str, Any]:
+        machine = MACHINES[name]
+        tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
+        return gather(tree, machine.run, machine.machine, _FACTS_S)
+
+    return gathered
+
+
+def lay_tools(machine: Machine, folder: Path) -> str:
+    """Make a folder of the machine's tools, and of nothing else; returns the search path."""
+    folder.mkdir()
+    for name in _BASE:
+        found = shutil.which(name)
+        assert found, name
+        (folder / name).symlink_to(found)
+    fakes = {name: (one.rc, one.stdout, one.stderr) for name, one in machine.tools.items()}
+    for name, (status, out, err) in {**fakes, "uname": (0, machine.machine, "")}.items():
+        fake = folder / name
+        fake.write_text(
+            f"#!/bin/sh\nprintf %s {shlex.quote(out)}\nprintf %s {shlex.quote(err)} >&2\n"
+            f"exit {status}\n"
+        )
+        fake.chmod(0o755)
+    return str(folder)
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Return a function that runs the script on a fixture machine and takes the answer apart."""
+
+    def asked(machine: Machine, plan: Plan | None = None, prepare: str = "") -> stream.Capture:
+        plan = plan or Plan()
+        root = machine.lay(tmp_path / "root")
+        root.mkdir(exist_ok=True)
+        tools = lay_tools(machine, tmp_path / "bin")
+        text = script.build(plan, MARK, LIMIT_S, str(root), tools)
+        done = subprocess.run(
+            ["/bin/sh", "-s"],
+            input=prepare + text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "PATH": tools},
+        )
+        assert done.stderr == ""
+        return stream.parse(stream.unpack(done.stdout.splitlines()), MARK, plan)
+
+    return asked

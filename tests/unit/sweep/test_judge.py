@@ -1,0 +1,96 @@
+"""What a machine's answer amounts to: a record that anybody can check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hardware_machines import FactsOf
+
+from gpulab_fleet import lab, records, report, runs
+from gpulab_fleet.sweep import judge, targets
+from gpulab_fleet.sweep.nodes import Answer
+from gpulab_fleet.sweep.run import main
+
+
+def target(**variables: object) -> dict[str, Any]:
+    return targets.describe({"name": "node01", "groups": ["compute"]}, variables)
+
+
+def answered(facts: dict[str, Any] | None, *, root: bool = True, reason: str = "") -> Answer:
+    return Answer(facts, root, reason, unreachable=False, seconds=0.25)
+
+
+def finding(record: records.Record, what: str) -> dict[str, Any]:
+    (found,) = [check for check in record["checks"] if check["id"] == what]
+    return dict(found)
+
+
+def test_a_healthy_machine_passes_and_its_record_is_believed(
+    facts_of: FactsOf, tmp_path: Path
+) -> None:
+    record = judge.record("run1", target(), answered(facts_of("two-a100")))
+    assert record["verdict"] == "pass"
+    assert record["stages"] == {"verify": "pass"}
+    assert record["durations_s"] == {"verify.sweep": 0.25}
+    path = records.save(record, tmp_path / "run1")
+    assert records.load(path)["verdict"] == "pass"
+
+
+def test_a_fault_is_the_same_finding_as_ever(facts_of: FactsOf) -> None:
+    record = judge.record("run1", target(), answered(facts_of("fallen-gpu")))
+    assert record["verdict"] == "fail"
+    (fault,) = [check for check in record["checks"] if check["status"] == "fail"]
+    assert (fault["id"], fault["part"]["bdf"]) == ("gpu.driver", "0000:41:00.0")
+
+
+def test_without_an_answer_nothing_is_known(tmp_path: Path) -> None:
+    record = judge.record("run1", target(), answered(None, reason="no answer within 5 s"))
+    assert record["verdict"] == "unknown"
+    assert record["hardware"] is None
+    assert finding(record, "sweep.answer")["evidence"] == "no answer within 5 s"
+    records.save(record, tmp_path / "run1")
+
+
+def test_what_root_alone_may_read_is_told(facts_of: FactsOf) -> None:
+    facts = facts_of("two-a100")
+    refused = judge.record("run1", target(), answered(facts, root=False))
+    assert refused["verdict"] == "warn"
+    assert "sudo -n" in finding(refused, "sweep.root")["evidence"]
+    unwanted = judge.record("run1", target(ansible_become=False), answered(facts, root=False))
+    assert unwanted["verdict"] == "pass"
+
+
+def test_a_wrong_spec_is_unknown_and_named(facts_of: FactsOf) -> None:
+    record = judge.record("run1", target(node_hardware_spec="typo"), answered(facts_of("two-a100")))
+    assert record["verdict"] == "unknown"
+    assert "typo" in finding(record, "sweep.spec")["evidence"]
+
+
+def test_a_machine_without_a_spec_warns(facts_of: FactsOf) -> None:
+    bare = targets.describe({"name": "node01", "groups": []}, {})
+    record = judge.record("run1", bare, answered(facts_of("two-a100")))
+    assert record["verdict"] == "warn"
+    assert finding(record, "spec.declared")["status"] == "warn"
+
+
+def test_a_sweep_lacks_no_benchmark_and_a_whole_run_does(facts_of: FactsOf, tmp_path: Path) -> None:
+    folder = tmp_path / "run1"
+    record = judge.record("run1", target(), answered(facts_of("two-a100")))
+    records.save(record, folder)
+    assert (
+        report.write(folder, [record["host"]], "lab", stages=["verify"]).summary["verdict"]
+        == "pass"
+    )
+    # Made anew from its files, it says the same.
+    assert report.write(folder, *report.earlier(folder)).summary["verdict"] == "pass"
+    assert lab.summarise(runs.read(folder), [], "lab")["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("words", [["--timeout", "0"], ["--parallel", "0"], ["--timeout", "soon"]])
+def test_wrong_words_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert words[0] in capsys.readouterr().err
