@@ -121,6 +121,8 @@ def _needed() -> Iterator[str]:
 
 def _candidate(facts: Facts, section: str, key: str, stated: Mapping[str, Any]) -> tuple[Any, str]:
     """Return a value that the node meets, or the reason why there is none."""
+    if not any(check.section == section and key in check.requires for check in CATALOGUE):
+        return None, "it is measured by the benchmark or between nodes, and not read from a node"
     unread = _unread(facts, section, key)
     if unread:
         return None, f"the section {unread} could not be read"

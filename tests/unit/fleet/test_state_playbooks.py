@@ -92,7 +92,7 @@ def test_a_failed_node_is_drained_and_comes_back_by_a_whole_record(lab: StateLab
     assert lab.state()["policy"] == {"max_age_h": 48.0}
     assert lab.state()["nodes"]["node01"]["state"] == "quarantined"
     assert lab.in_slurm("node01").startswith("IDLE+DRAIN gpulab: quarantined: cpu.cores: 64")
-    assert "Quarantined: node01 since 20" in result.out
+    assert "In service: 0 of 2; quarantined: node01, node02" in result.out
     assert "In service: 0 of 2; quarantined: node01, node02" in result.closing
 
     # Only verified: that is not enough.
