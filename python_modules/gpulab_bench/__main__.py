@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from gpulab_bench import ddp_node, ratings, reliability, worker
-from gpulab_bench.config import PRESETS
+from gpulab_bench.config import PRESETS, SPEED_MODES
 from gpulab_bench.context import Order
 from gpulab_bench.counters import Usage
 from gpulab_bench.gpu_source import open_source
@@ -95,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--mode",
-        choices=("eager", "compile", "both"),
+        choices=(*SPEED_MODES, "both"),
         default="both",
         help="how the stage speed runs the model (default: %(default)s)",
     )

@@ -192,6 +192,9 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
     )
 
 
+# How a run for speed runs the model: operation by operation, or compiled by torch.compile.
+SPEED_MODES = ("eager", "compile")
+
 # Long enough to be learned only by looking back, short enough for seconds.
 _TASK = TaskConfig(symbols=32, source_tokens=8, train_items=16384, heldout_items=512)
 # 10 steps choose kernels and fill caches, 50 are timed.

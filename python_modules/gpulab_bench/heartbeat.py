@@ -19,7 +19,7 @@ from torch import distributed
 BEAT_S = 0.5
 # Long enough for several beats of a rank that shares its processor with others.
 LISTEN_S = 5.0
-# How long a rank may take from the start of its exchange to its first beat.
+# How long a rank may take to import PyTorch and come, after the first one is there.
 ARRIVE = datetime.timedelta(seconds=60)
 # How long the store may take to answer before its node is taken for gone.
 STORE_TIMEOUT = datetime.timedelta(seconds=5)
@@ -57,7 +57,7 @@ class Heartbeat:
         """Begin to beat, and learn the names of all nodes.
 
         Raises:
-            PeerError: a rank that had joined the exchange does not beat.
+            PeerError: a rank does not come.
         """
         self._store.set(self._key("node", self._rank), self._node)
         self._thread.start()
@@ -66,7 +66,7 @@ class Heartbeat:
             try:
                 self._store.wait([key], ARRIVE)
             except RuntimeError as error:
-                msg = f"rank {rank} joined the exchange and then stopped"
+                msg = f"rank {rank} did not come to the training within {ARRIVE.seconds} s"
                 raise PeerError(msg) from error
             self._names[rank] = self._store.get(key).decode()
         return self

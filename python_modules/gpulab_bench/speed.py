@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from gpulab_bench.config import Preset
+from gpulab_bench.config import SPEED_MODES, Preset
 from gpulab_bench.device import Device, full_speed
 from gpulab_bench.losses import next_token_loss
 from gpulab_bench.memory import Fit, loss_chunk, speed_of
@@ -17,7 +17,6 @@ from gpulab_bench.model import Decoder
 from gpulab_bench.stop import Stop
 from gpulab_bench.train import Steps, TrainingRun, Updater, run_steps
 
-MODES = ("eager", "compile")
 # Of random tokens nothing is learned; the rate only has to keep the weights finite.
 LEARNING_RATE = 1e-4
 
@@ -78,8 +77,8 @@ def measure_speed(
     Raises:
         ValueError: the mode is neither.
     """
-    if mode not in MODES:
-        msg = f"mode must be one of {', '.join(MODES)}, not {mode!r}"
+    if mode not in SPEED_MODES:
+        msg = f"mode must be one of {', '.join(SPEED_MODES)}, not {mode!r}"
         raise ValueError(msg)
     shape = (fit.batch_items, preset.model.context + 1)
     rows = fit.batch_items * preset.model.context

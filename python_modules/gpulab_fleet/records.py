@@ -240,8 +240,10 @@ def _replace_metrics(record: Record, stage: str, metrics: Sequence[Mapping[str, 
 
 
 def _is_others(entry: Mapping[str, Any]) -> bool:
-    """Whether a finding or metric is the benchmark's, and not of the distributed training."""
-    return entry["stage"] == BENCHMARK and not entry["id"].startswith("ddp.")
+    """Whether a finding or metric is the benchmark's, and not of the training over nodes."""
+    if entry["stage"] != BENCHMARK:
+        return False
+    return not entry["id"].startswith("ddp.") or entry.get("scope", "fleet") != "fleet"
 
 
 def _unstaged(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,11 @@ def run(context: Context) -> dict[str, Any]:
     from gpulab_bench.ddp import train_together
     from gpulab_bench.heartbeat import Heartbeat
 
-    where = context.group_device()
-    device = replace(context.device, torch_device=where)
     node = os.environ.get("GPULAB_BENCH_NODE") or socket.gethostname()
+    # Before the exchange is set up: whoever stops from then on has told its name.
     with Heartbeat(context.rank, context.world_size, node) as beat, context.window("ddp"):
+        where = context.group_device()
+        device = replace(context.device, torch_device=where)
         return train_together(
             context.preset, context.order.seed, device, context.rank, beat.nodes(), context.progress
         )

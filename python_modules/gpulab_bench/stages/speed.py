@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpulab_bench.config import SPEED_MODES
 from gpulab_bench.context import Context, Skip
 from gpulab_bench.memory import fit_speed
 from gpulab_bench.peaks import mfu, peak_tflops
 from gpulab_bench.result import step_times
-
-MODES = ("eager", "compile")
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
     if not context.on_gpu:
         raise Skip("a step of random tokens takes minutes on a CPU: only GPUs are measured by it")
     asked = context.order.mode
-    return measure(context, MODES if asked == "both" else (asked,))
+    return measure(context, SPEED_MODES if asked == "both" else (asked,))
 
 
 def measure(context: Context, modes: tuple[str, ...]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_ranks_that_differ_fail_the_node(cpu_document: dict[str, Any]) -> None:
     judged = judge(ended(0, stdout=json.dumps(cpu_document)), REQUEST)
     assert judged["verdict"] == "fail"
     assert [each["id"] for each in judged["checks"] if each["status"] == "fail"] == [
-        "ddp.ranks_equal"
+        "smoke.ddp.ranks_equal"
     ]
 
 

@@ -51,6 +51,22 @@ def test_stage_that_runs_again_replaces_only_its_own_part() -> None:
     assert len(record["checks"]) == 2
 
 
+def test_training_over_nodes_stands_beside_the_benchmark(run_dir: Path) -> None:
+    record = samples.record("node01")
+    before = [check["id"] for check in record["checks"]]
+    own = {**record["metrics"][0], "id": "ddp.efficiency", "scope": "gpus"}
+    record["metrics"].append(own)
+    metric = {**samples.smoke()["metrics"][0], "id": "ddp.efficiency", "scope": "fleet"}
+    for value in (0.5, 0.7):  # the second one replaces the first
+        bad = samples.finding("ddp.loss_falls", status="fail", action="look at the network")
+        records.add_ddp(record, {"checks": [bad], "metrics": [{**metric, "value": value}]})
+    record = save_and_load(record, run_dir)
+    assert sorted(check["id"] for check in record["checks"]) == sorted([*before, "ddp.loss_falls"])
+    found = {one["scope"]: one["value"] for one in record["metrics"] if one["id"] == own["id"]}
+    assert found == {"gpus": own["value"], "fleet": 0.7}
+    assert record["stages"] == {"verify": "pass", "benchmark": "fail"}
+
+
 def test_failed_gate_fails_the_record() -> None:
     gate = samples.finding("train.loss", status="fail", action="look at the log")
     record = samples.record("node01", trained=samples.smoke(checks=[gate]))

@@ -37,7 +37,11 @@ def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
         if result.get("error") is None:
             checks += judge_gates(result, request)
             if section_at(result, "ddp"):
-                checks += judge_section(section_at(result, "ddp"), "")
+                # Those of a training over several nodes stand beside them in a record.
+                checks += [
+                    {**each, "id": f"smoke.{each['id']}"}
+                    for each in judge_section(section_at(result, "ddp"), "")
+                ]
             checks += verify_load(section_at(result, "telemetry"), request.bus_gpus, request.spec)
         metrics = metrics_of(result)
         parts = section_at(result, "durations_s")
