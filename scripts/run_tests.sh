@@ -78,7 +78,7 @@ fi
 # The longest come first, so that none is left over alone at the end. While the first scenario builds
 # the images that the others start from, the other lane has parts that need none.
 everything=(molecule:nvidia_vm lint types docs units page bench molecule:shapes molecule:nvidia_driver
-    molecule:frameworks runs molecule:vm molecule:pairs molecule:gpu_tools second-core
+    molecule:frameworks runs molecule:vm molecule:pairs molecule:pairs_vm molecule:gpu_tools second-core
     molecule:mirror molecule:site molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
 
 summary='' failed=0

@@ -93,8 +93,10 @@ def test_a_node_that_stops_in_mid_all_reduce_is_named_and_ends_the_others(
         for _ in range(200):
             if not benchmarks(machine("node01")):
                 survivor_ended.append(time.monotonic())
-                return
+                break
             time.sleep(1)
+        # Its own time-out would end it, minutes later.
+        victim.run("pkill -KILL -f gpulab_bench.py[z]")
 
     watcher = threading.Thread(target=stop_when_connected)
     watcher.start()

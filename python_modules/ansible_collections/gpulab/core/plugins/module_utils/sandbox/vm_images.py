@@ -32,8 +32,19 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import Fi
 
 #: What a machine with a kernel and a disk of its own needs beyond ``images.PACKAGES``.
 GUEST_PACKAGES = ("e2fsprogs", "grub-pc", "initramfs-tools", "kmod", "udev", "zstd")
-#: What a distribution's installer brings, too, and takes minutes to unpack under emulation.
-INSTALLER_PACKAGES = ("curl", "ethtool", "locales", "pciutils", "smartmontools")
+#: What a distribution's installer brings, or a stage of site.yml would: it takes minutes to unpack
+#: under emulation. That the roles install it is proved in containers.
+INSTALLER_PACKAGES = (
+    "curl",
+    "dmidecode",
+    "ethtool",
+    "iperf3",
+    "ipmitool",
+    "iputils-ping",
+    "locales",
+    "pciutils",
+    "smartmontools",
+)
 #: By distribution: the package that depends on the newest kernel without drivers for physical
 #: hardware, and how the releases of such kernels end.
 KERNELS = {
