@@ -11,6 +11,7 @@ import pytest
 from playbook_run import Play
 from testinfra.host import Host
 
+NODES = ("node01", "node02", "vm01")
 FABRIC = "eth1"
 DELAY_MS = 150
 
@@ -27,9 +28,12 @@ def test_delay_is_laid_to_the_machine_that_has_it(
         monkeypatch.setenv("GPULAB_RUN_ID", run_id)
         done = play("playbooks/pairs.yml")
         assert done.returncode == 0, done.stdout + done.stderr
+        records = {
+            name: json.loads((tmp_path / run_id / f"{name}.json").read_text()) for name in NODES
+        }
         return {
-            path.stem: {c["id"]: c for c in json.loads(path.read_text())["checks"]}
-            for path in tmp_path.glob(f"{run_id}/*.json")
+            name: {check["id"]: check for check in record["checks"]}
+            for name, record in records.items()
         }
 
     vm = machine("vm01")
