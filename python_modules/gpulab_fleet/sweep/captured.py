@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import posixpath
 from collections.abc import Sequence
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import PAUSE_S
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, ToolResult
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
     NotCapturedError,
     Tree,
 )
 
-from .plan import Plan
+from .plan import AGAIN, Plan
+from .script import MOST_OUTPUT
 from .stream import Capture, Entry
 
 # A chain of links that is longer goes in a circle (the kernel's own limit, MAXSYMLINKS).
@@ -35,13 +38,15 @@ class CapturedTree(Tree):
         """
         super().__init__("/")
         self._plan, self._limit_s = plan, limit_s
-        self._late = frozenset(capture.late)
+        self._late, self._looked = frozenset(capture.late), capture.looked
+        self._now = capture.now
         self._entries: dict[str, Entry] = {}
         # Folders come before what is in them, so their links are known.
         for path in sorted(capture.entries, key=lambda path: path.count("/")):
             self._entries[self._place(path)] = capture.entries[path]
         self._contents = {self.real(path): data for path, data in capture.contents.items()}
         self._unreadable = {self.real(path) for path in capture.unreadable}
+        self._again = capture.again
         self._names: dict[str, set[str]] = {}
         for path in self._entries:
             folder, _, name = path.rpartition("/")
@@ -49,7 +54,10 @@ class CapturedTree(Tree):
 
     def data(self, path: str) -> bytes | None:
         """Return a file's bytes without the last line's end, or None if unreadable."""
-        self._require(path, self._plan.cover(path).contents)
+        groups = self._plan.cover(path).contents
+        self._require(path, groups)
+        if groups <= self._late:
+            raise NotCapturedError(f"/{path}: no answer within {self._limit_s:g} s")
         entry = self._entry(path)
         if entry is None or entry.target_kind != "f":
             return None
@@ -58,10 +66,7 @@ class CapturedTree(Tree):
 
     def names(self, path: str) -> list[str]:
         """Return the sorted names in a folder, of those that were read."""
-        listed = self._plan.cover(path).listed
-        self._require(path, listed)
-        # Several groups may have read a part of the names each.
-        self._require(path, listed & self._late or listed)
+        self._require(path, self._plan.cover(path).listed)
         return sorted(self._names.get(self.real(path), ()))
 
     def changed(self, path: str) -> float | None:
@@ -88,6 +93,23 @@ class CapturedTree(Tree):
         self._require(path, self._plan.cover(path).known)
         entry = self._entry(path)
         return posixpath.basename(entry.link) if entry is not None and entry.link else None
+
+    def now(self) -> float:
+        """Return the time by the node's clock when the reading began, s since 1970."""
+        return self._now
+
+    def later(self, seconds: float) -> Tree:
+        """Return the files of the second reading, without waiting: only those were read twice."""
+        if seconds > PAUSE_S:
+            raise NotCapturedError(f"the second reading came {PAUSE_S:g} s after the first")
+        if AGAIN in self._late:
+            raise NotCapturedError(f"the second reading: no answer within {self._limit_s:g} s")
+        if self._again is None:
+            raise NotCapturedError("the node's files were not read a second time")
+        later = copy.copy(self)
+        later._plan, later._now = self._plan.again(), self._now + PAUSE_S
+        later._contents = {self.real(path): data for path, data in self._again.items()}
+        return later
 
     def real(self, path: str) -> str:
         """Return the path with all links that are known resolved, without a leading slash."""
@@ -122,12 +144,12 @@ class CapturedTree(Tree):
         return self._entries.get(self._place(path))
 
     def _require(self, path: str, groups: frozenset[str]) -> None:
-        """Raise unless one of the groups that read this was read whole."""
+        """Raise unless one of the groups reads this, and it was looked for in time."""
         if not groups:
             raise NotCapturedError(
                 f"/{path} is not in the list of what a sweep reads (hardware/captured.py)"
             )
-        if groups <= self._late:
+        if not self._looked:
             raise NotCapturedError(f"/{path}: no answer within {self._limit_s:g} s")
 
 
@@ -139,6 +161,9 @@ def captured_tools(capture: Capture, limit_s: float) -> RunTool:
 
     def run(argv: Sequence[str]) -> ToolResult:
         words = tuple(argv)
+        if words in capture.too_long:
+            most = f"{MOST_OUTPUT // 1024**2} MiB"
+            raise NotCapturedError(f"`{' '.join(words)}` said more than the {most} that are read")
         if words not in capture.tools:
             raise NotCapturedError(f"`{' '.join(words)}` was not run on the node")
         answer = capture.tools[words]

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import GROUPS, Group
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import (
+    GROUPS,
+    Group,
+    Tool,
+)
 
 # What a pattern may hold: it goes into a shell script as it stands.
 _SAFE_PATTERN = re.compile(r"[A-Za-z0-9_.:,+/*?\[\]-]+")
 _WILD = re.compile(r"[*?\[]")
+# What a text to look for may hold: it goes into a pattern of grep's or sed's.
+_SAFE_TEXT = re.compile(r"\^?[A-Za-z0-9_: ]+")
+# The name of the second reading, in the place of a group's.
+AGAIN = "again"
 
 
 class PlanError(ValueError):
@@ -66,10 +74,19 @@ class Plan:
             ours = frozenset({group.name})
             for pattern in group.paths:
                 self._add(pattern, Cover(known=ours))
-            for pattern in (*group.files, *(pattern for _, pattern in group.lines)):
+            beside = (f"{pattern.rpartition('/')[0]}/{name}" for _, pattern, name in group.beside)
+            lined = (pattern for _, pattern in group.lines)
+            for pattern in (*group.files, *group.twice, *lined, *beside):
                 self._add(pattern, Cover(known=ours, contents=ours))
-            for pattern in (one for tool in group.tools for one in (*tool.each, tool.only_if)):
-                _require_plain(pattern or "none")
+            _require_plain(group.twice_if or "none")
+            for text in (line[0] for line in (*group.lines, *group.beside)):
+                _require_text(text)
+            for tool in group.tools:
+                _check_tool(tool)
+
+    def again(self) -> Plan:
+        """Return the plan of the second reading."""
+        return Plan([Group(AGAIN, files=tuple(one for each in self.groups for one in each.twice))])
 
     def _add(self, pattern: str, cover: Cover) -> None:
         _require_plain(pattern)
@@ -101,6 +118,22 @@ class Plan:
 def _require_plain(pattern: str) -> None:
     if not _SAFE_PATTERN.fullmatch(pattern) or pattern.startswith("/"):
         raise PlanError(f"captured.py: {pattern!r} is no plain pattern below the root")
+
+
+def _require_text(text: str) -> None:
+    if not _SAFE_TEXT.fullmatch(text):
+        raise PlanError(f"captured.py: {text!r} is no plain text to look for")
+
+
+def _check_tool(tool: Tool) -> None:
+    texts, patterns = list(tool.keep), [*tool.each, *tool.only_if]
+    if tool.only_with:
+        texts.append(tool.only_with[0])
+        patterns.append(tool.only_with[1])
+    for text in texts:
+        _require_text(text)
+    for pattern in patterns:
+        _require_plain(pattern)
 
 
 def _below(level: _Level, part: str) -> list[_Level]:

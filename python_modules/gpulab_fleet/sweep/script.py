@@ -1,4 +1,4 @@
-"""The script that is sent to a node: POSIX shell, grep, find and timeout, and nothing written.
+"""The script that is sent to a node: POSIX shell, GNU tools, and nothing written.
 
 It prints frames. Each begins on a line of its own with a word that was drawn for this run, so that
 nothing that a node's file holds can be taken for one; what follows is raw, whatever bytes it has.
@@ -11,12 +11,16 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import Group, Tool
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import PAUSE_S
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import SEARCH_PATH
 
-from .plan import Plan, with_parents
+from .plan import AGAIN, Plan, with_parents
 
 # What is needed on the node. All of it is on every Debian, Ubuntu and EL server.
-_NEEDED = ("base64", "find", "grep", "gzip", "timeout")
+_NEEDED = ("base64", "cat", "date", "find", "grep", "gzip", "head", "sed", "sleep", "timeout", "tr")
+# What a tool may say at most: ten times what a large node's package database does. What is longer
+# is unknown, not cut.
+MOST_OUTPUT = 4 * 1024 * 1024
 
 _HEAD = """\
 main() {
@@ -27,7 +31,7 @@ done
 find . -maxdepth 0 -printf '' 2>/dev/null || { frame lacks 'GNU find'; return; }
 grep -aZq '^Name' /proc/self/status 2>/dev/null || { frame lacks 'GNU grep'; return; }
 limit=@LIMIT@
-frame node "$(id -u)" "$(uname -m)"
+frame node "$(id -u)" "$(uname -m)" "$(date +%s)"
 """
 _TAIL = """\
 frame end
@@ -49,14 +53,49 @@ read_lines() {
   printf '%s' "$said"
 }
 is_late() { [ "$status" = 124 ] || [ "$status" = 137 ]; }
-# tool NUMBER LAST WORD...: a tool's output, then what it said of errors; LAST is what was added
+# has TEXT PATH...: whether one of these files has the text
+has() {
+  text=$1; shift
+  limit grep -q -e "$text" -- "$@" 2>/dev/null
+}
+# beside TEXT NAME PATH...: where NAME lies beside the files that have the text
+beside() {
+  text=$1 name=$2; shift 2
+  limit grep -l -e "$text" -- "$@" 2>/dev/null | while read -r file; do
+    printf '%s\\n' "${file%/*}/$name"
+  done
+}
+# pause: begin to wait for the second reading
+pause() { sleep @PAUSE@ >/dev/null 2>&1 & pausing=$!; }
+# kept KEEP: no more than is read; with KEEP the first line, and the lines that match. A variable
+# holds no NUL.
+kept() {
+  if [ "$1" ]; then sed -n -e '1{p;d}' -e "/$1/p"; else cat; fi |
+    tr -d '\\000' | head -c @MOST@
+}
+newline='
+'
+# tool NUMBER LAST KEEP WORD...: a tool's output, then what it said of errors; LAST is what was
+# added. Its errors come with its exit status as their last line: its output goes through others.
 tool() {
-  number=$1 last=$2; shift 2
+  number=$1 last=$2 keep=$3; shift 3
   frame tool "$number" "$last"
-  command -v "$1" >/dev/null 2>&1 || { frame told missing; return; }
-  { said=$(limit "$@" 2>&1 >&3 3>&-); status=$?; } 3>&1
-  frame told "$status"
-  printf '%s' "$said"
+  { said=$({ { limit "$@" 3>&- 4>&-; printf '\\n%s' "$?" >&2; } 2>&4 |
+    kept "$keep" >&3 2>/dev/null 3>&- 4>&-; } 4>&1); } 3>&1
+  frame told "${said##*"$newline"}"
+  printf '%s' "${said%"$newline"*}"
+}
+# hold NUMBER LAST KEEP WORD...: run a tool as a part of a pipeline, which runs side by side; then
+# hand on what the parts before it said, and what it did. Nothing is written to a file for that.
+hold() {
+  if command -v "$4" >/dev/null 2>&1; then
+    # A shell may complain of a NUL in what a tool says of errors.
+    { held=$(tool "$@" </dev/null; printf .); } 2>/dev/null
+  else
+    held=$(frame tool "$1" "$2"; frame told missing; printf .)
+  fi
+  cat
+  printf '%s' "${held%.}"
 }
 export LC_ALL=C PATH=@PATH@
 main </dev/null | gzip -c -1 | base64
@@ -91,14 +130,15 @@ def build(
         root: Where the node's files are; tests replace it.
         search_path: Where tools are looked for.
     """
-    lines = [*_reading(plan.groups)]
-    for number, tool in enumerate(tools_of(plan)):
-        lines += _running(tool, number)
+    lines = [*_reading(plan.groups), *_pausing(plan), *_running(tools_of(plan)), *_again(plan)]
     text = _HEAD + "\n".join(lines) + "\n" + _TAIL
     for place, value in (
         ("@NEEDED@", " ".join(_NEEDED)),
         ("@MARK@", mark),
         ("@LIMIT@", f"{limit_s:g}"),
+        ("@PAUSE@", f"{PAUSE_S:g}"),
+        # One more than may be, so that what is too long shows.
+        ("@MOST@", str(MOST_OUTPUT + 1)),
         ("@QUICK@", f"{limit_s / _QUICK:g}"),
         ("@EVERY@", EVERY),
         ("@ROOT@", shlex.quote(root)),
@@ -122,25 +162,78 @@ def _reading(groups: Sequence[Group]) -> Iterator[str]:
     Processes are what a script's time goes into, and hardly any node has a file that hangs.
     """
     lined = [(group.name, *line) for group in groups for line in group.lines]
-    files = [pattern for group in groups for pattern in group.files]
-    paths = [pattern for group in groups for pattern in group.paths]
+    besides = [(group.name, *beside) for group in groups for beside in group.beside]
+    files = [pattern for group in groups for pattern in _files(group)]
+    paths = [
+        *(pattern for group in groups for pattern in group.paths),
+        *(f"{pattern.rpartition('/')[0]}/{name}" for _, _, pattern, name in besides),
+    ]
     yield f"look {' '.join(with_parents((*files, *paths, *(line[-1] for line in lined))))}"
     yield f"limit=@QUICK@; read_lines {EVERY} '' {' '.join(dict.fromkeys(files))}; limit=@LIMIT@"
     yield "if is_late; then"
     for group in groups:
-        if group.files:
-            yield f"  read_lines {group.name} '' {' '.join(group.files)}"
+        if _files(group):
+            yield f"  read_lines {shlex.quote(group.name)} '' {' '.join(_files(group))}"
     yield "fi"
     for name, text, pattern in lined:
-        yield f"read_lines {name} {shlex.quote(text)} {pattern}"
+        yield f"read_lines {shlex.quote(name)} {shlex.quote(text)} {pattern}"
+    for name, text, pattern, there in besides:
+        yield f"found=$(beside {shlex.quote(text)} {there} {pattern})"
+        yield f"[ -z \"$found\" ] || read_lines {shlex.quote(name)} '' $found"
 
 
-def _running(tool: Tool, number: int) -> Iterator[str]:
-    words = shlex.join(tool.argv)
-    when = f"[ -e {tool.only_if} ] && " if tool.only_if else ""
-    if not tool.each:
-        yield f"{when}tool {number} '' {words}"
-        return
-    yield f"for file in {' '.join(tool.each)}; do"
-    yield f'  [ -e "$file" ] && {when}tool {number} "/$file" {words} "/$file"'
-    yield "done"
+def _files(group: Group) -> tuple[str, ...]:
+    return (*group.files, *group.twice)
+
+
+def _pausing(plan: Plan) -> Iterator[str]:
+    """Give the lines that begin to wait for the second reading, where there is something to read.
+
+    What runs meanwhile costs no time of its own.
+    """
+    yield "pausing="
+    for pattern in dict.fromkeys(group.twice_if for group in plan.groups if group.twice):
+        yield f"for file in {pattern}; do"
+        yield '  [ -n "$pausing" ] || [ ! -e "$file" ] || pause'
+        yield "done"
+
+
+def _again(plan: Plan) -> Iterator[str]:
+    """Give the lines that read a second time."""
+    files = [pattern for group in plan.groups for pattern in group.twice]
+    if files:
+        yield '[ -z "$pausing" ] || {'
+        yield f"  wait \"$pausing\"; read_lines {AGAIN} '' {' '.join(files)}"
+        yield "}"
+
+
+def _running(tools: Sequence[Tool]) -> Iterator[str]:
+    """Give the lines that run the tools, all at once: each is a part of one pipeline.
+
+    So tools that hang cost the time limit once, however many they are.
+    """
+    parts = []
+    for number, tool in enumerate(tools):
+        keep = shlex.quote("\\|".join(tool.keep))
+        words = shlex.join(tool.argv)
+        part = f"hold {number} '' {keep} {words}"
+        if tool.each:
+            # One file is taken, and the others are parts of the pipeline before it.
+            last = f'"{tool.below}/${{file##*/}}"' if tool.below else '"/$file"'
+            yield f"each_{number}() {{"
+            yield "  [ $# -gt 0 ] || { cat; return; }"
+            yield "  file=$1; shift"
+            yield f'  [ -e "$file" ] || {{ each_{number} "$@"; return; }}'
+            yield f'  each_{number} "$@" | hold {number} {last} {keep} {words} {last}'
+            yield "}"
+            part = f"each_{number} {' '.join(tool.each)}"
+        conditions = []
+        if tool.only_if:
+            conditions.append(" || ".join(f"[ -e {path} ]" for path in tool.only_if))
+        if tool.only_with:
+            text, pattern = tool.only_with
+            conditions.append(f"has {shlex.quote(text)} {pattern}")
+        for condition in conditions:
+            part = f"if {condition}; then {part}; else cat; fi"
+        parts.append(part)
+    yield " |\n".join(parts)

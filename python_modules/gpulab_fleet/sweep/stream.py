@@ -13,8 +13,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import 
     ToolResult,
 )
 
-from .plan import Plan
-from .script import EVERY, tools_of
+from .plan import AGAIN, Plan
+from .script import EVERY, MOST_OUTPUT, tools_of
 
 # Of timeout(1): the time was up; and after that it had to kill.
 _LATE = frozenset({"124", "137"})
@@ -52,20 +52,28 @@ class Capture:
     Attributes:
         uid: The user that read it; 0 is root.
         machine: The kernel's name of the architecture.
+        now: The time by the node's clock when the reading began, s since 1970.
         entries: By path as it was asked for.
         contents: By path as it was asked for; without the last line's end.
         unreadable: Paths whose content was refused.
-        late: Groups whose files gave no answer in time.
+        looked: Whether what and where the paths are was told in time.
+        late: Groups whose files' contents were not read in time.
+        again: The contents of the second reading, as `contents`; None where there was none.
         tools: By words; None where the tool gave no answer in time.
+        too_long: The words of tools that said more than is read.
     """
 
     uid: int
     machine: str
+    now: float
     entries: dict[str, Entry] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    looked: bool = True
     late: set[str] = field(default_factory=set)
+    again: dict[str, bytes] | None = None
     tools: dict[tuple[str, ...], ToolResult | None] = field(default_factory=dict)
+    too_long: set[tuple[str, ...]] = field(default_factory=set)
 
 
 def unpack(lines: Iterable[str]) -> bytes:
@@ -101,8 +109,8 @@ def parse(data: bytes, mark: str, plan: Plan) -> Capture:
     if not frames or frames[0][0][0] != "node" or frames[-1][0][0] != "end":
         raise StreamError("what the node printed broke off")
     try:
-        uid, machine = frames[0][0][1].split()
-        capture = Capture(int(uid), machine)
+        uid, machine, now = frames[0][0][1].split()
+        capture = Capture(int(uid), machine, float(now))
         waiting: tuple[str, bytes] = ("", b"")
         for (kind, argument), body in frames[1:-1]:
             if kind in ("entries", "contents", "tool"):
@@ -129,9 +137,12 @@ def _take(
     if kind == "told":
         number, _, last = before.partition(" ")
         argv = (*tools_of(plan)[int(number)].argv, *([last] if last else []))
-        capture.tools[argv] = _result(argv, status, output, body)
+        if len(output) > MOST_OUTPUT:
+            capture.too_long.add(argv)
+        else:
+            capture.tools[argv] = _result(argv, status, output, body)
     elif status in _LATE and kind == "looked":
-        capture.late.update(group.name for group in plan.groups)
+        capture.looked = False
     elif status in _LATE:
         # All files at once: they are read again, group by group.
         capture.late.update({before} - {EVERY})
@@ -142,8 +153,11 @@ def _take(
         raise ValueError(f"{kind} {before}: exit status {status}")
     elif kind == "looked":
         capture.entries.update(_entries(output))
+    elif before == AGAIN:
+        capture.again = {}
+        _add_contents(capture.again, capture.unreadable, output, body)
     else:
-        _add_contents(capture, output, body)
+        _add_contents(capture.contents, capture.unreadable, output, body)
 
 
 def _result(argv: tuple[str, ...], status: str, output: bytes, said: bytes) -> ToolResult | None:
@@ -170,14 +184,16 @@ def _entries(output: bytes) -> dict[str, Entry]:
     return found
 
 
-def _add_contents(capture: Capture, output: bytes, said: bytes) -> None:
+def _add_contents(
+    contents: dict[str, bytes], unreadable: set[str], output: bytes, said: bytes
+) -> None:
     lines: dict[str, list[bytes]] = {}
     for line in output.split(b"\n"):
         path, separator, text = line.partition(b"\0")
         if separator:
             lines.setdefault(path.decode("utf-8", "surrogateescape"), []).append(text)
-    capture.contents.update({path: b"\n".join(parts) for path, parts in lines.items()})
+    contents.update({path: b"\n".join(parts) for path, parts in lines.items()})
     for complaint in said.decode("utf-8", "surrogateescape").splitlines():
         refused, colon, _ = complaint.removeprefix("grep: ").rpartition(": ")
         if colon:
-            capture.unreadable.add(refused)
+            unreadable.add(refused)

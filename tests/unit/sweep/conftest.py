@@ -19,6 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
 from hardware_machines import MACHINES, FactsOf, Machine
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
+    NOT_FOUND,
+    ToolResult,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 from gpulab_fleet.sweep import script, stream
 from gpulab_fleet.sweep.plan import Plan
@@ -27,7 +31,22 @@ MARK = "gpulabTESTMARK"
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.
 LIMIT_S = 1.0
 # What the script itself runs.
-_BASE = ("base64", "cat", "find", "grep", "gzip", "id", "sleep", "timeout")
+_BASE = (
+    *(
+        "base64",
+        "cat",
+        "date",
+        "find",
+        "grep",
+        "gzip",
+        "head",
+        "id",
+        "sed",
+        "sleep",
+        "timeout",
+        "tr",
+    ),
+)
 
 Ask = Callable[..., stream.Capture]
 
@@ -47,6 +66,16 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
     return gathered
 
 
+def missing_words(name: str) -> str:
+    """Return what `run_tool` says of a tool that is not installed."""
+    return f"[Errno 2] No such file or directory: {name!r}"
+
+
+def _case(pattern: str, answer: ToolResult) -> str:
+    out, err = shlex.quote(answer.stdout), shlex.quote(answer.stderr)
+    return f"{pattern}) printf %s {out}; printf %s {err} >&2; exit {answer.rc};;\n"
+
+
 def lay_tools(machine: Machine, folder: Path) -> str:
     """Make a folder of the machine's tools, and of nothing else; returns the search path."""
     folder.mkdir()
@@ -54,13 +83,18 @@ def lay_tools(machine: Machine, folder: Path) -> str:
         found = shutil.which(name)
         assert found, name
         (folder / name).symlink_to(found)
-    fakes = {name: (one.rc, one.stdout, one.stderr) for name, one in machine.tools.items()}
-    for name, (status, out, err) in {**fakes, "uname": (0, machine.machine, "")}.items():
+    answers = {**machine.tools, "uname": ToolResult(0, machine.machine)}
+    for name in {line.split()[0] for line in answers}:
+        # By its whole line, else by its name, as `Machine.run` answers.
+        cases = [
+            _case(shlex.quote(words) if words else "*", answers[line])
+            for line in sorted(answers, reverse=True)
+            for tool, _, words in [line.partition(" ")]
+            if tool == name
+        ]
+        cases.append(_case("*", ToolResult(NOT_FOUND, "", missing_words(name))))
         fake = folder / name
-        fake.write_text(
-            f"#!/bin/sh\nprintf %s {shlex.quote(out)}\nprintf %s {shlex.quote(err)} >&2\n"
-            f"exit {status}\n"
-        )
+        fake.write_text(f"#!/bin/sh\ncase $* in\n{''.join(cases)}esac\n")
         fake.chmod(0o755)
     return str(folder)
 

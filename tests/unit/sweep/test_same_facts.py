@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, Machine
+from host_machines import HOST_MACHINES, SERVER
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import GROUPS
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
@@ -22,8 +24,20 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import T
 from gpulab_fleet.sweep.captured import CapturedTree, captured_tools
 from gpulab_fleet.sweep.fact import Hardware
 from gpulab_fleet.sweep.plan import Plan
+from gpulab_fleet.sweep.stream import Capture
 
-from .conftest import LIMIT_S, Ask
+from .conftest import LIMIT_S, Ask, missing_words
+
+# A sweep asks nvidia-smi for what NVML's binding tells, and starts no container.
+EVERY = {
+    **MACHINES,
+    **{
+        name: machine
+        for name, machine in GPU_MACHINES.items()
+        if machine.binding is None and machine.containers is None
+    },
+    **HOST_MACHINES,
+}
 
 # Their reasons name the time limit or a path of the test.
 _OWN_WORDS = {("hung-disk", "disks")}
@@ -47,8 +61,7 @@ def run_live(machine: Machine) -> RunTool:
 
     def run(argv: Sequence[str]) -> ToolResult:
         answer = machine.run(argv)
-        said = f"[Errno 2] No such file or directory: {argv[0]!r}"
-        return ToolResult(answer.rc, "", said) if answer.missing else answer
+        return ToolResult(answer.rc, "", missing_words(argv[0])) if answer.missing else answer
 
     return run
 
@@ -59,17 +72,39 @@ def sections(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: (facts[name], probes[name]["reason"]) for name in probes}
 
 
-@pytest.mark.parametrize("name", MACHINES)
-def test_a_fixture_machine(name: str, ask: Ask, tmp_path: Path) -> None:
-    machine, plan = whole(MACHINES[name]), Plan()
-    capture = ask(machine, plan)
-    captured = gather(
-        CapturedTree(capture, plan, LIMIT_S),
+class StillTree(Tree):
+    """A tree at one time, in which none passes."""
+
+    def __init__(self, root: Path, now: float) -> None:
+        """Stop the clock."""
+        super().__init__(str(root))
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+    def later(self, _seconds: float) -> Tree:
+        return self
+
+
+def facts_in(capture: Capture) -> dict[str, Any]:
+    """Return the facts in what the script read."""
+    return gather(
+        CapturedTree(capture, Plan(), LIMIT_S),
         captured_tools(capture, LIMIT_S),
         capture.machine,
         run_all=run_in_turn,
     )
-    live = gather(Tree(str(tmp_path / "root")), run_live(machine), machine.machine, LIMIT_S)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_fixture_machine(name: str, ask: Ask, tmp_path: Path) -> None:
+    machine = whole(EVERY[name])
+    capture = ask(machine)
+    captured = facts_in(capture)
+    live = gather(
+        StillTree(tmp_path / "root", capture.now), run_live(machine), machine.machine, LIMIT_S
+    )
     ours, theirs = sections(captured), sections(live)
     for section, value in theirs.items():
         if (name, section) in _OWN_WORDS:
@@ -139,15 +174,15 @@ def recorded(machine: Machine, root: Path) -> tuple[set[tuple[str, str]], set[tu
         tools.add(tuple(argv))
         return machine.run(argv)
 
-    gather(tree, run, machine.machine, run_all=run_in_turn)
+    gather(tree, run, machine.machine, pause_s=0, run_all=run_in_turn)
     return tree.asked, tools
 
 
 # In one process nothing would end a probe that hangs.
-@pytest.mark.parametrize("name", [name for name in MACHINES if name != "hung-disk"])
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "hung-disk"])
 def test_every_path_and_tool_that_the_probes_ask_for_is_listed(name: str, tmp_path: Path) -> None:
     plan = Plan()
-    paths, tools = recorded(MACHINES[name], tmp_path)
+    paths, tools = recorded(EVERY[name], tmp_path)
     missing = sorted(
         f"{path} ({kind})" for kind, path in paths if not getattr(plan.cover(path), kind)
     )
@@ -160,7 +195,7 @@ def test_every_path_and_tool_that_the_probes_ask_for_is_listed(name: str, tmp_pa
 def test_a_probe_that_asks_for_more_makes_its_section_unknown(ask: Ask) -> None:
     """A new probe without a line in the list is unknown in a sweep, not absent."""
     plan = Plan([group for group in GROUPS if group.name != "disks"])
-    capture = ask(whole(MACHINES["two-a100"]), plan)
+    capture = ask(SERVER, plan)
     facts = gather(
         CapturedTree(capture, plan, LIMIT_S),
         captured_tools(capture, LIMIT_S),
@@ -169,7 +204,9 @@ def test_a_probe_that_asks_for_more_makes_its_section_unknown(ask: Ask) -> None:
     )
     assert facts["disks"] is None
     assert "not in the list of what a sweep reads" in facts["probes"]["disks"]["reason"]
-    assert [name for name in facts["probes"] if facts[name] is None] == ["disks"]
+    # The two that read /sys/block, and no other; the server has no package manager.
+    unknown = [name for name in facts["probes"] if facts[name] is None]
+    assert unknown == ["disks", "smart", "gpu_software"]
 
 
 def test_a_tool_that_hangs_makes_its_section_unknown(ask: Ask, tmp_path: Path) -> None:

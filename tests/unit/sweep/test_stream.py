@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from pathlib import Path
 
 import pytest
 from hardware_machines import Link, Machine
@@ -15,6 +16,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import NotCapturedError
 from gpulab_fleet.sweep.captured import CapturedTree, captured_tools
 from gpulab_fleet.sweep.plan import Plan, PlanError
+from gpulab_fleet.sweep.script import MOST_OUTPUT
 from gpulab_fleet.sweep.stream import StreamError, parse, unpack
 
 from .conftest import LIMIT_S, MARK, Ask
@@ -46,12 +48,18 @@ def test_output_that_is_no_capture(lines: list[str], reason: str) -> None:
     ("data", "reason"),
     [
         (b"", "broke off"),
-        (framed("node 0 x86_64"), "broke off"),
+        (framed("node 0 x86_64 1763900000"), "broke off"),
         (framed("entries cpu", "end"), "broke off"),
-        (framed("node zero x86_64", "end"), "no sense"),
-        (framed("node 0 x86_64", "entries cpu", "looked cpu 0", "surprise", "end"), "no sense"),
-        (framed("node 0 x86_64", "tool 99 ", "told 0", "end"), "no sense"),
-        (framed("node 0 x86_64", "contents every", "read every 126", "end"), "exit status 126"),
+        (framed("node zero x86_64 1763900000", "end"), "no sense"),
+        (
+            framed("node 0 x86_64 1763900000", "entries cpu", "looked cpu 0", "surprise", "end"),
+            "no sense",
+        ),
+        (framed("node 0 x86_64 1763900000", "tool 99 ", "told 0", "end"), "no sense"),
+        (
+            framed("node 0 x86_64 1763900000", "contents every", "read every 126", "end"),
+            "exit status 126",
+        ),
         (framed("lacks GNU find", "end"), "has no GNU find"),
     ],
 )
@@ -63,7 +71,9 @@ def test_frames_that_make_no_sense(data: bytes, reason: str) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_error_and_nothing_worse(noise: bytes) -> None:
     with pytest.raises(StreamError):
-        parse(framed("node 0 x86_64") + b"\n" + MARK.encode() + b" " + noise, MARK, Plan())
+        parse(
+            framed("node 0 x86_64 1763900000") + b"\n" + MARK.encode() + b" " + noise, MARK, Plan()
+        )
 
 
 FILES = Plan(
@@ -138,6 +148,24 @@ def test_tools(ask: Ask) -> None:
             run(unasked)
 
 
+def test_an_answer_that_is_too_long_is_unknown_and_not_cut() -> None:
+    def answer(length: int) -> ToolResult:
+        frames = framed("node 0 x86_64 1763900000", f"tool 0 \n{'x' * length}", "told 0", "end")
+        return captured_tools(parse(frames, MARK, FILES), LIMIT_S)(("say",))
+
+    # The frame that follows begins with an end of line.
+    assert len(answer(MOST_OUTPUT - 1).stdout) == MOST_OUTPUT
+    with pytest.raises(NotCapturedError, match="more than the 4 MiB"):
+        answer(MOST_OUTPUT)
+
+
+def test_the_node_sends_no_more_than_is_read(ask: Ask, tmp_path: Path) -> None:
+    endless = f"cat > {tmp_path}/bin/say <<'FAKE'\n#!/bin/sh\nexec cat /dev/urandom\nFAKE\n"
+    capture = ask(Machine({}, {"say": ToolResult(0, "")}), FILES, prepare=endless)
+    with pytest.raises(NotCapturedError, match="more than the 4 MiB"):
+        captured_tools(capture, LIMIT_S)(("say",))
+
+
 def test_a_missing_tool_is_missing(ask: Ask) -> None:
     answer = captured_tools(ask(Machine({"a/x": ""}), FILES), LIMIT_S)(("say",))
     assert answer.missing
@@ -148,5 +176,22 @@ def test_a_pattern_that_a_shell_would_take_for_more_is_refused(pattern: str) -> 
     with pytest.raises(PlanError):
         Plan([Group("bad", files=(pattern,))])
     if pattern:
+        for tool in (
+            Tool(("x",), each=(pattern,)),
+            Tool(("x",), only_if=(pattern,)),
+            Tool(("x",), only_with=("text", pattern)),
+        ):
+            with pytest.raises(PlanError):
+                Plan([Group("bad", tools=(tool,))])
+
+
+@pytest.mark.parametrize("text", ["a/d", "x;w file", "a'b", "$(reboot)", "", ".*"])
+def test_a_text_that_grep_or_sed_would_take_for_more_is_refused(text: str) -> None:
+    for group in (
+        Group("bad", lines=((text, "a"),)),
+        Group("bad", beside=((text, "a/b", "c"),)),
+        Group("bad", tools=(Tool(("x",), keep=(text,)),)),
+        Group("bad", tools=(Tool(("x",), only_with=(text, "a")),)),
+    ):
         with pytest.raises(PlanError):
-            Plan([Group("bad", tools=(Tool(("x",), each=(pattern,)),))])
+            Plan([group])

@@ -31,6 +31,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.kernel_log im
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.lldp import read_lldp
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.memory import read_memory
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import (
+    PAUSE_S,
     read_nic_counters,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import read_nics
@@ -71,8 +72,6 @@ _CONTAINER_S = 600.0
 _SMART_S = 20.0
 # A BMC answers for each of its hundred sensors and events by itself, over a slow bus.
 _BMC_S = 30.0
-# Long enough for a bad line under the traffic of a lab's own services to show.
-_PAUSE_S = 1.0
 
 
 def _no_binding() -> ModuleType | None:
@@ -84,7 +83,7 @@ def gather(
     run: RunTool = run_tool,
     machine: str = "",
     deadline_s: float = _CONTAINER_S,
-    pause_s: float = _PAUSE_S,
+    pause_s: float = PAUSE_S,
     *,
     smart: bool = True,
     find_binding: Callable[[], ModuleType | None] = _no_binding,
@@ -128,7 +127,8 @@ def gather(
             "disks": probe(_FILES_S, lambda: read_disks(tree)),
             # Each disk's own deadline ends first, so that the others are told.
             "smart": probe(
-                smart_s, lambda: read_smart(tree, run, 0.8 * smart_s) if smart else _refuse()
+                smart_s,
+                lambda: read_smart(tree, run, 0.8 * smart_s, run_all) if smart else _refuse(),
             ),
             "nics": probe(_FILES_S, lambda: read_nics(tree)),
             "nic_counters": probe(_FILES_S + pause_s, lambda: read_nic_counters(tree, pause_s)),
@@ -148,7 +148,7 @@ def gather(
             "kernel_log": probe(_LOG_S, lambda: read_kernel_log(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),
             "kernel": probe(_FILES_S, lambda: read_kernel(tree)),
-            "clock": probe(_CLOCK_S, lambda: read_clock(run)),
+            "clock": probe(_CLOCK_S, lambda: read_clock(run, tree.now)),
         }
     )
     facts: dict[str, Any] = {"schema": FACTS_SCHEMA}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import is_physical
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
+# Long enough for a bad line under the traffic of a lab's own services to show.
+PAUSE_S = 1.0
 _NET = "sys/class/net"
 # Kernel, Documentation/networking/statistics: frames that arrived broken or could not be sent over
 # the line. Cable, transceiver or port.
@@ -30,11 +31,10 @@ def read_nic_counters(tree: Tree, pause_s: float) -> dict[str, Any]:
         raise ProbeError(f"/{_NET} is not readable")
     names = [name for name in tree.names(_NET) if is_physical(tree, name)]
     before = {name: _read(tree, name) for name in names}
-    if names:
-        time.sleep(pause_s)
+    later = tree.later(pause_s) if names else tree
     nics = []
     for name in names:
-        after = _read(tree, name)
+        after = _read(later, name)
         nics.append(
             {"name": name, "total": after, "delta": _difference(before[name], after)},
         )

@@ -12,7 +12,11 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import smart_names
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import (
+    Probe,
+    RunAll,
+    run_probes,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, ToolResult
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
@@ -41,15 +45,23 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def read_smart(tree: Tree, run: RunTool, deadline_s: float) -> list[dict[str, Any]]:
+def read_smart(
+    tree: Tree, run: RunTool, deadline_s: float, run_all: RunAll = run_probes
+) -> list[dict[str, Any]]:
     """Return the health of every SATA, SAS and NVMe disk; ``reason`` says why one is unknown.
+
+    Args:
+        tree: The machine's files.
+        run: How to run a tool.
+        deadline_s: Seconds for each disk.
+        run_all: How to ask the disks, as `gather` takes it.
 
     Raises:
         ProbeError: smartctl is not installed, or there is no /sys/block.
     """
     if not tree.exists("sys/block"):
         raise ProbeError("/sys/block is not readable")
-    outcomes = run_probes(
+    outcomes = run_all(
         {name: Probe(partial(_ask, run, name), deadline_s) for name in smart_names(tree)}
     )
     if any(outcome.reason == _NOT_INSTALLED for outcome in outcomes.values()):

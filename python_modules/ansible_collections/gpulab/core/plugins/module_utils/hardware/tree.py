@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -86,6 +87,15 @@ class Tree:
         """Return the path with all links resolved, from the root, without a leading slash."""
         root = os.path.realpath(self._root)
         return os.path.relpath(os.path.realpath(self._root / path), root)
+
+    def now(self) -> float:
+        """Return the time by the machine's own clock, s since 1970."""
+        return time.time()
+
+    def later(self, seconds: float) -> Tree:
+        """Return the files as they are some seconds from now, after waiting for that long."""
+        time.sleep(seconds)
+        return self
 
     def pci_address(self, path: str) -> str | None:
         """Return the address of the PCI function that the device at the path hangs off, or None.
