@@ -103,14 +103,16 @@ def lay_tools(machine: Machine, folder: Path) -> str:
 def ask(tmp_path: Path) -> Ask:
     """Return a function that runs the script on a fixture machine and takes the answer apart."""
 
-    def asked(machine: Machine, plan: Plan | None = None, prepare: str = "") -> stream.Capture:
+    def asked(
+        machine: Machine, plan: Plan | None = None, prepare: str = "", shell: str = "/bin/sh"
+    ) -> stream.Capture:
         plan = plan or Plan()
         root = machine.lay(tmp_path / "root")
         root.mkdir(exist_ok=True)
         tools = lay_tools(machine, tmp_path / "bin")
         text = script.build(plan, MARK, LIMIT_S, str(root), tools)
         done = subprocess.run(
-            ["/bin/sh", "-s"],
+            [shell, "-s"],
             input=prepare + text,
             capture_output=True,
             text=True,

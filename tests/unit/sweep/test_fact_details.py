@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hardware_machines import MACHINES, Machine
 from host_machines import SERVER, smart_nvme
 
@@ -129,6 +132,25 @@ def test_only_bridges_are_asked_for_their_registers(ask: Ask) -> None:
     read = [path for path in capture.contents if path.endswith("/config")]
     assert len(read) == 8
     assert not any("0000:03:00.0" in path for path in read)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_every_shell_of_a_supported_server_reads_the_same(ask: Ask, shell: str) -> None:
+    """``/bin/sh`` is dash on Debian and Ubuntu, bash on EL."""
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed here")
+    capture = ask(SERVER, shell=path)
+    answered = {words: answer for words, answer in capture.tools.items() if not answer.missing}
+    # All tools but nvidia-smi, dmesg and the package managers, which the server lacks.
+    assert len(answered) == 11
+    for words, answer in answered.items():
+        whole = SERVER.run(words)
+        if words[0] == "journalctl":
+            # The lines that matter; its second one is none.
+            whole = replace(whole, stdout=whole.stdout.splitlines(keepends=True)[0])
+        assert answer == whole, words
+    assert facts_in(capture)["infiniband"][0]["state"] == "ACTIVE"
 
 
 def test_no_container_is_started(ask: Ask) -> None:

@@ -184,7 +184,8 @@ def _container(check: Check, facts: Facts, wanted: Requirements) -> list[Finding
             {"fail": False, "pass": True}.get(status),
             True,
             evidence="; ".join(problems or proved).replace("\n", " ")
-            or "not tried: the lab declares no lab_software.nvidia_container for this node",
+            or "not tried: a sweep starts no container, and nothing does where the lab declares no "
+            "lab_software.nvidia_container for the node",
             action="Run `ansible-playbook site.yml --tags gpu`, then `nvidia-ctk cdi list` on the "
             "node."
             if problems
