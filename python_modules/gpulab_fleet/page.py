@@ -21,19 +21,12 @@ _ALWAYS = (VERIFY, BENCHMARK)
 _LARGE = 13
 
 
-def render(
-    summary: Mapping[str, Any],
-    records: Mapping[str, Record],
-    history: timeline.History | None = None,
-) -> str:
+def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
     """Return the page.
 
     Args:
-        summary: What :func:`gpulab_fleet.lab.summarise` returned.
+        summary: The content of ``lab.json``.
         records: The run's records by node.
-        history: The last runs of each node, the oldest first: ``{node: [{"run_id", "at",
-            "verdict", "metrics": {id: value}}]}``; ``metrics`` are those of the scope
-            ``node``. None takes what the summary has under ``history``.
 
     Everything that came from a machine is escaped; what the page says is in its template.
     """
@@ -59,7 +52,7 @@ def render(
         chart=curve.chart(losses, _suspects(summary)),
         steps=step_times.chart(results),
         heat_maps=_heat_maps(records),
-        timeline=timeline.rows(summary.get("history", {}) if history is None else history),
+        timeline=timeline.rows(summary.get("history", {})),
     )
 
 

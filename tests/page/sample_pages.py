@@ -50,7 +50,7 @@ def _write(folder: Path, name: str, found: Mapping[str, records.Record]) -> Path
         for node in summary["nodes"]:
             _admit(node)
     file = folder / report.PAGE
-    file.write_text(page.render(summary, found, past), encoding="utf-8")
+    file.write_text(page.render({**summary, "history": past}, found), encoding="utf-8")
     return file
 
 

@@ -136,8 +136,9 @@ def test_nothing_from_pairs_history_or_admission_becomes_markup(run_dir: Path) -
     summary = lab.summarise(run, [], EVIL)
     summary["notices"] = [EVIL]
     summary["nodes"][0].update(state=EVIL, state_since=EVIL, state_reason=EVIL)
-    past = {EVIL: [{"run_id": EVIL, "at": EVIL, "verdict": EVIL, "metrics": {}}]}
-    read = Page(page_module.render(summary, run.records, past))
+    past = {"run_id": EVIL, "at": EVIL, "verdict": EVIL, "metrics": {}}
+    summary["history"] = {EVIL: [past]}
+    read = Page(page_module.render(summary, run.records))
     assert "script" not in read.tags
     assert read.text.count(EVIL) > 8
 
