@@ -191,3 +191,25 @@ def test_a_machine_behind_another_is_reached(fleet: Fleet) -> None:
     )
     done = fleet.sweep("-i", str(behind), "--limit", "node01")
     assert done.status == 0, done.output
+
+
+def test_a_tool_that_hangs_on_every_machine_does_not_break_the_promise(fleet: Fleet) -> None:
+    """As a BMC does that is asked for its sensors: each machine takes its tool's whole limit."""
+    names = [f"node{number:02d}" for number in range(1, SIZE + 1)]
+    fake = "/usr/local/bin/lldpcli"
+    put = f"printf '#!/bin/sh\\nexec sleep 60\\n' > {fake}; chmod 755 {fake}"
+    try:
+        for name in names:
+            fleet.shell(name, put)
+        bound = Bound()
+        done = fleet.sweep("--limit", WELL, "--timeout", str(bound.timeout_s))
+        show(f"{SIZE} machines, a tool hangs on each: {done.seconds:.1f} s\n{done.output}")
+        assert done.seconds < bound.of(PROMISED_S)
+        assert done.status == 0, done.output
+        assert f"{SIZE} of {SIZE} machines answered" in done.output
+        probe = done.record("node01")["hardware"]["probes"]["lldp"]
+        assert probe["status"] == "unknown"
+        assert probe["reason"].startswith("lldpcli: no answer within")
+    finally:
+        for name in names:
+            fleet.shell(name, f"rm -f {fake}")

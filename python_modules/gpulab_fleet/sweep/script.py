@@ -130,7 +130,16 @@ def build(
         root: Where the node's files are; tests replace it.
         search_path: Where tools are looked for.
     """
-    lines = [*_reading(plan.groups), *_pausing(plan), *_running(tools_of(plan)), *_again(plan)]
+    lines = [
+        # The last part of the pipeline reads the files while the tools run in those before it.
+        *_running(tools_of(plan)),
+        "{",
+        *_reading(plan.groups),
+        *_pausing(plan),
+        "cat",
+        *_again(plan),
+        "}",
+    ]
     text = _HEAD + "\n".join(lines) + "\n" + _TAIL
     for place, value in (
         ("@NEEDED@", " ".join(_NEEDED)),
@@ -208,7 +217,7 @@ def _again(plan: Plan) -> Iterator[str]:
 
 
 def _running(tools: Sequence[Tool]) -> Iterator[str]:
-    """Give the lines that run the tools, all at once: each is a part of one pipeline.
+    """Give the lines that run the tools, all at once: each is a part of one pipeline, less its end.
 
     So tools that hang cost the time limit once, however many they are.
     """
@@ -236,4 +245,4 @@ def _running(tools: Sequence[Tool]) -> Iterator[str]:
         for condition in conditions:
             part = f"if {condition}; then {part}; else cat; fi"
         parts.append(part)
-    yield " |\n".join(parts)
+    yield from (f"{part} |" for part in parts)

@@ -71,9 +71,9 @@ def test_a_disk_that_hangs_costs_its_own_health_alone(ask: Ask, tmp_path: Path) 
 
 def test_counters_are_read_twice(ask: Ask, tmp_path: Path) -> None:
     """What a line loses between the two readings shows as going on."""
-    # The tools run between the two.
     counter = f"{tmp_path}/root/{_CARD}/statistics/rx_crc_errors"
-    prepare = instead(tmp_path, "lldpcli", f"echo 5 > {counter}")
+    # What waits for the second reading begins after the first.
+    prepare = f'sleep() {{ echo 5 > {counter}; command sleep "$@"; }}\n'
     counters = facts_in(ask(SERVER, prepare=prepare))["nic_counters"]
     assert counters["pause_s"] == PAUSE_S
     (card,) = counters["nics"]
