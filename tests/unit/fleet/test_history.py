@@ -233,7 +233,7 @@ def test_a_gpu_that_fell_off_the_bus_is_known_by_its_place(lab: Lab) -> None:
 
 
 def returned(folder: Path, name: str) -> list[str]:
-    return [found["status"] for found in checks_of(folder, name, past.RETURNED)]
+    return [found["status"] for found in checks_of(folder, name, past.RETURNED.id)]
 
 
 def test_the_same_bad_gpu_comes_back_from_repair(lab: Lab) -> None:
@@ -241,7 +241,7 @@ def test_the_same_bad_gpu_comes_back_from_repair(lab: Lab) -> None:
     lab.run(node("node01", gpu(OTHER)), node("node02"))
     folder = lab.run(node("node01", gpu(OTHER)), node("node02", gpu()))
     assert returned(folder, "node01") == ["pass"]
-    (finding,) = checks_of(folder, "node02", past.RETURNED)
+    (finding,) = checks_of(folder, "node02", past.RETURNED.id)
     assert (finding["status"], finding["severity"]) == ("warn", "warn")
     assert finding["part"]["uuid"] == GPU
     assert (

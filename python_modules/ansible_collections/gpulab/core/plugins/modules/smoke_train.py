@@ -212,6 +212,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
 from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
+    catalogue,
     gates,
     gates_sdc,
     gates_service,
@@ -273,6 +274,7 @@ ASKED = (
     "disk_folder",
 )
 JUDGES = (
+    catalogue,
     checks_gpu_load,
     gates,
     gates_sdc,

@@ -23,7 +23,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
 
 Result = Mapping[str, Any]
 
-_NOT_MEASURED = "read why its stage has no number (stages in the document), then run it again"
 _RDMA = "NET/IB"
 
 
@@ -47,7 +46,7 @@ def inference(result: Result, request: Request) -> list[Finding]:
             action="read the lines 'request failed' of the benchmark's stderr; an answer that is "
             "not finite points to the device that gave it"
             if sent
-            else _NOT_MEASURED,
+            else "",
         )
     ]
 
@@ -72,13 +71,12 @@ def disk(result: Result, request: Request) -> list[Finding]:
                 observed=value,
                 expected=floor,
                 unit="MB/s",
-                severity="warn",
                 evidence=f"caches took part in {value:g} MB/s"
                 if cached and value is not None
                 else "not measured"
                 if value is None
                 else f"{value:.4g} MB/s in {folder}",
-                action=_NOT_MEASURED
+                action=""
                 if value is None
                 else "choose a folder on the data disk (benchmark_disk_folder)"
                 if cached
@@ -128,9 +126,7 @@ def crashes(result: Result, _request: Request) -> list[Finding]:
                 "unknown",
                 NODE,
                 expected=0,
-                severity="warn",
                 evidence="the document does not say",
-                action=_NOT_MEASURED,
             )
         ]
     stories = [
@@ -148,7 +144,6 @@ def crashes(result: Result, _request: Request) -> list[Finding]:
             observed=failed,
             expected=0,
             unit="launches",
-            severity="warn",
             evidence=f"{failed:g} of {attempted:g} launches failed: {'; '.join(stories)}"
             if failed
             else f"none of {attempted:g} launches failed",
