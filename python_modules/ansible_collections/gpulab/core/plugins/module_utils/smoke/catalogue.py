@@ -162,8 +162,8 @@ SMOKE_GATES = (
         id="smoke.transport",
         title="NCCL's way between nodes",
         source=f"{_SOURCE}: NCCL_DEBUG=INFO",
-        threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone; one "
-        "that went over no network is not judged",
+        threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone; where "
+        "its all-reduce stayed within the node, it took no network and is not judged",
         threshold_source=f"{DECLARED}; NCCL falls back to sockets without a word",
         severity="fail",
         action=_NOT_MEASURED,

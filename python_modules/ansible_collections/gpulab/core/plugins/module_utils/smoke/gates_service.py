@@ -90,21 +90,27 @@ def disk(result: Result, request: Request) -> list[Finding]:
 def transport(result: Result, request: Request) -> list[Finding]:
     """Between nodes, NCCL uses the InfiniBand or RoCE that the node's spec declares.
 
-    NCCL falls back to sockets without a word, at a fifth of the speed.
+    NCCL falls back to sockets without a word, at a fifth of the speed. One that stayed within the
+    node took no network, so there is nothing to judge; one that said nothing is unknown.
     """
     ports = (request.spec.get("infiniband") or {}).get("ports_min")
+    on_gpu = text_at(result, "device", "type") == "cuda"
+    if not ports or not on_gpu or not applies(result, "allreduce"):
+        return []
+    which = part("nic", "NCCL's network")
     ways = value_at(result, "allreduce", "transports")
-    networks = (
-        [str(way) for way in ways if str(way).startswith("NET/")] if isinstance(ways, list) else []
-    )
-    if not ports or not networks:
+    if not isinstance(ways, list) or not ways:
+        evidence = "NCCL's log names no way between the GPUs"
+        return [finding("transport", "unknown", which, expected=_RDMA, evidence=evidence)]
+    networks = [str(way) for way in ways if str(way).startswith("NET/")]
+    if not networks:
         return []
     wrong = [way for way in networks if way != _RDMA]
     return [
         finding(
             "transport",
             "fail" if wrong else "pass",
-            part("nic", "NCCL's network"),
+            which,
             observed=", ".join(networks),
             expected=_RDMA,
             evidence=f"NCCL went via {', '.join(networks)}",
