@@ -113,15 +113,14 @@ def page() -> str:
 
 def _subjects() -> list[str]:
     rows = [
-        (str(number), subject, ", ".join(f"`{check}`" for check in checks))
-        for number, (subject, checks) in enumerate(SUBJECTS, 1)
+        (str(number), subject, _ids(checks)) for number, (subject, checks) in enumerate(SUBJECTS, 1)
     ]
     return _table(("", "subject", "checks"), rows)
 
 
 def _stage(title: str, more: str, gates: Sequence[Gate]) -> list[str]:
     head = ("check", "what", "threshold", "source of the threshold", "weight")
-    rows = [(f"`{g.id}`", g.title, g.threshold, g.threshold_source, g.severity) for g in gates]
+    rows = [(f"`{gate.id}`", gate.title, *_threshold(gate, gates), gate.severity) for gate in gates]
     lines = [f"## {title}\n", f"More in {more}.\n", *_table(head, rows), ""]
     if gates in (CATALOGUE, LOAD_CHECKS):
         # Their page says it, beside what they require.
@@ -131,6 +130,14 @@ def _stage(title: str, more: str, gates: Sequence[Gate]) -> list[str]:
         by_action.setdefault(gate.action, []).append(gate.id)
     told = [f"- {_ids(ids)}: {action}." for action, ids in by_action.items()]
     return [*lines, "What to do when one is `unknown`:\n", *told, ""]
+
+
+def _threshold(gate: Gate, gates: Sequence[Gate]) -> tuple[str, str]:
+    """Return threshold and source, told once where a row of the same family has just told them."""
+    before = gates[gates.index(gate) - 1] if gates.index(gate) else None
+    own = gate.threshold, gate.threshold_source
+    same = before and own == (before.threshold, before.threshold_source)
+    return ("as above", "as above") if same else own
 
 
 def _ids(ids: Sequence[str]) -> str:
