@@ -14,6 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import
 from gpulab_fleet.baselines import BASELINE_GATES
 from gpulab_fleet.pairs.catalogue import PAIR_GATES
 from gpulab_fleet.past import RETURNED
+from gpulab_fleet.run_gates import RUN_GATES
 from gpulab_fleet.uniformity import UNIFORM_GATES
 
 FLEET_GATES: tuple[Gate, ...] = (*UNIFORM_GATES, *BASELINE_GATES, RETURNED)
@@ -25,6 +26,7 @@ STAGES: Sequence[tuple[str, str, Sequence[Gate]]] = (
     ("Training over several nodes", "[training.md](training.md)", DDP_GATES),
     ("Node pairs", "[network-tests.md](network-tests.md)", PAIR_GATES),
     ("Fleet", "[history.md](history.md#the-stage-fleet)", FLEET_GATES),
+    ("The run itself", "[report.md](report.md)", RUN_GATES),
 )
 GATES: Mapping[str, Gate] = {gate.id: gate for _, _, gates in STAGES for gate in gates}
 
@@ -92,16 +94,17 @@ INTRODUCTION = """\
 <!-- Generated from the catalogues of checks by `make docs`. -->
 # Every check
 
-All that a record can find fault with, by the stage that judges it. A finding has the check's `id`,
-and weighs what the last column says: `fail`, or `warn` where it can only warn. What cannot be read
-is `unknown`, never a pass. Limits of the tables are the defaults, in numbers of the code that
+All that a record or a report can find fault with, by the stage that judges it. A finding has the
+check's `id`, and weighs what the last column says: `fail`, or `warn` where it can only warn. What
+cannot be read is `unknown`, never a pass. The limits are the defaults, taken from the code that
 judges. Each check has a fixture that passes, one that fails and one that is unknown, or a reason
 why there can be none (`tests/unit/catalogue`, and `tests/unit/hardware` for the first two tables).
 """
 
 PEER = """\
-Peer bandwidth has no floor, because none is published: it is measured (`memory_bandwidth.peer`) and
-judged against the lab's own numbers alone, as soon as there are enough of them.
+Peer bandwidth has no floor: the published health checks that the others come from have none. It is
+measured (`memory_bandwidth.peer`), and judged by the lab's own baseline alone, as soon as there are
+enough numbers for one.
 """
 
 
