@@ -2,8 +2,8 @@
 """Write the generated pages anew, or with ``--check`` say which are stale (exit status 1).
 
 Each page is made from what it describes: role READMEs from ``meta/argument_specs.yml`` (by
-aar-doc), docs/declaration.md from the JSON Schema, docs/gpu-software.md, docs/history.md and
-docs/verification.md from their catalogues.
+aar-doc), docs/declaration.md from the JSON Schema, docs/checks.md, docs/gpu-software.md,
+docs/history.md and docs/verification.md from their catalogues.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
 
+import checks_page
 import declaration_page
 import gpu_software_page
 import history_page
@@ -26,6 +27,7 @@ import verification_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/checks.md": checks_page.page,
     "docs/declaration.md": declaration_page.page,
     "docs/gpu-software.md": gpu_software_page.page,
     "docs/history.md": history_page.page,

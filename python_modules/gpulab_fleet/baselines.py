@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
+
 HIGHER, LOWER = "higher", "lower"
 # Of an outlier: this, a dot, and the metric's id.
 FINDING = "baseline"
@@ -82,6 +84,42 @@ RULES: Mapping[str, Rule] = {
     "pair.bandwidth": Rule(HIGHER),
     "pair.round_trip": Rule(LOWER),
 }
+
+
+_SOURCE = "metrics of the cohort, of earlier runs or of this one"
+_LIMITS = (
+    f"{MANY} values and more: beyond {MODIFIED_Z} modified z-scores and {SHARE_OF_MANY:.0%} or "
+    f"more worse than the median, twice in a row (once warns); {FEW} to {MANY - 1}: "
+    f"{SHARE_OF_FEW:.0%} or more worse; fewer: not judged. On a node without GPUs it only warns"
+)
+_LIMITS_SOURCE = (
+    "Iglewicz and Hoaglin (1993) for the z-score, the rest is our proposal, to be calibrated"
+)
+# There is no unknown: what has no value, or too few of its like, is not compared.
+_UNMEASURED = "see the finding of the stage that measures it: what has no value is not compared"
+GATE = Gate(
+    id=FINDING,
+    title="As good as its cohort",
+    source=_SOURCE,
+    threshold="one pass where every number that was compared is as good as its like",
+    threshold_source=_LIMITS_SOURCE,
+    severity="fail",
+    action=_UNMEASURED,
+)
+GATES = {
+    metric: Gate(
+        id=f"{FINDING}.{metric}",
+        title=f"Baseline of {metric}",
+        source=_SOURCE,
+        threshold=_LIMITS,
+        threshold_source=_LIMITS_SOURCE,
+        severity=rule.severity,
+        action=_UNMEASURED,
+    )
+    for metric, rule in RULES.items()
+    if rule.severity
+}
+BASELINE_GATES = (GATE, *GATES.values())
 
 
 class Judgement(NamedTuple):

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import baselines, findings, history, parts, past, records, uniformity, words
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding
+
+from . import baselines, history, parts, past, records, uniformity, words
 from .records import FLEET, Record
 
 _HISTORY = f"state/{history.FILE}"
@@ -100,7 +102,7 @@ class _Samples:
         return history.moment_of(connection, run_id, {"": {"created": record["training"]["at"]}})
 
 
-def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[findings.Finding]:
+def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[Finding]:
     """Fill in ``baseline`` and ``z`` of a node's metrics, and return what stands out."""
     record = found[node]
     outliers = []
@@ -122,10 +124,9 @@ def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[
         return outliers
     number = f"{judged} metric{'' if judged == 1 else 's'}"
     return [
-        findings.new(
-            baselines.FINDING,
-            findings.node_part(node),
+        baselines.GATE.finding(
             "pass",
+            parts.node_part(node),
             source=f"metrics of the cohort {record['cohort']}",
             evidence=f"{number} as good as the cohort's",
         )
@@ -140,7 +141,7 @@ def _outlier(
     source: str,
     *,
     confirmed: bool,
-) -> findings.Finding:
+) -> Finding:
     unit = metric["unit"]
     side = "below" if rule.better == baselines.HIGHER else "above"
     evidence = (
@@ -150,18 +151,18 @@ def _outlier(
     if told.z is not None:
         evidence += f", modified z {told.z:.1f}"
     # What a processor without GPUs can do depends on what else runs on it.
-    severity = rule.severity if _has_gpus(record) else "warn"
+    gate = baselines.GATES[metric["id"]]
+    severity = gate.severity if _has_gpus(record) else "warn"
     action = rule.action
     if not confirmed:
         evidence += "; to be confirmed by a second run"
         node = record["host"]["name"]
         action = f"benchmark again: ansible-playbook site.yml --limit {node} --tags verify"
-    return findings.new(
-        f"{baselines.FINDING}.{metric['id']}",
-        _part(record, metric["scope"], rule.kind),
+    return gate.finding(
         severity if confirmed else "warn",
-        observed=metric["value"],
-        expected=told.baseline,
+        _part(record, metric["scope"], rule.kind),
+        metric["value"],
+        told.baseline,
         unit=unit,
         severity=severity,
         source=source,
@@ -186,41 +187,37 @@ def _part(record: Record, scope: str, kind: str) -> dict[str, str]:
         return {"kind": "disk", "name": name}
     if kind != "node":
         return {"kind": kind, "name": scope}
-    return findings.node_part(record["host"]["name"])
+    return parts.node_part(record["host"]["name"])
 
 
 def _came_back(
     found: Mapping[str, Record], connection: sqlite3.Connection | None
-) -> dict[str, list[findings.Finding]]:
+) -> dict[str, list[Finding]]:
     """Return, for each node, its parts that failed before and were away since; or that none did."""
     run_id = next((record["run_id"] for record in found.values()), "")
     moment = history.moment_of(connection, run_id, found) if connection else None
     told = {}
     for node, fitted in parts.seen(found).items():
-        part = findings.node_part(node)
+        part = parts.node_part(node)
         if connection is None or moment is None:
             told[node] = [_unread(part)]
             continue
         failures = [(p, past.returned(connection, p.key, node, moment)) for p in fitted]
         told[node] = [_returned(p, failure) for p, failure in failures if failure] or [
-            findings.new(
-                past.RETURNED,
-                part,
+            past.RETURNED.finding(
                 "pass",
-                source=_HISTORY,
+                part,
                 evidence=f"none of its {len(fitted)} known parts came back after a failure",
             )
         ]
     return told
 
 
-def _returned(part: parts.Part, failure: past.Failure) -> findings.Finding:
-    return findings.new(
-        past.RETURNED,
-        parts.label(part),
+def _returned(part: parts.Part, failure: past.Failure) -> Finding:
+    return past.RETURNED.finding(
         "warn",
-        observed=failure.node,
-        source=_HISTORY,
+        parts.label(part),
+        failure.node,
         evidence=f"it failed on {failure.node} at {failure.at} ({failure.check_id}: "
         f"{words.one_line(failure.told, 120)}), was away, and is back",
         action="ask who put it back and what was repaired; watch it, and replace it when it fails "
@@ -228,12 +225,9 @@ def _returned(part: parts.Part, failure: past.Failure) -> findings.Finding:
     )
 
 
-def _unread(part: Mapping[str, str]) -> findings.Finding:
-    return findings.new(
-        past.RETURNED,
-        part,
+def _unread(part: Mapping[str, str]) -> Finding:
+    return past.RETURNED.finding(
         "unknown",
-        source=_HISTORY,
+        part,
         evidence="the history cannot be read, so a part that failed before is not recognised",
-        action="mend the history as the report's first lines say, then make the report again",
     )

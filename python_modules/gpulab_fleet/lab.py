@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of, worst
 
-from . import records, words
+from . import records, run_gates, words
+from .parts import node_part
 from .records import BENCHMARK, STAGES, VERIFY, Record, now
 from .runs import Run
 
@@ -144,27 +145,26 @@ def _weight(finding: Mapping[str, Any]) -> int:
 
 def _failed_task(failure: Mapping[str, Any]) -> Finding:
     source = f"task {failure['task']!r}" if failure["task"] else f"play {failure['play']!r}"
-    return _of_run(
-        failure["host"],
-        stage=failure["stage"],
-        what="unreachable" if failure["unreachable"] else "failed",
-        status="fail",
+    gate = run_gates.UNREACHABLE if failure["unreachable"] else run_gates.FAILED
+    found = gate.finding(
+        "fail",
+        node_part(failure["host"]),
         source=source,
         action=failure["action"],
         evidence=f"{failure['stage']}: {failure['message']}",
     )
+    return {"stage": failure["stage"], **found}
 
 
 def _unreadable(name: str, why: str) -> Finding:
-    return _of_run(
-        name,
-        stage="report",
-        what="record",
-        status="unknown",
+    found = run_gates.RECORD.finding(
+        "unknown",
+        node_part(name),
         source=f"{name}.json",
         action=f"remove that file and verify again: {_verify_again(name)}",
         evidence=why,
     )
+    return {"stage": "report", **found}
 
 
 def _stops(run: Run) -> list[str]:
@@ -187,36 +187,14 @@ def _not_reached(
     missing = [stage for stage in due if stage in stages and stage not in done]
     if not missing:
         return []
-    return [
-        _of_run(
-            name,
-            stage=missing[0],
-            what="missing",
-            status="unknown",
-            source=f"reports/{run.run_id}/{name}.json",
-            action=stop["action"] if stop else _verify_again(name),
-            evidence=f"not reached in this run: {', '.join(missing)}{why}",
-        )
-    ]
-
-
-def _of_run(
-    name: str, *, stage: str, what: str, status: str, source: str, action: str, evidence: str
-) -> Finding:
-    """Return a finding about the run itself, in the shape of a check."""
-    return {
-        "stage": stage,
-        "id": f"run.{what}",
-        "part": {"kind": "node", "name": name},
-        "observed": None,
-        "expected": None,
-        "unit": "",
-        "source": source,
-        "severity": "fail",
-        "status": status,
-        "action": action,
-        "evidence": evidence,
-    }
+    found = run_gates.MISSING.finding(
+        "unknown",
+        node_part(name),
+        source=f"reports/{run.run_id}/{name}.json",
+        action=stop["action"] if stop else _verify_again(name),
+        evidence=f"not reached in this run: {', '.join(missing)}{why}",
+    )
+    return [{"stage": missing[0], **found}]
 
 
 def _verify_again(name: str) -> str:

@@ -31,6 +31,11 @@ class Part(NamedTuple):
     slot: str
 
 
+def node_part(name: str) -> dict[str, str]:
+    """Return a node as a part."""
+    return {"kind": "node", "name": name}
+
+
 def seen(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Part]]:
     """Return the parts of each node of a run.
 

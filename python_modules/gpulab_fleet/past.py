@@ -6,15 +6,26 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
+
 from . import baselines
-from .history import Moment
+from .history import FILE, Moment
 
 # A baseline is made of so many samples at most, the newest. [P]
 MOST_SAMPLES = 64
 # A part that came back is watched until it was in so many runs without a complaint. [P]
 QUIET_RUNS = 3
 # Of the part's return itself, which is no fault of the part.
-RETURNED = "part.returned"
+RETURNED = Gate(
+    id="part.returned",
+    title="Parts that come back after a failure",
+    source=f"state/{FILE}",
+    threshold="a part that failed, was away and is there again warns, until it was there in "
+    f"{QUIET_RUNS} runs without a complaint",
+    threshold_source="our proposal, to be calibrated",
+    severity="warn",
+    action="mend the history as the report's first lines say, then make the report again",
+)
 # What a page shows of a node's past.
 MOST_RUNS = 20
 
@@ -103,7 +114,7 @@ def returned(
         "AND (node <> ?6 OR ?7) AND NOT EXISTS (SELECT 1 FROM findings WHERE "
         "findings.run_id = sightings.run_id AND findings.part = ?1 AND status <> 'pass' "
         "AND check_id <> ?8)",
-        (part, *since, *before, failure.node, gone is not None, RETURNED),
+        (part, *since, *before, failure.node, gone is not None, RETURNED.id),
     ).fetchone()
     return None if quiet[0] >= QUIET_RUNS else failure
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import PASS, verdict_of
 
-from . import cohort, folders, schema
+from . import cohort, folders, parts, schema
+from .run_gates import SPEC_DECLARED
 
 Record = dict[str, Any]
 
@@ -268,16 +269,11 @@ def _settle(record: Record) -> None:
 
 
 def _undeclared(node: str) -> dict[str, Any]:
-    return {
-        "id": "spec.declared",
-        "part": {"kind": "node", "name": node},
-        "observed": None,
-        "expected": "a hardware spec",
-        "unit": "",
-        "source": "inventory: node_hardware_spec",
-        "severity": "warn",
-        "status": "warn",
-        "action": "set node_hardware_spec in the inventory: until then only the clock and whether "
-        "the hardware can be read are checked",
-        "evidence": "no hardware spec is declared",
-    }
+    return SPEC_DECLARED.finding(
+        "warn",
+        parts.node_part(node),
+        expected="a hardware spec",
+        evidence="no hardware spec is declared",
+        action=f"{SPEC_DECLARED.action}: until then only the clock and whether the hardware can be "
+        "read are checked",
+    )

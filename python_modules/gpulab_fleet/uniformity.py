@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, Gate
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
 
-from . import findings, parts, words
+from . import parts, words
 from .records import NO_SPEC, Record
 
 SUMMARY = "uniform"
@@ -55,7 +56,7 @@ def _of_node(*path: str) -> Callable[[Mapping[str, Any], str], Iterator[Vote]]:
         for key in path:
             value = (value or {}).get(key)
         if value:
-            yield Vote("", findings.node_part(node), str(value))
+            yield Vote("", parts.node_part(node), str(value))
 
     return votes
 
@@ -64,7 +65,7 @@ def _firmware(facts: Mapping[str, Any], node: str) -> Iterator[Vote]:
     system = facts.get("system") or {}
     if system.get("firmware_version"):
         model = f"{system.get('vendor')} {system.get('product')}"
-        yield Vote(model, findings.node_part(node), str(system["firmware_version"]))
+        yield Vote(model, parts.node_part(node), str(system["firmware_version"]))
 
 
 def _population(
@@ -76,7 +77,7 @@ def _population(
         if facts.get(section) is not None:
             count = Counter(name(item) for item in facts[section])
             value = ", ".join(f"{n} x {what}" for what, n in sorted(count.items()) if what)
-            yield Vote("", findings.node_part(node), value or "none")
+            yield Vote("", parts.node_part(node), value or "none")
 
     return votes
 
@@ -138,7 +139,34 @@ TRAITS: Sequence[Trait] = (
 )
 
 
-def judge(records: Mapping[str, Record]) -> dict[str, list[findings.Finding]]:
+_MAJORITY = "more than half of those that are meant to be alike; where they do not agree, all warn"
+# There is no unknown: what was not read has no vote.
+_UNREAD = "see the check that could not read it: what was not read is not compared"
+_GATE = Gate(
+    id=SUMMARY,
+    title="Like the others of its kind",
+    source=_SOURCE,
+    threshold="one pass where every trait that was compared is as with the others",
+    threshold_source=_MAJORITY,
+    severity="warn",
+    action=_UNREAD,
+)
+_GATES = {
+    trait.id: Gate(
+        id=f"{SUMMARY}.{trait.id}",
+        title=f"Uniform: {trait.title}",
+        source=_SOURCE,
+        threshold="the same as most of those that are meant to be alike",
+        threshold_source=_MAJORITY,
+        severity="warn",
+        action=_UNREAD,
+    )
+    for trait in TRAITS
+}
+UNIFORM_GATES = (_GATE, *_GATES.values())
+
+
+def judge(records: Mapping[str, Record]) -> dict[str, list[Finding]]:
     """Return what is odd about each node: a warning per trait and part, or one pass.
 
     A node that has nothing to be compared with has no entry.
@@ -146,7 +174,7 @@ def judge(records: Mapping[str, Record]) -> dict[str, list[findings.Finding]]:
     Args:
         records: The run's records by node.
     """
-    found: dict[str, list[findings.Finding]] = {}
+    found: dict[str, list[Finding]] = {}
     for alike in _groups(records):
         for trait in TRAITS:
             _judge_trait(trait, {node: records[node]["hardware"] for node in alike}, found)
@@ -175,7 +203,7 @@ def _meant_to_be(record: Record) -> tuple[object, ...]:
 def _judge_trait(
     trait: Trait,
     facts: Mapping[str, Mapping[str, Any]],
-    found: dict[str, list[findings.Finding]],
+    found: dict[str, list[Finding]],
 ) -> None:
     kinds: dict[str, list[tuple[str, Vote]]] = {}
     for node, own in facts.items():
@@ -206,42 +234,27 @@ def _who_has_what(votes: Sequence[tuple[str, Vote]]) -> str:
     )
 
 
-def _pass(trait: Trait, node: str) -> findings.Finding:
-    return findings.new(
-        f"{SUMMARY}.{trait.id}",
-        findings.node_part(node),
-        "pass",
-        source=_SOURCE,
-        evidence=trait.title,
-    )
+def _pass(trait: Trait, node: str) -> Finding:
+    return _GATES[trait.id].finding("pass", parts.node_part(node), evidence=trait.title)
 
 
-def _odd(trait: Trait, node: str, vote: Vote, usual: str | None, told: str) -> findings.Finding:
+def _odd(trait: Trait, node: str, vote: Vote, usual: str | None, told: str) -> Finding:
     action = trait.action.format(node=node)
-    return findings.new(
-        f"{SUMMARY}.{trait.id}",
-        vote.part,
+    return _GATES[trait.id].finding(
         "warn",
-        observed=vote.value,
-        expected=usual,
-        source=_SOURCE,
+        vote.part,
+        vote.value,
+        usual,
         evidence=f"{trait.title}: {words.one_line(told, 300)}",
         action=action if usual else f"decide which is right, then {action}",
     )
 
 
-def _summed_up(node: str, compared: Sequence[findings.Finding]) -> list[findings.Finding]:
+def _summed_up(node: str, compared: Sequence[Finding]) -> list[Finding]:
     """Keep what is odd; what is as usual makes one pass."""
     odd = [finding for finding in compared if finding["status"] != "pass"]
     same = dict.fromkeys(f["evidence"] for f in compared if f["status"] == "pass")
     if odd:
         return odd
-    return [
-        findings.new(
-            SUMMARY,
-            findings.node_part(node),
-            "pass",
-            source=_SOURCE,
-            evidence=f"like the others of its kind: {', '.join(same)}",
-        )
-    ]
+    evidence = f"like the others of its kind: {', '.join(same)}"
+    return [_GATE.finding("pass", parts.node_part(node), evidence=evidence)]

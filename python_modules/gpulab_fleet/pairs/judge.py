@@ -8,6 +8,7 @@ from typing import Any
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding
 
 from . import words
+from .catalogue import PAIR_GATES
 from .localise import END, Blame, End, Path, localise, merged, two_way
 from .metrics import metrics_of
 from .nodes import Node
@@ -30,9 +31,8 @@ from .observe import (
 from .parts import Hardware, end_part, link_part
 from .schedule import Pair
 
-_IPERF3 = "iperf3 --json"
+_GATES = {gate.id: gate for gate in PAIR_GATES}
 _UNITS = {MEASURED: "", BANDWIDTH: "Gb/s", LOSS: "%", ROUND_TRIP: "ms"}
-_SOURCES = {MEASURED: f"{_IPERF3}, ping", BANDWIDTH: _IPERF3, LOSS: "ping", ROUND_TRIP: "ping"}
 
 
 def judge(
@@ -159,8 +159,9 @@ class _Told:
         return any(self._at(path) for path in blame.paths)
 
     def _source(self, symptom: str) -> str:
+        source = _GATES[symptom].source
         declared = symptom == BANDWIDTH and self._node.rate_source
-        return f"{_SOURCES[symptom]}; line rate: {declared}" if declared else _SOURCES[symptom]
+        return f"{source}; line rate: {declared}" if declared else source
 
     def _add(self, symptom: str, paths: Sequence[Path], status: str, blame: Blame | None) -> None:
         seen = [self._shown[symptom, path] for path in sorted(paths)]
@@ -170,16 +171,14 @@ class _Told:
         else:
             part = link_part(blame, seen, self._zone)
         self.findings.append(
-            {
-                "id": symptom,
-                "part": part,
-                "observed": worst.value,
-                "expected": worst.limit,
-                "unit": _UNITS[symptom],
-                "source": self._source(symptom),
-                "severity": "fail",
-                "status": status,
-                "action": words.action(symptom, status, blame, self._zone),
-                "evidence": words.evidence(symptom, status, blame, seen, self._zone),
-            }
+            _GATES[symptom].finding(
+                status,
+                part,
+                worst.value,
+                worst.limit,
+                unit=_UNITS[symptom],
+                source=self._source(symptom),
+                action=words.action(symptom, status, blame),
+                evidence=words.evidence(symptom, status, blame, seen, self._zone),
+            )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .catalogue import AGAIN, REACH, REPAIR_PEERS
 from .localise import ALL, BOTH, EITHER, END, PATH, RECEIVE, TRANSMIT, Blame, Path
 from .observe import BANDWIDTH, LOSS, MEASURED, ROUND_TRIP, Seen
 
@@ -16,10 +17,8 @@ _IS_BAD = {
     LOSS: "loses packets",
     ROUND_TRIP: "answers late",
 }
-_AGAIN = "then measure again: ansible-playbook site.yml --tags pairs"
 _LOOK = {
-    MEASURED: "see that the nodes reach each other in {zone} (ping), and that a firewall lets "
-    "iperf3's port (pairs_port) through",
+    MEASURED: REACH,
     BANDWIDTH: "swap the cable or transceiver, then the switch port, then the card; "
     "`ethtool -S INTERFACE` counts errors and pauses, `ethtool INTERFACE` shows the agreed speed",
     LOSS: "swap the cable or transceiver, then the switch port, then the card; "
@@ -58,28 +57,28 @@ def evidence(
     return f"{_headline(symptom, status, blame, len(seen))}{where}: {listed}{more}"
 
 
-def action(symptom: str, status: str, blame: Blame | None, zone: str) -> str:
+def action(symptom: str, status: str, blame: Blame | None) -> str:
     """Return what to do next; '' for a pass."""
     if status == "pass":
         return ""
-    look = _LOOK[symptom].format(zone=zone or "the network")
+    look = _LOOK[symptom]
     if blame is None:
         if status == "unknown":
-            return f"all its peers are at fault: repair them first, {_AGAIN}"
-        return f"it came and went, as with a loose cable or other traffic: {look}; {_AGAIN}"
+            return REPAIR_PEERS
+        return f"it came and went, as with a loose cable or other traffic: {look}; {AGAIN}"
     if blame.kind == END:
-        return f"{look}; {_AGAIN}"
+        return f"{look}; {AGAIN}"
     if blame.kind == PATH:
         return (
             "both nodes are fine with others, so look at what only these two share: a link "
-            f"between two switches, one member of a bundle, a route; {_AGAIN}"
+            f"between two switches, one member of a bundle, a route; {AGAIN}"
         )
     if blame.kind == ALL:
         return (
             "no pair is good, so look at what all share: the switch, its ports' speed and MTU, "
-            f"the host of virtual machines; or the declared limit is wrong; {_AGAIN}"
+            f"the host of virtual machines; or the declared limit is wrong; {AGAIN}"
         )
-    return f"a third node that is fine would tell which end it is; until then {look}; {_AGAIN}"
+    return f"a third node that is fine would tell which end it is; until then {look}; {AGAIN}"
 
 
 def _headline(symptom: str, status: str, blame: Blame | None, paths: int) -> str:

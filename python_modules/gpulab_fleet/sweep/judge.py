@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
     SpecError,
     resolve_spec,
 )
 
-from .. import records
+from .. import parts, records
+from ..run_gates import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
 
 if TYPE_CHECKING:
     from .nodes import Answer
-
-_SOURCE = "python -m gpulab_fleet.sweep"
 
 
 def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Record:
@@ -53,48 +53,28 @@ def rerun(name: str, inventories: Sequence[str] = ()) -> str:
     return shlex.join(["python", "-m", "gpulab_fleet.sweep", *words, "--limit", name])
 
 
-def _finding(
-    target: Mapping[str, Any], what: str, status: str, severity: str, evidence: str, action: str
-) -> dict[str, Any]:
-    return {
-        "id": f"sweep.{what}",
-        "part": {"kind": "node", "name": target["host"]["name"]},
-        "observed": None,
-        "expected": None,
-        "unit": "",
-        "source": _SOURCE,
-        "severity": severity,
-        "status": status,
-        "action": action,
-        "evidence": evidence,
-    }
-
-
-def _no_answer(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def _no_answer(target: Mapping[str, Any], reason: str) -> Finding:
     name = target["host"]["name"]
-    return _finding(
-        target,
-        "answer",
+    return SWEEP_ANSWER.finding(
         "unknown",
-        "fail",
-        reason,
-        "a disk, a GPU or a driver may hang: ansible-playbook playbooks/verify.yml "
+        parts.node_part(name),
+        evidence=reason,
+        action="a disk, a GPU or a driver may hang: ansible-playbook playbooks/verify.yml "
         f"--limit {shlex.quote(name)} reads part by part and says which",
     )
 
 
-def _no_spec(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    return _finding(target, "spec", "unknown", "fail", reason, "correct the inventory")
+def _no_spec(target: Mapping[str, Any], reason: str) -> Finding:
+    return SWEEP_SPEC.finding("unknown", parts.node_part(target["host"]["name"]), evidence=reason)
 
 
-def _not_root(target: Mapping[str, Any]) -> dict[str, Any]:
+def _not_root(target: Mapping[str, Any]) -> Finding:
     name = target["host"]["name"]
-    return _finding(
-        target,
-        "root",
+    return SWEEP_ROOT.finding(
         "unknown",
-        "warn",
-        "`sudo -n` was refused: what only root may read, such as serial numbers, is unknown",
-        f"allow sudo without a password on {name}, or ask for it: ansible-playbook "
+        parts.node_part(name),
+        evidence="`sudo -n` was refused: what only root may read, such as serial numbers, is "
+        "unknown",
+        action=f"allow sudo without a password on {name}, or ask for it: ansible-playbook "
         f"playbooks/verify.yml --limit {shlex.quote(name)} --ask-become-pass",
     )

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from ddp_samples import DDP, document
 
 from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-
-DDP = {
-    "processes": 2,
-    "steps_done": 150,
-    "nonfinite_steps": 0,
-    "loss_first": 3.5,
-    "loss_last": 0.02,
-    "weights_equal": True,
-    "loss_spread": 0.0,
-    "step_s": {"n": 140},
-    "tokens_per_s": 7000.0,
-    "efficiency": 0.7,
-}
-
-
-def document(ddp: object = None, error: object = None) -> str:
-    return json.dumps({"schema": 1, "node": "node01", "ddp": ddp, "error": error, "wall_s": 9.0})
 
 
 def judged(stdout: str, **how: Any) -> dict[str, Any]:

@@ -73,7 +73,10 @@ def test_a_disk_of_which_nothing_is_declared_is_measured_only(cpu_document: Docu
         (["NET/IB", "NET/Socket"], 1, ["fail"]),
         (["P2P"], 1, []),  # within a node
         (["NET/Socket"], None, []),  # no RDMA declared
-        (None, 1, []),
+        # Nothing of it was read.
+        (None, 1, ["unknown"]),
+        ([], 1, ["unknown"]),
+        (None, None, []),
     ],
 )
 def test_the_network_that_nccl_took(

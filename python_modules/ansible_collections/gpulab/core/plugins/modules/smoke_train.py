@@ -203,6 +203,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.gpulab.core.plugins.module_utils.ddp import catalogue as ddp_catalogue
+from ansible_collections.gpulab.core.plugins.module_utils.ddp import judge as ddp_judge
 from ansible_collections.gpulab.core.plugins.module_utils.hardware import checks_gpu_load
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
@@ -212,6 +214,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
 from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
+    catalogue,
     gates,
     gates_sdc,
     gates_service,
@@ -273,7 +276,10 @@ ASKED = (
     "disk_folder",
 )
 JUDGES = (
+    catalogue,
     checks_gpu_load,
+    ddp_catalogue,
+    ddp_judge,
     gates,
     gates_sdc,
     gates_service,

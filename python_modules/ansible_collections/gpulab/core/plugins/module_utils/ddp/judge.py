@@ -6,17 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.catalogue import (
+    AGAIN,
+    DDP_GATES,
+    LOSS_RATIO_MAX,
+    LOSS_SPREAD_MAX,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
 
-SOURCE = "gpulab_bench ddp"
-# As the training on one device: a healthy run ends below 0.01, without learning it stays at 1.
-LOSS_RATIO_MAX = 0.5
-# Same weights and same items: what differs is the rounding of different devices. Our own proposal.
-LOSS_SPREAD_MAX = 1e-3
-
-_AGAIN = "run it again: ansible-playbook playbooks/benchmark_ddp.yml"
+_GATES = {gate.id: gate for gate in DDP_GATES}
 _FRAMEWORK = "ansible-playbook site.yml --tags frameworks --limit {node}"
 # Per kind of error: status, the part's kind, what to do. Of the exchange each node sees only its
 # own end, so what is not clearly this node's fault leaves it unknown.
@@ -85,11 +85,11 @@ def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Findi
     if result is None:
         how = "did not end in its time" if outcome.timed_out else f"exit {outcome.returncode}"
         last = (outcome.stderr_tail.strip().splitlines() or ["nothing on stderr"])[-1]
-        return _finding("run", "unknown", part("node", node), f"{how}: {last[:300]}", _AGAIN)
+        return _finding("run", "unknown", part("node", node), f"{how}: {last[:300]}")
     error = result.get("error")
     if not error:
         evidence = f"ended by itself after {float(result.get('wall_s') or 0):.1f} s"
-        return _finding("run", "pass", part("node", node), evidence, "")
+        return _finding("run", "pass", part("node", node), evidence)
     status, kind, action = _ERRORS.get(str(error.get("kind")), ("unknown", "node", _EXCHANGE))
     name = {"node": node, "framework": "PyTorch"}.get(kind, "")
     return _finding(
@@ -97,7 +97,7 @@ def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Findi
         status,
         part(kind, name),
         f"{error.get('kind')}: {error.get('message')}",
-        action.format(node=node) + f"then {_AGAIN}",
+        action.format(node=node) + f"then {AGAIN}",
     )
 
 
@@ -105,7 +105,7 @@ def _loss_falls(ddp: Mapping[str, Any], node: str) -> Finding:
     first, last = ddp.get("loss_first"), ddp.get("loss_last")
     where = part("node", node)
     if not first or last is None:
-        return _finding("loss_falls", "unknown", where, "no finite loss", _AGAIN)
+        return _finding("loss_falls", "unknown", where, "no finite loss")
     ratio = last / first
     return _finding(
         "loss_falls",
@@ -122,7 +122,7 @@ def _equal(ddp: Mapping[str, Any], node: str) -> Finding:
     equal, spread = ddp.get("weights_equal"), ddp.get("loss_spread")
     where = part("node", node)
     if equal is None or spread is None:
-        return _finding("ranks_equal", "unknown", where, "the ranks were not compared", _AGAIN)
+        return _finding("ranks_equal", "unknown", where, "the ranks were not compared")
     return _finding(
         "ranks_equal",
         "pass" if equal and spread <= LOSS_SPREAD_MAX else "fail",
@@ -138,10 +138,13 @@ def _equal(ddp: Mapping[str, Any], node: str) -> Finding:
 
 def _nonfinite(ddp: Mapping[str, Any], node: str) -> Finding:
     count = ddp.get("nonfinite_steps")
+    where = part("node", node)
+    if count is None:
+        return _finding("nonfinite", "unknown", where, "the steps were not counted", expected=0)
     return _finding(
         "nonfinite",
-        "unknown" if count is None else "pass" if count == 0 else "fail",
-        part("node", node),
+        "pass" if count == 0 else "fail",
+        where,
         f"{count} of {ddp.get('steps_done')} steps were not finite",
         "train each node alone (playbooks/benchmark.yml) to find the one that makes them",
         observed=count,
@@ -155,24 +158,21 @@ def _finding(
     status: str,
     which: Mapping[str, str],
     evidence: str,
-    action: str,
+    action: str = "",
     *,
     observed: object = None,
     expected: object = None,
     unit: str = "",
 ) -> Finding:
-    return {
-        "id": f"ddp.{name}",
-        "part": dict(which),
-        "observed": observed,
-        "expected": expected,
-        "unit": unit,
-        "source": SOURCE,
-        "severity": "fail",
-        "status": status,
-        "action": "" if status == "pass" else action,
-        "evidence": " ".join(evidence.split()),
-    }
+    return _GATES[f"ddp.{name}"].finding(
+        status,
+        which,
+        observed,
+        expected,
+        unit=unit,
+        evidence=" ".join(evidence.split()),
+        action=action,
+    )
 
 
 def _metric(name: str, value: float | None, unit: str, times: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -22,50 +23,42 @@ TB = 10**12
 
 
 @dataclass(frozen=True)
-class Check:
-    """One entry of the catalogue.
+class Gate:
+    """What every finding is declared by, whichever stage judges it.
 
     Attributes:
-        id: Name, ``<section of the spec>.<what>``.
+        id: Name, ``<stage or section>.<what>``; ``<...>`` in it stands for a name.
         title: What it looks at, for the documentation.
-        section: Section of the spec that holds its requirements.
-        requires: Requirements of that section, any of which switches it on.
-        probes: Sections of the facts that it reads; if one is unknown, so is the check.
-        part: Kind of the part that is named when the facts are unknown.
-        source: Files and tools that the facts come from.
+        source: Files and tools that the observed values come from.
         threshold: When it fails or warns, in words.
         threshold_source: Where the threshold comes from.
         severity: ``fail`` or ``warn``: what a failure, or not knowing, weighs.
-        action: What to do when the facts can't be read.
-        judge: Facts and requirements (of its section) to findings, at least one.
+        action: What to do when it is unknown.
     """
 
     id: str
     title: str
-    section: str
-    requires: tuple[str, ...]
-    probes: tuple[str, ...]
-    part: str
     source: str
     threshold: str
     threshold_source: str
     severity: str
     action: str
-    judge: Callable[[Check, Facts, Requirements], list[Finding]]
 
     def finding(
         self,
         status: str,
         part: Mapping[str, str],
-        observed: object,
-        expected: object,
+        observed: object = None,
+        expected: object = None,
         *,
         unit: str = "",
         evidence: str,
         action: str = "",
         severity: str = "",
+        source: str = "",
+        name: str = "",
     ) -> Finding:
-        """Return a finding of this check.
+        """Return a finding of it.
 
         Args:
             status: pass, warn, fail or unknown.
@@ -74,21 +67,45 @@ class Check:
             expected: The value required, or None.
             unit: Of both values.
             evidence: One line that shows why.
-            action: What to do next; dropped when the status is pass.
-            severity: Where it differs from the check's own.
+            action: What to do next, where it is unknown and this differs from its own, or it
+                failed or warned; dropped when the status is pass.
+            severity: Where it differs from its own.
+            source: Where more is known of it than its own says.
+            name: What ``<...>`` in its id stands for.
         """
+        if not action and status == "unknown":
+            action = self.action
         return {
-            "id": self.id,
+            "id": re.sub(r"<\w+>", name, self.id) if name else self.id,
             "part": dict(part),
             "observed": observed,
             "expected": expected,
             "unit": unit,
-            "source": self.source,
+            "source": source or self.source,
             "severity": severity or self.severity,
             "status": status,
             "action": "" if status == "pass" else action,
             "evidence": evidence,
         }
+
+
+@dataclass(frozen=True)
+class Check(Gate):
+    """A gate on the facts of the hardware: one entry of their catalogue.
+
+    Attributes:
+        section: Section of the spec that holds its requirements.
+        requires: Requirements of that section, any of which switches it on.
+        probes: Sections of the facts that it reads; if one is unknown, so is the check.
+        part: Kind of the part that is named when the facts are unknown.
+        judge: Facts and requirements (of its section) to findings, at least one.
+    """
+
+    section: str
+    requires: tuple[str, ...]
+    probes: tuple[str, ...]
+    part: str
+    judge: Callable[[Check, Facts, Requirements], list[Finding]]
 
 
 def part(

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import SMOKE_GATES
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
     section_at,
     text_at,
 )
 
-SOURCE = "gpulab_bench"
+_GATES = {gate.id: gate for gate in SMOKE_GATES}
 
 PYTORCH = part("framework", "PyTorch")
 NODE = part("node")
@@ -33,33 +34,31 @@ def finding(
     observed: object = None,
     expected: object = None,
     unit: str = "",
-    severity: str = "fail",
+    stage: str = "",
 ) -> Finding:
-    """Return a finding ``smoke.<name>``; a pass carries no action.
+    """Return a finding of the gate ``smoke.<name>``.
 
     Args:
-        name: the gate.
+        name: the gate, as the catalogue declares it.
         status: pass, warn, fail or unknown.
         which: the part that the finding speaks of.
-        evidence: one line that shows why.
-        action: what to do next.
+        evidence: what shows why; put into one line.
+        action: what to do next; where it is unknown, the gate's own stands in.
         observed: the value found, or None.
         expected: the value required, or None.
         unit: of both.
-        severity: what a failure weighs.
+        stage: what the gate's ``<stage>`` is.
     """
-    return {
-        "id": f"smoke.{name}",
-        "part": dict(which),
-        "observed": observed,
-        "expected": expected,
-        "unit": unit,
-        "source": SOURCE,
-        "severity": severity,
-        "status": status,
-        "action": "" if status == "pass" else action,
-        "evidence": " ".join(evidence.split()),
-    }
+    return _GATES[f"smoke.{name}"].finding(
+        status,
+        which,
+        observed,
+        expected,
+        unit=unit,
+        evidence=" ".join(evidence.split()),
+        action=action,
+        name=stage,
+    )
 
 
 def bus_gpu_part(gpu: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
     gates_service,
     gates_speed,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import SCHEDULER_PAUSE_S
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import (
     NODE,
     PYTORCH,
@@ -29,10 +30,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
 
 Result = Mapping[str, Any]
 
-# How long another process may hold the CPU: two nodes on one machine showed pauses of 0.07 s.
-SCHEDULER_PAUSE_S = 0.1
-
-_AGAIN = "run the benchmark again and read its stderr; the document lacks this value"
 _SUSPECT_CPU = (
     "run the benchmark again; if it fails again, look for memory errors and machine checks "
     "(journalctl -k | grep -iE 'mce|edac'), and rebuild PyTorch's environment"
@@ -75,7 +72,7 @@ def device(result: Result, request: Request) -> Finding:
     evidence = f"asked for {asked}, ran on {ran or 'an unknown device'}"
     wanted = {"cpu": "cpu", "cuda": "cuda"}.get(asked, "cuda" if request.bus_gpus else "")
     if not ran:
-        return finding("device", "unknown", NODE, expected=asked, evidence=evidence, action=_AGAIN)
+        return finding("device", "unknown", NODE, expected=asked, evidence=evidence)
     if asked == "auto" and ran == "cpu" and request.bus_gpus is None:
         return finding(
             "device",
@@ -125,10 +122,7 @@ def untrained(result: Result, request: Request) -> list[Finding]:
             "untrained",
             "unknown",
             bus_gpu_part(gpu),
-            severity="warn",
             evidence=f"the benchmark trained on {', '.join(sorted(used))} alone",
-            action="see in nvidia-smi -L whether the driver has this GPU; if it has, run the "
-            "benchmark again with its stage sdc",
         )
         for gpu in request.bus_gpus or ()
         if gpu.get("bdf") not in used
@@ -257,7 +251,6 @@ def time_budget(result: Result, request: Request) -> Finding:
             expected=request.budget_s,
             unit="s",
             evidence="the document does not say how long it took",
-            action=_AGAIN,
         )
     cut = text_at(result, "stopped_by") == "budget"
     return finding(
@@ -304,7 +297,7 @@ def step_jitter(result: Result, request: Request) -> Finding:
     p95 = number_at(result, "training", "step_s", "p95")
     limit = request.limits.step_jitter_max
     if not median or p95 is None:
-        return _not_reached("step_jitter", limit, result, request, severity="warn")
+        return _not_reached("step_jitter", limit, result, request)
     pause = 0.0 if text_at(result, "device", "type") == "cuda" else SCHEDULER_PAUSE_S
     ratio = p95 / median
     return finding(
@@ -313,7 +306,6 @@ def step_jitter(result: Result, request: Request) -> Finding:
         trained_on(result, request),
         observed=round(ratio, 2),
         expected=limit,
-        severity="warn",
         evidence=f"median step {median:.4g} s, p95 {p95:.4g} s",
         action="look for other load on the node (top, nvidia-smi) and for throttling, "
         "then run the benchmark again",
@@ -330,8 +322,6 @@ def _not_reached(
     result: Result,
     request: Request,
     why: str = "",
-    *,
-    severity: str = "fail",
 ) -> Finding:
     """Return unknown, for a value that the run did not get to."""
     return finding(
@@ -339,7 +329,5 @@ def _not_reached(
         "unknown",
         trained_on(result, request),
         expected=expected,
-        severity=severity,
         evidence=f"the run did not get that far{why}",
-        action=_AGAIN,
     )

@@ -104,7 +104,6 @@ def sdc(result: Mapping[str, Any], request: Request) -> list[Finding]:
             "unknown",
             gpu_part(gpus[scope], request) if scope in gpus else NODE,
             evidence="the run did not get that far",
-            action="run the benchmark again",
         )
         for scope in missing
     ]

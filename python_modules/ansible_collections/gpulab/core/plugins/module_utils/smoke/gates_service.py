@@ -23,7 +23,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
 
 Result = Mapping[str, Any]
 
-_NOT_MEASURED = "read why its stage has no number (stages in the document), then run it again"
 _RDMA = "NET/IB"
 
 
@@ -47,7 +46,7 @@ def inference(result: Result, request: Request) -> list[Finding]:
             action="read the lines 'request failed' of the benchmark's stderr; an answer that is "
             "not finite points to the device that gave it"
             if sent
-            else _NOT_MEASURED,
+            else "",
         )
     ]
 
@@ -72,13 +71,12 @@ def disk(result: Result, request: Request) -> list[Finding]:
                 observed=value,
                 expected=floor,
                 unit="MB/s",
-                severity="warn",
                 evidence=f"caches took part in {value:g} MB/s"
                 if cached and value is not None
                 else "not measured"
                 if value is None
                 else f"{value:.4g} MB/s in {folder}",
-                action=_NOT_MEASURED
+                action=""
                 if value is None
                 else "choose a folder on the data disk (benchmark_disk_folder)"
                 if cached
@@ -92,21 +90,27 @@ def disk(result: Result, request: Request) -> list[Finding]:
 def transport(result: Result, request: Request) -> list[Finding]:
     """Between nodes, NCCL uses the InfiniBand or RoCE that the node's spec declares.
 
-    NCCL falls back to sockets without a word, at a fifth of the speed.
+    NCCL falls back to sockets without a word, at a fifth of the speed. One that stayed within the
+    node took no network, so there is nothing to judge; one that said nothing is unknown.
     """
     ports = (request.spec.get("infiniband") or {}).get("ports_min")
+    on_gpu = text_at(result, "device", "type") == "cuda"
+    if not ports or not on_gpu or not applies(result, "allreduce"):
+        return []
+    which = part("nic", "NCCL's network")
     ways = value_at(result, "allreduce", "transports")
-    networks = (
-        [str(way) for way in ways if str(way).startswith("NET/")] if isinstance(ways, list) else []
-    )
-    if not ports or not networks:
+    if not isinstance(ways, list) or not ways:
+        evidence = "NCCL's log names no way between the GPUs"
+        return [finding("transport", "unknown", which, expected=_RDMA, evidence=evidence)]
+    networks = [str(way) for way in ways if str(way).startswith("NET/")]
+    if not networks:
         return []
     wrong = [way for way in networks if way != _RDMA]
     return [
         finding(
             "transport",
             "fail" if wrong else "pass",
-            part("nic", "NCCL's network"),
+            which,
             observed=", ".join(networks),
             expected=_RDMA,
             evidence=f"NCCL went via {', '.join(networks)}",
@@ -128,9 +132,7 @@ def crashes(result: Result, _request: Request) -> list[Finding]:
                 "unknown",
                 NODE,
                 expected=0,
-                severity="warn",
                 evidence="the document does not say",
-                action=_NOT_MEASURED,
             )
         ]
     stories = [
@@ -148,7 +150,6 @@ def crashes(result: Result, _request: Request) -> list[Finding]:
             observed=failed,
             expected=0,
             unit="launches",
-            severity="warn",
             evidence=f"{failed:g} of {attempted:g} launches failed: {'; '.join(stories)}"
             if failed
             else f"none of {attempted:g} launches failed",

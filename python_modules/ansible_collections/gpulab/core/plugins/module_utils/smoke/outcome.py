@@ -121,7 +121,6 @@ def _with_result(outcome: Outcome, result: Result) -> Finding:
             NODE,
             observed=stopped_by,
             evidence=f"something else ended the benchmark with {stopped_by}",
-            action="run the benchmark again",
         )
     if outcome.returncode is not None and outcome.returncode < 0:
         return finding(
@@ -160,9 +159,10 @@ def judge_stages(result: Result, request: Request, outcome: Outcome) -> list[Fin
         which, action, cause = _blame(error, result, request, outcome)
         findings.append(
             finding(
-                f"stage.{name}",
+                "stage.<stage>",
                 "fail",
                 which,
+                stage=name,
                 observed=text_at(error, "kind"),
                 evidence=f"{text_at(error, 'kind')}: {text_at(error, 'message')}{cause}",
                 action=action,

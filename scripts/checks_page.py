@@ -1,0 +1,155 @@
+"""The text of docs/checks.md, made from the catalogues of all stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.catalogue import DDP_GATES
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+    LOAD_CHECKS,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import SMOKE_GATES
+from gpulab_fleet.baselines import BASELINE_GATES
+from gpulab_fleet.pairs.catalogue import PAIR_GATES
+from gpulab_fleet.past import RETURNED
+from gpulab_fleet.run_gates import RUN_GATES
+from gpulab_fleet.uniformity import UNIFORM_GATES
+
+FLEET_GATES: tuple[Gate, ...] = (*UNIFORM_GATES, *BASELINE_GATES, RETURNED)
+# Heading, where more is said, and what is judged there.
+STAGES: Sequence[tuple[str, str, Sequence[Gate]]] = (
+    ("Verification", "[verification.md](verification.md)", CATALOGUE),
+    ("GPUs under the benchmark's load", "[verification.md](verification.md)", LOAD_CHECKS),
+    ("Benchmark", "[benchmark.md](benchmark.md#gates)", SMOKE_GATES),
+    ("Training over several nodes", "[training.md](training.md)", DDP_GATES),
+    ("Node pairs", "[network-tests.md](network-tests.md)", PAIR_GATES),
+    ("Fleet", "[history.md](history.md#the-stage-fleet)", FLEET_GATES),
+    ("The run itself", "[report.md](report.md)", RUN_GATES),
+)
+GATES: Mapping[str, Gate] = {gate.id: gate for _, _, gates in STAGES for gate in gates}
+
+# What an operator asks of a training lab, and which checks answer it.
+SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
+    ("GPU count, model, memory", ("gpu.count", "gpu.model", "gpu.memory", "gpu.driver")),
+    ("Xid and SXid since boot", ("gpu.xid",)),
+    ("Throttling under load", ("gpu.throttle", "gpu.clocks")),
+    ("PCIe width and generation under load", ("gpu.link_load", "gpu.link")),
+    ("Uncorrected ECC errors", ("gpu.ecc_errors",)),
+    ("Row remapping", ("gpu.row_remap",)),
+    ("NVLink: links, speed, errors", ("gpu.nvlink", "gpu.nvlink_errors")),
+    ("Fabric manager", ("gpu.fabric_manager",)),
+    (
+        "Memory, host-to-device and peer bandwidth",
+        ("smoke.memory_bandwidth", "smoke.host_bandwidth", "baseline.memory_bandwidth.peer"),
+    ),
+    ("GEMM TFLOP/s, all GPUs at once", ("smoke.gemm",)),
+    ("Silent data corruption", ("smoke.sdc",)),
+    ("Network card: speed, carrier", ("nic.link", "nic.speed")),
+    ("Network card: errors, flaps", ("nic.errors", "nic.link_losses")),
+    ("InfiniBand and RoCE ports", ("infiniband.ports", "infiniband.errors")),
+    ("GPUDirect RDMA", ("gpu.gpudirect",)),
+    (
+        "Bandwidth and round trip of node pairs",
+        ("pair.measured", "pair.bandwidth", "pair.loss", "pair.round_trip"),
+    ),
+    ("NCCL's transport", ("smoke.transport",)),
+    ("Power limit", ("gpu.power_limit",)),
+    ("Temperatures", ("gpu.temperature", "gpu.temperature_load")),
+    ("Idle state", ("gpu.idle",)),
+    (
+        "Driver, CUDA, VBIOS",
+        (
+            *("gpu.driver_version", "gpu.cuda_version", "gpu.vbios", "gpu.software"),
+            *("uniform.driver", "uniform.cuda", "uniform.vbios"),
+        ),
+    ),
+    ("ECC mode", ("gpu.ecc_mode",)),
+    ("Main memory", ("memory.size",)),
+    (
+        "Memory modules",
+        ("memory.dimms", "memory.dimm_size", "memory.dimm_speed", "memory.balance"),
+    ),
+    ("Memory errors", ("memory.errors", "memory.ecc")),
+    ("Processors, cores, NUMA", ("cpu.architecture", "cpu.sockets", "cpu.cores", "cpu.numa")),
+    ("Governor, clock source", ("cpu.governor", "cpu.clocksource")),
+    ("SSD and hard disk capacity", ("disk.ssd", "disk.hdd")),
+    ("SMART and NVMe health", ("disk.smart",)),
+    ("Disk MB/s", ("smoke.disk_read", "smoke.disk_write")),
+    ("Clock synchronisation", ("clock.sync",)),
+    (
+        "Power supplies, fans, sensors, event log",
+        ("system.psus", "system.fans", "system.sensors", "system.events"),
+    ),
+    ("ACS and topology", ("topology.acs", "topology.gpu_nic")),
+    ("GPU inside a container", ("gpu.containers",)),
+    (
+        "Fleet uniformity",
+        (*(gate.id for gate in UNIFORM_GATES), "baseline"),
+    ),
+)
+
+INTRODUCTION = """\
+<!-- Generated from the catalogues of checks by `make docs`. -->
+# Every check
+
+All that a record or a report can find fault with, by the stage that judges it. A finding has the
+check's `id`, and weighs what the last column says: `fail`, or `warn` where it can only warn. What
+cannot be read is `unknown`, never a pass. The limits are the defaults, taken from the code that
+judges. Each check has a fixture that passes, one that fails and one that is unknown, or a reason
+why there can be none (`tests/unit/catalogue`, and `tests/unit/hardware` for the first two tables).
+"""
+
+PEER = """\
+Peer bandwidth has no floor: the published health checks that the others come from have none. It is
+measured (`memory_bandwidth.peer`), and judged by the lab's own baseline alone, as soon as there are
+enough numbers for one.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    stages = [line for stage in STAGES for line in _stage(*stage)]
+    return "\n".join([INTRODUCTION, "## By subject\n", *_subjects(), "", PEER, *stages])
+
+
+def _subjects() -> list[str]:
+    rows = [
+        (str(number), subject, _ids(checks)) for number, (subject, checks) in enumerate(SUBJECTS, 1)
+    ]
+    return _table(("", "subject", "checks"), rows)
+
+
+def _stage(title: str, more: str, gates: Sequence[Gate]) -> list[str]:
+    head = ("check", "what", "threshold", "source of the threshold", "weight")
+    rows = [(f"`{gate.id}`", gate.title, *_threshold(gate, gates), gate.severity) for gate in gates]
+    lines = [f"## {title}\n", f"More in {more}.\n", *_table(head, rows), ""]
+    if gates in (CATALOGUE, LOAD_CHECKS):
+        # Their page says it, beside what they require.
+        return lines
+    by_action: dict[str, list[str]] = {}
+    for gate in gates:
+        by_action.setdefault(gate.action, []).append(gate.id)
+    told = [f"- {_ids(ids)}: {action}." for action, ids in by_action.items()]
+    return [*lines, "What to do when one is `unknown`:\n", *told, ""]
+
+
+def _threshold(gate: Gate, gates: Sequence[Gate]) -> tuple[str, str]:
+    """Return threshold and source, told once where a row of the same family has just told them."""
+    before = gates[gates.index(gate) - 1] if gates.index(gate) else None
+    own = gate.threshold, gate.threshold_source
+    same = before and own == (before.threshold, before.threshold_source)
+    return ("as above", "as above") if same else own
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in ids)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
