@@ -45,6 +45,19 @@ def test_the_training_says_what_it_should_need(context: Context) -> None:
     assert result["data"]["training"]["mfu"] is None
 
 
+def test_a_mode_without_its_compiler_is_told_and_the_other_measured(
+    context: Context, schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = speed.measure(context, ("eager", "compile"))
+    jsonschema.validate(found, schema["properties"]["speed"])
+    assert [each["mode"] for each in found["modes"]] == ["eager"]
+    assert found["not_measured"] == {
+        "compile": "there is no C compiler, which Triton needs: install gcc"
+    }
+
+
 def test_speed_is_measured_in_each_mode(context: Context, schema: dict[str, Any]) -> None:
     found = speed.measure(context, ("eager",))
     jsonschema.validate(found, schema["properties"]["speed"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import Any
 
 from gpulab_bench.config import SPEED_MODES
@@ -48,12 +50,28 @@ def measure(context: Context, modes: tuple[str, ...]) -> dict[str, Any]:
         "available_bytes": fit.available,
         "peak_tflops": peak_tflops(device.name, device.precision),
         "modes": [],
+        "not_measured": {},
     }
     with context.window("train", alone=True):
         for mode in modes:
-            if context.stop.reason() is None:
+            reason = not_possible(mode)
+            if reason:
+                context.progress(f"{mode}: {reason}")
+                found["not_measured"][mode] = reason
+            elif context.stop.reason() is None:
                 found["modes"].append(_mode(context, fit, found, mode))
     return found
+
+
+def not_possible(mode: str) -> str:
+    """Say why a mode can't be measured here, or nothing.
+
+    Triton, which ``torch.compile`` makes a GPU's kernels with, compiles their launchers by ``$CC``,
+    gcc or clang, and gives up without one.
+    """
+    if mode != "compile" or os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang"):
+        return ""
+    return "there is no C compiler, which Triton needs: install gcc"
 
 
 def _mode(context: Context, fit: Any, found: dict[str, Any], mode: str) -> dict[str, Any]:  # noqa: ANN401
