@@ -54,7 +54,13 @@ SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
         "Bandwidth and round trip of node pairs",
         ("pair.measured", "pair.bandwidth", "pair.loss", "pair.round_trip"),
     ),
-    ("NCCL's transport", ("smoke.transport",)),
+    (
+        "NCCL's transport",
+        (
+            "smoke.transport",
+            "ddp.transport",
+        ),
+    ),
     ("Power limit", ("gpu.power_limit",)),
     ("Temperatures", ("gpu.temperature", "gpu.temperature_load")),
     ("Idle state", ("gpu.idle",)),

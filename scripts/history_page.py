@@ -78,7 +78,7 @@ proposal, as are {quiet}, {many} and {most}. `baseline` and `z` stand beside eac
 record. On a node without GPUs, an outlier only warns: what a processor can do depends on what else
 runs.
 
-An earlier training that [stands for a new one](benchmark.md#when-it-trains) is no second
+An earlier training that [stands for a new one](benchmark.md#when-it-runs) is no second
 measurement; a training that was an outlier stands for none.
 
 After a change that makes all of a cohort slower for good, such as a lower power limit, every run

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from gpulab_bench import launch, worker
+from gpulab_bench import launch, nccl, worker
 from gpulab_bench.children import Child
 from gpulab_bench.config import PRESETS
 from gpulab_bench.context import Order
@@ -88,7 +88,8 @@ def run(
 
     Returns:
         The document: ``schema``, ``node``, ``node_rank``, ``ddp`` (on node 0, or null), ``error``
-        ({kind, message} or null), ``stopped_by``, ``wall_s``.
+        ({kind, message} or null), ``transports`` (NCCL's ways from this node's ranks; null where
+        NCCL took no part, or the training did not end), ``stopped_by``, ``wall_s``.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpulab_bench.", ignore_cleanup_errors=True) as name:
@@ -106,12 +107,15 @@ def run(
         ended_by_itself = child.poll() is not None
         status = child.end(GRACE_S)
         result = worker.read_result(folder, STAGE)
+        trained = ended_by_itself and status == 0 and arguments.device == "cuda"
+        transports = nccl.read_transports(folder) if trained else None
     return {
         "schema": SCHEMA,
         "node": arguments.node_name,
         "node_rank": arguments.node_rank,
         "ddp": (result or {}).get("data"),
         "error": _error(result, status, ended_by_itself, stop.reason(), child.tail()),
+        "transports": transports,
         "stopped_by": stop.reason(),
         "wall_s": time.monotonic() - started,
     }

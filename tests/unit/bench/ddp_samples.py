@@ -18,5 +18,14 @@ DDP = {
 }
 
 
-def document(ddp: object = None, error: object = None) -> str:
-    return json.dumps({"schema": 1, "node": "node01", "ddp": ddp, "error": error, "wall_s": 9.0})
+def document(ddp: object = None, error: object = None, transports: object = None) -> str:
+    return json.dumps(
+        {
+            "schema": 1,
+            "node": "node01",
+            "ddp": ddp,
+            "error": error,
+            "transports": transports,
+            "wall_s": 9.0,
+        }
+    )

@@ -54,6 +54,26 @@ def test_every_gate_can_fail(change: dict[str, Any], gate: str, status: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("ways", "rdma", "statuses"),
+    [
+        (["NET/IB", "P2P"], True, ["pass"]),
+        (["NET/IB", "NET/Socket"], True, ["fail"]),
+        ([], True, ["unknown"]),
+        # Within a node no network is taken; gloo, and a training that broke off, tell no ways.
+        (["P2P", "SHM"], True, []),
+        (None, True, []),
+        (["NET/Socket"], False, []),
+    ],
+)
+def test_nccl_goes_by_the_network_that_is_declared(
+    ways: list[str] | None, rdma: bool, statuses: list[str]
+) -> None:
+    outcome = Outcome(returncode=0, stdout=document(DDP, transports=ways))
+    checks = judge(outcome, "node01", rdma=rdma)["checks"]
+    assert [c["status"] for c in checks if c["id"] == "ddp.transport"] == statuses
+
+
+@pytest.mark.parametrize(
     ("kind", "status", "part"),
     [
         ("peer", "unknown", "node"),

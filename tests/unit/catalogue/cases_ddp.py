@@ -24,6 +24,17 @@ def ended(error: dict[str, str] | None = None, **changes: Any) -> Fixture:
     return judged
 
 
+def by_rdma(*ways: str) -> Fixture:
+    """Judge the part of a node with InfiniBand, whose NCCL went these ways."""
+
+    def judged(_: Path) -> Findings:
+        outcome = Outcome(returncode=0, stdout=document(DDP, transports=list(ways)))
+        checks: Findings = judge(outcome, "node01", rdma=True)["checks"]
+        return checks
+
+    return judged
+
+
 CASES = {
     "ddp.run": Case(
         ended(),
@@ -32,5 +43,6 @@ CASES = {
     ),
     "ddp.loss_falls": Case(ended(), ended(loss_last=3.4), ended(loss_last=None)),
     "ddp.ranks_equal": Case(ended(), ended(loss_spread=0.5), ended(loss_spread=None)),
+    "ddp.transport": Case(by_rdma("NET/IB", "P2P"), by_rdma("NET/Socket"), by_rdma()),
     "ddp.nonfinite": Case(ended(), ended(nonfinite_steps=1), ended(nonfinite_steps=None)),
 }

@@ -71,6 +71,15 @@ options:
     description: Seconds that this node's part may take, waiting included.
     type: int
     default: 300
+  spec_name:
+    description:
+      - Hardware spec that the node is held against. Where it declares C(infiniband.ports_min), NCCL
+        must go by it.
+    type: str
+  specs:
+    description: The lab's hardware specs, C(lab_hardware_specs).
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Skips the run and says so.
@@ -122,6 +131,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+    SpecError,
+    resolve_spec,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
@@ -148,6 +161,8 @@ ARGUMENTS = {
     "seed": {"type": "int", "default": 1234},
     "rendezvous_s": {"type": "int", "default": 60},
     "timeout_s": {"type": "int", "default": 300},
+    "spec_name": {"type": "str"},
+    "specs": {"type": "dict", "default": {}},
 }
 
 # The benchmark ends itself after this share of its time, and so can say where it was.
@@ -193,6 +208,16 @@ def check_arguments(module: AnsibleModule) -> None:
         )
 
 
+def is_rdma_declared(module: AnsibleModule) -> bool:
+    """Return whether the node's spec asks for InfiniBand or RoCE."""
+    name = module.params["spec_name"]
+    try:
+        spec = resolve_spec(name, module.params["specs"]) if name else {}
+    except SpecError as error:
+        module.fail_json(msg=str(error))
+    return bool((spec.get("infiniband") or {}).get("ports_min"))
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -208,11 +233,14 @@ def main() -> None:
             stderr_tail="",
         )
     check_arguments(module)
+    rdma = is_rdma_declared(module)
     ended: Outcome = run_group(
         command(module), restricted_environment(os.environ, None), module.params["timeout_s"]
     )
     module.exit_json(
-        changed=False, stderr_tail=ended.stderr_tail, **judge(ended, module.params["node"])
+        changed=False,
+        stderr_tail=ended.stderr_tail,
+        **judge(ended, module.params["node"], rdma=rdma),
     )
 
 

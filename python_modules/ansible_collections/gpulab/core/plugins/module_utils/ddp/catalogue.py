@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import DECLARED, Gate
 
 # As the training on one device: a healthy run ends below 0.01, without learning it stays at 1.
 LOSS_RATIO_MAX = 0.5
@@ -56,4 +56,13 @@ SECTION_GATES = (
         action=AGAIN,
     ),
 )
-DDP_GATES = (RUN, *SECTION_GATES)
+TRANSPORT = Gate(
+    id="ddp.transport",
+    title="NCCL's way between nodes",
+    source=f"{_SOURCE}: NCCL_DEBUG=INFO",
+    threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone",
+    threshold_source=f"{DECLARED}; NCCL falls back to sockets without a word",
+    severity="fail",
+    action=AGAIN,
+)
+DDP_GATES = (RUN, *SECTION_GATES, TRANSPORT)

@@ -11,7 +11,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.ddp.catalogue import (
     DDP_GATES,
     LOSS_RATIO_MAX,
     LOSS_SPREAD_MAX,
+    TRANSPORT,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.transport import judge_ways
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
@@ -34,18 +36,24 @@ _EXCHANGE = (
 )
 
 
-def judge(outcome: Outcome, node: str) -> dict[str, Any]:
+def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
     """Judge one node's part.
 
     Args:
         outcome: how the program ended.
         node: this node's name.
+        rdma: InfiniBand or RoCE is declared for it.
 
     Returns:
         ``verdict``, ``checks``, ``metrics`` and ``result``, the document or None.
     """
     result = _document(outcome.stdout)
     checks = [_run(outcome, result, node)]
+    ways = (result or {}).get("transports")
+    # Null where NCCL took no part, or the training did not get there.
+    if rdma and ways is not None:
+        way = judge_ways(TRANSPORT, ways)
+        checks += [way] if way else []
     ddp = (result or {}).get("ddp")
     metrics: list[dict[str, Any]] = []
     if isinstance(ddp, Mapping):

@@ -23,6 +23,16 @@ _FLOORS = "floors of published health checks (NVIDIA DCGM, Azure, SuperBench)"
 _AGAIN = "run the benchmark again and read its stderr; the document lacks this value"
 _NOT_MEASURED = "read why its stage has no number (stages in the document), then run it again"
 
+TRANSPORT = Gate(
+    id="smoke.transport",
+    title="NCCL's way between nodes",
+    source=f"{_SOURCE}: NCCL_DEBUG=INFO",
+    threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone; where "
+    "its all-reduce stayed within the node, it took no network and is not judged",
+    threshold_source=f"{DECLARED}; NCCL falls back to sockets without a word",
+    severity="fail",
+    action=_NOT_MEASURED,
+)
 SMOKE_GATES = (
     Gate(
         id="smoke.run",
@@ -158,16 +168,7 @@ SMOKE_GATES = (
         )
         for direction in ("read", "write")
     ),
-    Gate(
-        id="smoke.transport",
-        title="NCCL's way between nodes",
-        source=f"{_SOURCE}: NCCL_DEBUG=INFO",
-        threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone; where "
-        "its all-reduce stayed within the node, it took no network and is not judged",
-        threshold_source=f"{DECLARED}; NCCL falls back to sockets without a word",
-        severity="fail",
-        action=_NOT_MEASURED,
-    ),
+    TRANSPORT,
     Gate(
         id="smoke.crashes",
         title="Workers that died",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.ddp.transport import judge_ways
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import TRANSPORT
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import (
     NODE,
     finding,
@@ -22,8 +24,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
 )
 
 Result = Mapping[str, Any]
-
-_RDMA = "NET/IB"
 
 
 def inference(result: Result, request: Request) -> list[Finding]:
@@ -90,35 +90,14 @@ def disk(result: Result, request: Request) -> list[Finding]:
 def transport(result: Result, request: Request) -> list[Finding]:
     """Between nodes, NCCL uses the InfiniBand or RoCE that the node's spec declares.
 
-    NCCL falls back to sockets without a word, at a fifth of the speed. One that stayed within the
-    node took no network, so there is nothing to judge; one that said nothing is unknown.
+    One that stayed within the node took no network, so there is nothing to judge.
     """
     ports = (request.spec.get("infiniband") or {}).get("ports_min")
     on_gpu = text_at(result, "device", "type") == "cuda"
     if not ports or not on_gpu or not applies(result, "allreduce"):
         return []
-    which = part("nic", "NCCL's network")
-    ways = value_at(result, "allreduce", "transports")
-    if not isinstance(ways, list) or not ways:
-        evidence = "NCCL's log names no way between the GPUs"
-        return [finding("transport", "unknown", which, expected=_RDMA, evidence=evidence)]
-    networks = [str(way) for way in ways if str(way).startswith("NET/")]
-    if not networks:
-        return []
-    wrong = [way for way in networks if way != _RDMA]
-    return [
-        finding(
-            "transport",
-            "fail" if wrong else "pass",
-            which,
-            observed=", ".join(networks),
-            expected=_RDMA,
-            evidence=f"NCCL went via {', '.join(networks)}",
-            action="see that the container or job sees /dev/infiniband, that NCCL_IB_DISABLE and "
-            "NCCL_NET are unset, that NCCL_IB_HCA names the port that is up, and that libibverbs "
-            "is installed",
-        )
-    ]
+    found = judge_ways(TRANSPORT, value_at(result, "allreduce", "transports"))
+    return [] if found is None else [found]
 
 
 def crashes(result: Result, _request: Request) -> list[Finding]:
