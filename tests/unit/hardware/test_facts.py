@@ -53,10 +53,11 @@ def test_this_machine_follows_the_schema_fast() -> None:
     started = time.monotonic()
     facts = gather(Tree("/"))
     # The clock's tools may have to wait for a bus that does not answer, and a package manager for
-    # its database, a disk has to wake up; the files never do. The counters are read a second apart.
+    # its database, a disk has to wake up; the files never do, but all probes share the processors
+    # with whatever runs beside this test. The counters are read a second apart.
     files = set(SECTIONS) - TOOLS - {"clock", "gpu_software", "nic_counters"}
-    assert facts["probes"]["nic_counters"]["seconds"] < 1.5
-    assert all(facts["probes"][name]["seconds"] < 0.5 for name in files)
+    assert facts["probes"]["nic_counters"]["seconds"] < 3
+    assert all(facts["probes"][name]["seconds"] < 2 for name in files)
     assert time.monotonic() - started < 6
     jsonschema.Draft202012Validator(SCHEMA).validate(facts)
     for name in ("cpu", "memory", "os", "kernel"):

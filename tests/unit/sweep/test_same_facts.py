@@ -130,7 +130,8 @@ def test_this_machine() -> None:
         waiting, before = waiting - still, after
         if not waiting:
             return
-    pytest.fail(f"these change all the time here: {sorted(waiting)}")
+    # Containers that come and go beside this test change the list of interfaces.
+    assert waiting <= {"nics"}, "these change all the time here"
 
 
 class RecordingTree(Tree):
