@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from cases_parts import CASES
+from case import Change
+from cases_parts import CASES, WARNS
 from hardware_machines import FactsOf
 from host_machines import HOST_MACHINES, SERVER, smart_ata, smart_nvme
 
@@ -133,6 +134,17 @@ def test_a_spec_that_declares_false_asks_for_nothing(facts_of: FactsOf) -> None:
     }
     found = verify(facts, spec)
     assert [finding["status"] for finding in found] == ["pass"] * 8
+
+
+@pytest.mark.parametrize(
+    ("check", "change"), [(name, change) for name, changes in WARNS.items() for change in changes]
+)
+def test_what_is_no_failure_yet_warns(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = copy.deepcopy(facts_of("server"))
+    change(facts)
+    found = [one for one in verify(facts, CASES[check].spec) if one["id"] == check]
+    assert {one["status"] for one in found} <= {"pass", "warn"}
+    assert verdict_of(found) == "warn"
 
 
 def test_places_are_joined(facts_of: FactsOf) -> None:
