@@ -221,6 +221,22 @@ def test_a_disk_that_hangs_leaves_the_section(tmp_path: Path) -> None:
     assert "no answer within" in found[1]["evidence"]
 
 
+def test_no_disk_is_opened_where_that_is_switched_off(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+
+    def run(argv: Sequence[str]) -> ToolResult:
+        if argv[0] == "smartctl":
+            asked.touch()
+        return SERVER.run(argv)
+
+    tree = Tree(str(SERVER.lay(tmp_path / "root")))
+    facts = gather(tree, run, "x86_64", 2.0, pause_s=0.01, smart=False)
+    assert (facts["smart"], asked.exists()) == (None, False)
+    (finding,) = verify(facts, {"storage": {"smart": True}})
+    assert finding["status"] == "unknown"
+    assert "smart: false" in finding["evidence"]
+
+
 def test_counters_that_grow_while_we_look(tmp_path: Path) -> None:
     """The counter is raised between the two readings, by a child of ours."""
     root = SERVER.lay(tmp_path)
