@@ -131,8 +131,10 @@ def _candidate(facts: Facts, section: str, key: str, stated: Mapping[str, Any]) 
         value = special(facts)
     elif bool in REQUIREMENTS[section][key][0]:
         value = True
-    else:
+    elif key.endswith(("_min", "_max")):
         value = _observed(facts, section, key)
+    else:
+        return None, "it is not captured; state it by hand where it matters"
     if value is None or value == []:
         return None, "this node has nothing to tell of it"
     problems = [

@@ -15,7 +15,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
 
 from case import Change
-from cases_parts import CASES
+from cases_parts import CASES, WARNS
 from hardware_machines import MACHINES
 from host_machines import HOST_MACHINES
 from jsonschema import Draft202012Validator
@@ -38,7 +38,7 @@ DECLARATION = Draft202012Validator({"$ref": "#/$defs/hardware_spec", "$defs": _S
 FAULTS = [
     pytest.param(change, id=f"{name}-{number}")
     for name, case in CASES.items()
-    for number, change in enumerate(case.fails)
+    for number, change in enumerate((*case.fails, *WARNS.get(name, ())))
 ]
 
 

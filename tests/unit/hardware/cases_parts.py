@@ -93,7 +93,6 @@ CASES = {
         (
             put(*_SLOT, "configured_mts", value=2933),
             every("dimms", "configured_mts", value=2400),
-            every("dimms", "rated_mts", value=3600),
         ),
         (
             *_DIMMS,
@@ -128,8 +127,6 @@ CASES = {
             put("edac", 0, "dimms", 3, "ue", value=1),
             # Not laid to a module.
             put("edac", 0, "ue", value=1),
-            put("edac", 1, "dimms", 0, "ce", value=1),
-            put("edac", 1, "ce", value=1),
         ),
         (
             unread("edac"),
@@ -151,10 +148,6 @@ CASES = {
             put("smart", 1, "passed", value=False),
             put("smart", 1, "pending", value=1),
             put("smart", 1, "uncorrectable", value=1),
-            # These warn.
-            put("smart", 0, "used_percent", value=80),
-            put("smart", 0, "spare_percent", value=10),
-            put("smart", 1, "reallocated", value=1),
         ),
         (
             unread("smart"),
@@ -276,8 +269,6 @@ CASES = {
             _sensor("FAN2", value=0.0),
             _sensor("FAN2", level="absent", value=None),
             _sensor("Fan Redundancy", states=["Redundancy Degraded"]),
-            # This warns.
-            _sensor("FAN2", level="warning"),
         ),
         (unread("ipmi_sensors"), _without("fan")),
         machine="server",
@@ -286,7 +277,6 @@ CASES = {
         {"system": {"sensors": True}},
         (
             _sensor("CPU1 Temp", level="critical"),
-            _sensor("12V", level="warning"),
             # Nobody else looks at these where the spec names no number of them.
             _sensor("PS1 Fan", level="critical"),
             _sensor("FAN1", level="critical"),
@@ -313,4 +303,21 @@ CASES = {
         machine="server",
         formats=("new-ipmitool",),
     ),
+}
+
+# What warns of checks whose worst is a failure: check -> changes of the facts of the server.
+WARNS: dict[str, tuple[Change, ...]] = {
+    "memory.dimm_speed": (every("dimms", "rated_mts", value=3600),),
+    "memory.errors": (
+        put("edac", 1, "dimms", 0, "ce", value=1),
+        # Not laid to a module.
+        put("edac", 1, "ce", value=1),
+    ),
+    "disk.smart": (
+        put("smart", 0, "used_percent", value=80),
+        put("smart", 0, "spare_percent", value=10),
+        put("smart", 1, "reallocated", value=1),
+    ),
+    "system.fans": (_sensor("FAN2", level="warning"),),
+    "system.sensors": (_sensor("12V", level="warning"),),
 }

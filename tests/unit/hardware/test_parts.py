@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from cases_parts import CASES
+from case import Change
+from cases_parts import CASES, WARNS
 from hardware_machines import FactsOf
 from host_machines import HOST_MACHINES, SERVER, smart_ata, smart_nvme
 
@@ -135,6 +136,17 @@ def test_a_spec_that_declares_false_asks_for_nothing(facts_of: FactsOf) -> None:
     assert [finding["status"] for finding in found] == ["pass"] * 8
 
 
+@pytest.mark.parametrize(
+    ("check", "change"), [(name, change) for name, changes in WARNS.items() for change in changes]
+)
+def test_what_is_no_failure_yet_warns(facts_of: FactsOf, check: str, change: Change) -> None:
+    facts = copy.deepcopy(facts_of("server"))
+    change(facts)
+    found = [one for one in verify(facts, CASES[check].spec) if one["id"] == check]
+    assert {one["status"] for one in found} <= {"pass", "warn"}
+    assert verdict_of(found) == "warn"
+
+
 def test_places_are_joined(facts_of: FactsOf) -> None:
     facts = facts_of("server")
     # One slot is named by the card in it, the other by the port above its switch.
@@ -207,6 +219,22 @@ def test_a_disk_that_hangs_leaves_the_section(tmp_path: Path) -> None:
     found = verify(facts, {"storage": {"smart": True}})
     assert [finding["status"] for finding in found] == ["pass", "unknown"]
     assert "no answer within" in found[1]["evidence"]
+
+
+def test_no_disk_is_opened_where_that_is_switched_off(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+
+    def run(argv: Sequence[str]) -> ToolResult:
+        if argv[0] == "smartctl":
+            asked.touch()
+        return SERVER.run(argv)
+
+    tree = Tree(str(SERVER.lay(tmp_path / "root")))
+    facts = gather(tree, run, "x86_64", 2.0, pause_s=0.01, smart=False)
+    assert (facts["smart"], asked.exists()) == (None, False)
+    (finding,) = verify(facts, {"storage": {"smart": True}})
+    assert finding["status"] == "unknown"
+    assert "smart: false" in finding["evidence"]
 
 
 def test_counters_that_grow_while_we_look(tmp_path: Path) -> None:
