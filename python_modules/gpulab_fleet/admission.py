@@ -42,6 +42,7 @@ class Evidence(NamedTuple):
         reason: The finding that weighs most.
         verified_at: When its hardware was verified; with `at` its age.
         trained_at: When the training was that its record rests on; "" where none was due.
+        stages: The verdict of each stage that looked at it.
     """
 
     run_id: str
@@ -51,14 +52,16 @@ class Evidence(NamedTuple):
     reason: str
     verified_at: str
     trained_at: str
+    stages: Mapping[str, str]
 
 
 def decide(before: Entry | None, seen: Evidence, max_age_h: float, now: str) -> Entry:
     """Return a node's entry after a run.
 
     A failure takes a node out. It comes back when a whole record passes whose verification and
-    training are both newer than the quarantine; where a person took it out, only a person brings
-    it back. A run that saw a part of a node changes nothing for the better.
+    training are both newer than the quarantine, and every stage that failed or could not tell has
+    passed since; where a person took it out, only a person brings it back. A run that saw a part
+    of a node changes nothing for the better.
 
     Args:
         before: The node's entry so far, or None.
@@ -69,11 +72,16 @@ def decide(before: Entry | None, seen: Evidence, max_age_h: float, now: str) -> 
     entry = dict(before or blank(seen.at or now))
     if seen.at and _time(seen.at) >= _time(entry["evidence_at"]):
         entry["evidence_at"] = seen.at
+        entry["owed"] = _owed(entry["owed"], seen.stages)
         by_hand = entry["state"] == QUARANTINED and bool(entry["actor"])
         if seen.verdict == "fail":
             entry["doubted_at"] = seen.at
             if not by_hand:
                 entry = _turn(entry, QUARANTINED, seen.at, seen.reason, seen.run_id)
+        elif seen.verdict in GOOD and entry["owed"]:
+            if not by_hand:
+                owed = " and ".join(entry["owed"])
+                entry["reason"] = f"its record passes, but {owed} did not, and not again since"
         elif seen.verdict in GOOD:
             entry["passed_at"] = min(filter(None, (seen.verified_at, seen.trained_at)), key=_time)
             entry["passed_run"] = seen.run_id
@@ -90,6 +98,15 @@ def decide(before: Entry | None, seen: Evidence, max_age_h: float, now: str) -> 
         elif entry["state"] == UNVERIFIED and not entry["passed_at"]:
             entry["reason"] = seen.reason
     return aged(entry, max_age_h, now)
+
+
+def _owed(before: Iterable[str], seen: Mapping[str, str]) -> list[str]:
+    """Return the stages that did not pass when they last looked at a node.
+
+    A link that failed is not well because a later run, of this node alone, measured no link.
+    """
+    known = {**dict.fromkeys(before, "fail"), **seen}
+    return sorted(stage for stage, verdict in known.items() if verdict not in GOOD)
 
 
 def aged(entry: Entry, max_age_h: float, now: str) -> Entry:
@@ -161,6 +178,7 @@ def evidence(node: Mapping[str, Any], run: Run) -> Evidence:
         reason=node["reason"],
         verified_at=_text(_time(record["created"])) if record else "",
         trained_at=_text(_time(training["at"])) if training else "",
+        stages=node["stages"],
     )
 
 
@@ -184,6 +202,19 @@ def read(path: Path | None = None) -> State:
         )
         raise AdmissionError(msg) from error
     return dict(state)
+
+
+def has_to_prove_itself(node: str) -> bool:
+    """Say whether a run took a node out or left it in doubt, so that no old training counts for it.
+
+    So it is, too, where the state cannot be used: what is in it is not known.
+    """
+    try:
+        entry = read()["nodes"].get(node) or blank("")
+    except AdmissionError:
+        return True
+    by_run = entry["state"] == QUARANTINED and not entry["actor"]
+    return by_run or bool(entry["owed"])
 
 
 def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = "") -> None:
@@ -323,6 +354,7 @@ def blank(now: str) -> Entry:
         "passed_at": "",
         "passed_run": "",
         "doubted_at": "",
+        "owed": [],
         "evidence_at": "",
         "valid_until": "",
     }

@@ -44,3 +44,17 @@ def test_what_a_training_depends_on_is_noticed(play: Play) -> None:
     run = play("site.yml", benchmark_gates={"loss_ratio_max": 0.4})
     assert run.returncode == 0, run.stdout
     assert "nothing that it depends on has changed since. Train again" in run.said
+
+
+def test_a_node_in_doubt_trains_and_its_links_are_measured(play: Play) -> None:
+    file = Path(os.environ["GPULAB_REPORTS_DIR"]).parent / "state" / "admission.json"
+    state = json.loads(file.read_text())
+    state["nodes"]["node01"]["owed"] = ["pairs"]
+    file.write_text(json.dumps(state))
+    run = play("site.yml", benchmark_gates={"loss_ratio_max": 0.4})
+    assert run.returncode == 0, run.stdout
+    first, second = map(newest, NODES)
+    assert first["training"]["run_id"] == first["run_id"]
+    assert second["training"]["run_id"] != second["run_id"]
+    assert first["stages"]["pairs"] == second["stages"]["pairs"] == "pass"
+    assert json.loads(file.read_text())["nodes"]["node01"]["owed"] == []

@@ -24,10 +24,15 @@ def at(hour: int, day: int = 1) -> str:
 def seen(verdict: str, hour: int, **changes: Any) -> Evidence:
     """A whole record of a compute node that trained in the same hour, unless told otherwise."""
     when = at(hour)
-    base = Evidence(f"run{hour}", when, verdict, verdict, f"is {verdict}", when, when)
+    base = Evidence(f"run{hour}", when, verdict, verdict, f"is {verdict}", when, when, {})
     return base._replace(**changes)
 
 
+# What a run of one node alone says, and one that measured its links.
+ALONE = {"verify": "pass", "benchmark": "pass"}
+LINKS_FAIL, LINKS_UNKNOWN, LINKS_PASS = (
+    {**ALONE, "pairs": verdict} for verdict in ("fail", "unknown", "pass")
+)
 PARTLY = {"checks": "pass", "reason": "run.missing: benchmark", "trained_at": ""}
 
 
@@ -68,6 +73,18 @@ def after(*steps: Evidence, now: str = at(23), max_age_h: float = WEEK) -> Entry
         ([seen("fail", 2), seen("pass", 3, trained_at=at(1)), seen("pass", 4)], IN_SERVICE),
         # No compute node: nothing to train.
         ([seen("fail", 1), seen("pass", 2, trained_at="")], IN_SERVICE),
+        # A link that failed is not well because no link was measured since.
+        ([seen("fail", 1, stages=LINKS_FAIL), seen("pass", 2, stages=ALONE)], QUARANTINED),
+        ([seen("unknown", 1, stages=LINKS_UNKNOWN), seen("pass", 2, stages=ALONE)], UNVERIFIED),
+        ([seen("fail", 1, stages=LINKS_FAIL), seen("pass", 2, stages=LINKS_PASS)], IN_SERVICE),
+        (
+            [
+                seen("fail", 1, stages=LINKS_FAIL),
+                seen("unknown", 2, **PARTLY, stages={"pairs": "pass"}),
+                seen("pass", 3, stages=ALONE),
+            ],
+            IN_SERVICE,
+        ),
         # A report of an old run, made again.
         ([seen("fail", 2), seen("pass", 1)], QUARANTINED),
         ([seen("pass", 2), seen("fail", 1)], IN_SERVICE),
@@ -133,6 +150,29 @@ def test_a_signature_replaces_no_record() -> None:
     assert admission.decide(entry, seen("fail", 2), WEEK, at(23)) == entry
     assert admission.decide(entry, seen("fail", 4), WEEK, at(23))["state"] == QUARANTINED
     assert admission.decide(entry, seen("pass", 4), WEEK, at(23))["state"] == IN_SERVICE
+
+
+def test_what_was_not_measured_again_is_told_and_no_signature_replaces_it() -> None:
+    entry = after(seen("fail", 1, stages=LINKS_FAIL), seen("pass", 2, stages=ALONE))
+    assert entry["reason"] == "its record passes, but pairs did not, and not again since"
+    assert admission.release(entry, "new cable", "ann", WEEK, at(3))["state"] == UNVERIFIED
+
+
+def test_a_node_in_doubt_has_to_prove_itself(state_dir: Path) -> None:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    entries = {
+        "well": after(seen("pass", 1, stages=LINKS_PASS)),
+        "bad": after(seen("fail", 1, stages=LINKS_FAIL)),
+        "in_doubt": after(seen("unknown", 1, stages=LINKS_UNKNOWN)),
+        "by_hand": admission.quarantine(after(seen("pass", 1)), "is loud", "ann", at(2)),
+    }
+    state = {"schema": 1, "policy": {"max_age_h": WEEK}, "nodes": entries}
+    file = state_dir / admission.FILE
+    file.write_text(json.dumps(state))
+    told = {name: admission.has_to_prove_itself(name) for name in (*entries, "new")}
+    assert told == {"well": False, "bad": True, "in_doubt": True, "by_hand": False, "new": False}
+    file.write_text("{")
+    assert admission.has_to_prove_itself("well")
 
 
 def test_a_failure_during_a_quarantine_by_hand_counts() -> None:
@@ -240,6 +280,7 @@ def test_evidence_of_a_run(run_dir: Path, write_failures: Callable[..., None]) -
     records.save(samples.record("node01"), run_dir)
     write_failures(samples.failure("node01", time="2099-01-01T00:00:00Z"))
     told = admission.evidence(
-        {"name": "node01", "verdict": "fail", "reason": "r"}, runs.read(run_dir)
+        {"name": "node01", "verdict": "fail", "reason": "r", "stages": ALONE}, runs.read(run_dir)
     )
     assert (told.at, told.checks) == ("2099-01-01T00:00:00Z", "pass")
+    assert told.stages == ALONE

@@ -14,10 +14,10 @@ from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
 
 fleet_path.add()
 
-from gpulab_fleet import folders, trainings
+from gpulab_fleet import admission, folders, trainings
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Looks into the records on the controller, then runs the module on the node."""
 
     TRANSFERS_FILES = False
@@ -29,10 +29,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         passed = None
-        if not self._task.check_mode:
+        node = str((task_vars or {})["inventory_hostname"])
+        if not self._task.check_mode and not admission.has_to_prove_itself(node):
             passed = trainings.passed(
                 folders.reports_dir(),
-                str((task_vars or {})["inventory_hostname"]),
+                node,
                 float(arguments.get("valid_h") or 0),
                 datetime.datetime.now(datetime.UTC),
             )
