@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.gpulab.core.plugins.module_utils.ddp.catalogue import (
     AGAIN,
-    DDP_GATES,
     LOSS_RATIO_MAX,
     LOSS_SPREAD_MAX,
+    RUN,
+    SECTION_GATES,
     TRANSPORT,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.ddp.transport import judge_ways
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Finding, part
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
+    Finding,
+    Gate,
+    part,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
 
-_GATES = {gate.id: gate for gate in DDP_GATES}
+_GATES = {gate.id.partition(".")[2]: gate for gate in SECTION_GATES}
+# What to do where several nodes trained together and a gate of the training failed.
+_OVER_NODES = {
+    "loss_falls": "train each node alone (playbooks/benchmark.yml): where that passes, the "
+    "exchange is wrong",
+    "ranks_equal": "the exchange gave the ranks different sums: verify the memory and network card "
+    "of each node, and train with two nodes at a time (--limit) to find the one",
+    "nonfinite": "train each node alone (playbooks/benchmark.yml) to find the one that makes them",
+}
 _FRAMEWORK = "ansible-playbook site.yml --tags frameworks --limit {node}"
 # Per kind of error: status, the part's kind, what to do. Of the exchange each node sees only its
 # own end, so what is not clearly this node's fault leaves it unknown.
@@ -57,7 +70,7 @@ def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
     ddp = (result or {}).get("ddp")
     metrics: list[dict[str, Any]] = []
     if isinstance(ddp, Mapping):
-        checks += judge_section(ddp, node)
+        checks += judge_section(ddp, part("node", node), _GATES, _OVER_NODES)
         metrics = [
             _metric("ddp.tokens_per_s", ddp.get("tokens_per_s"), "1/s", ddp.get("step_s") or {}),
             _metric("ddp.efficiency", ddp.get("efficiency"), "", {}),
@@ -65,14 +78,33 @@ def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
     return {"verdict": verdict_of(checks), "checks": checks, "metrics": metrics, "result": result}
 
 
-def judge_section(ddp: Mapping[str, Any], node: str) -> list[Finding]:
+def judge_section(
+    ddp: Mapping[str, Any],
+    which: Mapping[str, str],
+    gates: Mapping[str, Gate],
+    actions: Mapping[str, str],
+) -> list[Finding]:
     """Return a finding per gate of the section ``ddp`` of a document, of one node or of several.
 
     Args:
         ddp: the section.
-        node: which is to be looked at.
+        which: the part that is to be looked at.
+        gates: ``loss_falls``, ``ranks_equal`` and ``nonfinite``.
+        actions: what to do where one of them fails.
     """
-    return [_loss_falls(ddp, node), _equal(ddp, node), _nonfinite(ddp, node)]
+    judges = {"loss_falls": _loss_falls, "ranks_equal": _equal, "nonfinite": _nonfinite}
+    return [
+        gates[name].finding(
+            told.status,
+            which,
+            told.observed,
+            told.expected,
+            unit=told.unit,
+            evidence=told.evidence,
+            action=actions[name] if told.status == "fail" else "",
+        )
+        for name, told in ((name, judge_one(ddp)) for name, judge_one in judges.items())
+    ]
 
 
 def _document(stdout: str) -> dict[str, Any] | None:
@@ -89,19 +121,18 @@ def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Findi
     if outcome.start_error:
         evidence = f"the interpreter did not start: {outcome.start_error}"
         action = f"rebuild PyTorch's environment: {_FRAMEWORK.format(node=node)}"
-        return _finding("run", "fail", part("framework", "PyTorch"), evidence, action)
+        return _run_finding("fail", part("framework", "PyTorch"), evidence, action)
     if result is None:
         how = "did not end in its time" if outcome.timed_out else f"exit {outcome.returncode}"
         last = (outcome.stderr_tail.strip().splitlines() or ["nothing on stderr"])[-1]
-        return _finding("run", "unknown", part("node", node), f"{how}: {last[:300]}")
+        return _run_finding("unknown", part("node", node), f"{how}: {last[:300]}")
     error = result.get("error")
     if not error:
         evidence = f"ended by itself after {float(result.get('wall_s') or 0):.1f} s"
-        return _finding("run", "pass", part("node", node), evidence)
+        return _run_finding("pass", part("node", node), evidence)
     status, kind, action = _ERRORS.get(str(error.get("kind")), ("unknown", "node", _EXCHANGE))
     name = {"node": node, "framework": "PyTorch"}.get(kind, "")
-    return _finding(
-        "run",
+    return _run_finding(
         status,
         part(kind, name),
         f"{error.get('kind')}: {error.get('message')}",
@@ -109,77 +140,58 @@ def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Findi
     )
 
 
-def _loss_falls(ddp: Mapping[str, Any], node: str) -> Finding:
+class _Told(NamedTuple):
+    """What one gate sees in the section ``ddp``."""
+
+    status: str
+    evidence: str
+    observed: float | None = None
+    expected: float | None = None
+    unit: str = ""
+
+
+def _loss_falls(ddp: Mapping[str, Any]) -> _Told:
     first, last = ddp.get("loss_first"), ddp.get("loss_last")
-    where = part("node", node)
     if not first or last is None:
-        return _finding("loss_falls", "unknown", where, "no finite loss")
+        return _Told("unknown", "no finite loss")
     ratio = last / first
-    return _finding(
-        "loss_falls",
+    return _Told(
         "pass" if ratio <= LOSS_RATIO_MAX else "fail",
-        where,
         f"loss went from {first:.4g} to {last:.4g} over {ddp.get('processes')} processes",
-        "train each node alone (playbooks/benchmark.yml): where that passes, the exchange is wrong",
         observed=round(ratio, 4),
         expected=LOSS_RATIO_MAX,
     )
 
 
-def _equal(ddp: Mapping[str, Any], node: str) -> Finding:
+def _equal(ddp: Mapping[str, Any]) -> _Told:
     equal, spread = ddp.get("weights_equal"), ddp.get("loss_spread")
-    where = part("node", node)
     if equal is None or spread is None:
-        return _finding("ranks_equal", "unknown", where, "the ranks were not compared")
-    return _finding(
-        "ranks_equal",
+        return _Told("unknown", "the ranks were not compared")
+    return _Told(
         "pass" if equal and spread <= LOSS_SPREAD_MAX else "fail",
-        where,
         f"weights {'equal' if equal else 'differ'}, losses differ by {spread:.3g} nat",
-        "the exchange gave the ranks different sums: verify the memory and network card of each "
-        "node, and train with two nodes at a time (--limit) to find the one",
         observed=spread,
         expected=LOSS_SPREAD_MAX,
         unit="nat",
     )
 
 
-def _nonfinite(ddp: Mapping[str, Any], node: str) -> Finding:
+def _nonfinite(ddp: Mapping[str, Any]) -> _Told:
     count = ddp.get("nonfinite_steps")
-    where = part("node", node)
     if count is None:
-        return _finding("nonfinite", "unknown", where, "the steps were not counted", expected=0)
-    return _finding(
-        "nonfinite",
+        return _Told("unknown", "the steps were not counted", expected=0)
+    return _Told(
         "pass" if count == 0 else "fail",
-        where,
         f"{count} of {ddp.get('steps_done')} steps were not finite",
-        "train each node alone (playbooks/benchmark.yml) to find the one that makes them",
         observed=count,
         expected=0,
         unit="steps",
     )
 
 
-def _finding(
-    name: str,
-    status: str,
-    which: Mapping[str, str],
-    evidence: str,
-    action: str = "",
-    *,
-    observed: object = None,
-    expected: object = None,
-    unit: str = "",
-) -> Finding:
-    return _GATES[f"ddp.{name}"].finding(
-        status,
-        which,
-        observed,
-        expected,
-        unit=unit,
-        evidence=" ".join(evidence.split()),
-        action=action,
+def _run_finding(status: str, which: Mapping[str, str], evidence: str, action: str = "") -> Finding:
+    return RUN.finding(
+        status, which, None, None, evidence=" ".join(evidence.split()), action=action
     )
 
 

@@ -23,6 +23,12 @@ _FLOORS = "floors of published health checks (NVIDIA DCGM, Azure, SuperBench)"
 _AGAIN = "run the benchmark again and read its stderr; the document lacks this value"
 _NOT_MEASURED = "read why its stage has no number (stages in the document), then run it again"
 
+# The gates of a training by all processes of the node; those of a training over several nodes
+# stand beside them in a record.
+GROUP_GATES = {
+    gate.id.partition(".")[2]: replace(gate, id=f"smoke.{gate.id}", action=_NOT_MEASURED)
+    for gate in SECTION_GATES
+}
 TRANSPORT = Gate(
     id="smoke.transport",
     title="NCCL's way between nodes",
@@ -216,6 +222,5 @@ SMOKE_GATES = (
         action="see in nvidia-smi -L whether the driver has this GPU; if it has, run the benchmark "
         "again with its stage sdc",
     ),
-    # Those of a training over several nodes stand beside them in a record.
-    *(replace(gate, id=f"smoke.{gate.id}") for gate in SECTION_GATES),
+    *GROUP_GATES.values(),
 )

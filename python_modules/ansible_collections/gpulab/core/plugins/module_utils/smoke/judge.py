@@ -9,6 +9,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_lo
     verify_load,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import GROUP_GATES
+from ansible_collections.gpulab.core.plugins.module_utils.smoke.finding import NODE
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates import judge_gates
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import metrics_of
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import (
@@ -18,6 +20,15 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import (
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
 from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import number_at, section_at
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+
+# What to do where the processes of one node trained together and a gate of that failed.
+_WITHIN_NODE = {
+    "loss_falls": "look at smoke.learns and smoke.sdc: where each device trains well alone, the "
+    "exchange between them is wrong (smoke.allreduce, gpu.nvlink_errors)",
+    "ranks_equal": "the exchange gave the ranks different sums: look at smoke.sdc, "
+    "gpu.nvlink_errors and gpu.ecc_errors for the device at fault",
+    "nonfinite": "look at smoke.nonfinite and smoke.sdc for the device that makes them",
+}
 
 
 def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
@@ -37,11 +48,7 @@ def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
         if result.get("error") is None:
             checks += judge_gates(result, request)
             if section_at(result, "ddp"):
-                # Those of a training over several nodes stand beside them in a record.
-                checks += [
-                    {**each, "id": f"smoke.{each['id']}"}
-                    for each in judge_section(section_at(result, "ddp"), "")
-                ]
+                checks += judge_section(section_at(result, "ddp"), NODE, GROUP_GATES, _WITHIN_NODE)
             checks += verify_load(section_at(result, "telemetry"), request.bus_gpus, request.spec)
         metrics = metrics_of(result)
         parts = section_at(result, "durations_s")
