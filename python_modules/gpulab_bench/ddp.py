@@ -1,5 +1,3 @@
-# mypy: allow-subclassing-any
-# (see model.py)
 """Distributed data-parallel training: every rank a copy of the model and a batch of its own."""
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-# mypy: disallow-untyped-calls = false
 """Cross-entropy of the task and of the run for speed, the latter within a bounded memory."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch.nn import functional
@@ -52,12 +49,12 @@ def next_token_loss(
     return total / len(rows)
 
 
-class _ChunkedLoss(torch.autograd.Function):  # type: ignore[misc] # see model.py: Any there
+class _ChunkedLoss(torch.autograd.Function):
     """Sum of the cross-entropy of all rows, chunk by chunk, with the gradient made on the way."""
 
     @staticmethod
     def forward(
-        context: Any,  # noqa: ANN401 - PyTorch's, and not typed
+        context: torch.autograd.function.FunctionCtx,
         rows: torch.Tensor,
         head: torch.Tensor,
         wanted: torch.Tensor,
@@ -79,7 +76,9 @@ class _ChunkedLoss(torch.autograd.Function):  # type: ignore[misc] # see model.p
         return total
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[Any, ...]:  # noqa: ANN401
+    def backward(
+        context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
         """Scale the kept gradients."""
         rows, head = context.saved_tensors
         return rows * gradient, head * gradient, None, None

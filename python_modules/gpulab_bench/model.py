@@ -1,5 +1,3 @@
-# mypy: allow-subclassing-any
-# (PyTorch is in the nodes' environment, not where types are checked: nn.Module is Any there.)
 """The model: a decoder-only transformer with grouped-query attention.
 
 Shapes: B items, T positions, D = d_model, H query heads, G key/value heads, Q = head_dim,

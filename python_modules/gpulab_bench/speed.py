@@ -1,5 +1,3 @@
-# mypy: allow-subclassing-any
-# (see model.py)
 """Training speed: random tokens, the fastest kernels, eager or compiled."""
 
 from __future__ import annotations

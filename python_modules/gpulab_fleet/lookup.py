@@ -129,7 +129,7 @@ def _faults(connection: sqlite3.Connection) -> list[dict[str, Any]]:
         "count(DISTINCT node) AS nodes FROM findings JOIN runs USING (run_id) "
         "WHERE part <> '' AND status <> 'pass' GROUP BY part ORDER BY failures DESC, newest DESC"
     )
-    return [{key: row[key] for key in row.keys() if key != "newest"} for row in rows]  # noqa: SIM118  sqlite3.Row iterates over values
+    return [{key: value for key, value in dict(row).items() if key != "newest"} for row in rows]
 
 
 def _of_part(told: dict[str, Any]) -> Iterator[Line]:

@@ -34,7 +34,7 @@ def spoil(how: str) -> None:
         return honest_loss(logits, items) + hoard[0]
 
     def broken_answers(*arguments: object) -> tuple[torch.Tensor, torch.Tensor]:
-        answers, finite = honest_answers(*arguments)  # type: ignore[arg-type]  # passed through
+        answers, finite = honest_answers(*arguments)
         return answers, torch.zeros_like(finite)
 
     if how == "nan":

@@ -11,7 +11,7 @@ TASK = PRESETS["xs"].task
 
 
 def drawn(split: str, seed: int = 1) -> torch.Tensor:
-    return draw_items(TASK, split, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+    return draw_items(TASK, split, torch.Generator().manual_seed(seed))
 
 
 def test_an_item_is_a_source_a_separator_and_the_source_backwards() -> None:

@@ -77,5 +77,5 @@ def test_a_store_that_is_gone_is_rank_0s_node(group: list[Heartbeat]) -> None:
     def gone() -> None:
         raise RuntimeError("Connection refused")
 
-    group[1]._connect = gone  # type: ignore[assignment,method-assign]
+    group[1]._connect = gone
     assert group[1].missing().startswith("rank 0 on node01, which holds the rendezvous")

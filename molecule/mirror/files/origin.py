@@ -19,10 +19,10 @@ class Handler(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the base's name for it
+    def log_message(self, line: str, *words: object) -> None:
         """Print one request: what the class says of it is its first line and its status."""
         port = self.server.server_address[1]
-        sys.stdout.write(f"{port} {self.client_address[0]} {format % words}\n")
+        sys.stdout.write(f"{port} {self.client_address[0]} {line % words}\n")
         sys.stdout.flush()
 
 

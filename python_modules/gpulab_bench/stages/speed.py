@@ -8,7 +8,7 @@ from typing import Any
 
 from gpulab_bench.config import SPEED_MODES
 from gpulab_bench.context import Context, Skip
-from gpulab_bench.memory import fit_speed
+from gpulab_bench.memory import Fit, fit_speed, speed_of
 from gpulab_bench.peaks import mfu, peak_tflops
 from gpulab_bench.result import step_times
 
@@ -74,7 +74,7 @@ def not_possible(mode: str) -> str:
     return "there is no C compiler, which Triton needs: install gcc"
 
 
-def _mode(context: Context, fit: Any, found: dict[str, Any], mode: str) -> dict[str, Any]:  # noqa: ANN401
+def _mode(context: Context, fit: Fit, found: dict[str, Any], mode: str) -> dict[str, Any]:
     import torch
 
     from gpulab_bench.measure import gpu_peak_bytes
@@ -93,8 +93,7 @@ def _mode(context: Context, fit: Any, found: dict[str, Any], mode: str) -> dict[
     steps = measure_speed(
         model, preset, fit, mode, device, generator, context.stop, context.progress
     )
-    assert preset.speed is not None  # noqa: S101  run() has looked
-    times = step_times(steps.step_s[preset.speed.warmup_steps :])
+    times = step_times(steps.step_s[speed_of(preset).warmup_steps :])
     mean_s = times["mean"]
     tokens_per_s = found["tokens_per_step"] / mean_s if mean_s else None
     return {

@@ -1,5 +1,3 @@
-# mypy: allow-subclassing-any
-# (TensorFlow is in the nodes' environment, not where types are checked: its classes are Any there.)
 """The decoder of `gpulab_bench.model`, from Keras layers.
 
 Shapes are named as there: B items, T positions, D = d_model, H query heads, G key/value heads,

@@ -55,8 +55,7 @@ def train(
     )
     optimiser.build(model.trainable_variables)
 
-    @tf.function(jit_compile=False)  # type: ignore[untyped-decorator, unused-ignore]
-    def step(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def one_step(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             loss = answer_loss(model(batch[:, :-1]), batch)
         gradients = tape.gradient(loss, model.trainable_variables)
@@ -65,6 +64,7 @@ def train(
             optimiser.apply_gradients(zip(gradients, model.trainable_variables))
         return loss, norm
 
+    step = tf.function(one_step, jit_compile=False)
     losses: list[float | None] = []
     step_s: list[float] = []
     nonfinite = 0

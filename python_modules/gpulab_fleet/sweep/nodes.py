@@ -160,7 +160,8 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
         # A fault of ours must cost this machine only, and must be seen.
         return answer(f"the sweep is faulty: {type(error).__name__}: {error}")
     finally:
-        client = host.connector.client  # type: ignore[attr-defined]
+        # Only the connector by SSH has one.
+        client = getattr(host.connector, "client", None)
         if client is not None:
             client.close()
 

@@ -50,7 +50,7 @@ def run(tmp_path: Path) -> Callable[..., Supervisor]:
         supervisor = Supervisor(
             profile,
             folder,
-            StopWhen(stop),  # type: ignore[arg-type]  # what is asked of it is reason()
+            StopWhen(stop),  # what is asked of it is reason()
             lambda _line: None,
             COMMAND,
         )

@@ -214,7 +214,7 @@ def test_a_source_that_breaks_costs_the_run_nothing_but_its_samples(
 ) -> None:
     monkeypatch.setattr(telemetry, "INTERVAL_S", 0.001)
     source, usage = Source(good=2), NoUsage()
-    sampler = Sampler(source, usage)  # type: ignore[arg-type]  # what is asked of it is there
+    sampler = Sampler(source, usage)  # what is asked of it is there
     sampler.start()
     while usage.asked < 5:
         pass

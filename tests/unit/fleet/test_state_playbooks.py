@@ -69,7 +69,7 @@ class StateLab(Lab):
 
     def state(self) -> dict[str, Any]:
         text = (self.root / "state" / "admission.json").read_text()
-        return json.loads(text)  # type: ignore[no-any-return]
+        return json.loads(text)
 
     def in_slurm(self, node: str) -> str:
         return (self.slurm / node).read_text().strip()

@@ -60,7 +60,8 @@ class NVMLError(Exception):
 
     value = UNKNOWN
 
-    def __str__(self) -> str:  # noqa: D105
+    def __str__(self) -> str:
+        """Return NVML's words."""
         return _WORDS.get(self.value, f"NVML Error with code {self.value}")
 
 

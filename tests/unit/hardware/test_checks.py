@@ -424,7 +424,7 @@ def test_facts_of_another_shape_are_refused(
 
 def test_facts_that_are_no_mapping_are_refused() -> None:
     with pytest.raises(FactsError):
-        verify("garbage", {})  # type: ignore[arg-type]
+        verify("garbage", {})
 
 
 def _container(*, virtualization: str, link: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ fleet_path.add()
 from gpulab_fleet import admission, admission_table, history
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Reads and writes the lab's state on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

@@ -20,7 +20,7 @@ fleet_path.add()
 from gpulab_fleet import capture, folders
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Writes at most one file on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

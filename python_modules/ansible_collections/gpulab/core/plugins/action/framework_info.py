@@ -32,7 +32,7 @@ WISH = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Locks and decisions stay on the controller; the node is only read."""
 
     TRANSFERS_FILES = False

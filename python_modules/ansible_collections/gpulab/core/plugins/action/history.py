@@ -17,7 +17,7 @@ fleet_path.add()
 from gpulab_fleet import folders, history, lookup, rebuild
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Reads the history on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

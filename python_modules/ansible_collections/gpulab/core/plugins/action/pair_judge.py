@@ -21,7 +21,7 @@ from gpulab_fleet import folders, records
 from gpulab_fleet.pairs import judge, plan
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Decides on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

@@ -23,7 +23,7 @@ from gpulab_fleet.pairs import judge, nodes, plan, retest, schedule
 _VARIABLES = ("node_interfaces", "node_hardware_spec", "group_names", "ansible_host")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Decides on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

@@ -17,7 +17,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.preflight.table import
 )
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Decides on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

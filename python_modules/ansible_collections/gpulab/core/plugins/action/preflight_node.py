@@ -17,7 +17,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.preflight.judge import
 MODULE = "gpulab.core.preflight_node"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Turns every way in which a node can fail to answer into a row."""
 
     TRANSFERS_FILES = False

@@ -18,7 +18,7 @@ fleet_path.add()
 from gpulab_fleet import folders, records
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Writes one file on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

@@ -20,7 +20,7 @@ fleet_path.add()
 from gpulab_fleet import admission, folders, report
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible ships no types
+class ActionModule(ActionBase):
     """Reads and writes the run's folder on the controller; connects to nothing."""
 
     TRANSFERS_FILES = False

@@ -58,7 +58,7 @@ _COLOURS = {
 }
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible ships no types
+class CallbackModule(CallbackBase):
     """Lives in the main process, so what it sets in the environment reaches every worker."""
 
     CALLBACK_VERSION = 2.0

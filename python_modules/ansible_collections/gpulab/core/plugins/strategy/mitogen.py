@@ -32,6 +32,5 @@ if getattr(ansible_mitogen.affinity.policy, "cpu_count", CPUS_TO_SHARE_OUT) < CP
 Linear: Any = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=True)
 
 
-# Neither base has types.
-class StrategyModule(ansible_mitogen.strategy.StrategyMixin, Linear):  # type: ignore[misc]
+class StrategyModule(ansible_mitogen.strategy.StrategyMixin, Linear):
     """Mitogen's mixin over Ansible's linear strategy, as mitogen's own plugin composes them."""

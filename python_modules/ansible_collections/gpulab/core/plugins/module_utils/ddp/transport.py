@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import (
     Finding,
     Gate,
@@ -18,7 +16,7 @@ _ACTION = (
 )
 
 
-def judge_ways(gate: Gate, ways: Any) -> Finding | None:  # noqa: ANN401  of a document
+def judge_ways(gate: Gate, ways: object) -> Finding | None:
     """Judge the ways that data took where InfiniBand or RoCE is declared.
 
     NCCL falls back to sockets without a word, at a fifth of the speed.
