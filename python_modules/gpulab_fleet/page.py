@@ -10,11 +10,17 @@ from typing import Any
 import jinja2
 
 from . import curve, found, heat, matrix, overview, smoke, step_times, terminal, timeline, words
-from .records import BENCHMARK, FLEET, PAIRS, VERIFY, Record
+from .records import BENCHMARK, DDP, FLEET, PAIRS, VERIFY, Record
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_STAGES = {VERIFY: "hardware", BENCHMARK: "benchmark", PAIRS: "pairs", FLEET: "fleet"}
+_STAGES = {
+    VERIFY: "hardware",
+    BENCHMARK: "benchmark",
+    PAIRS: "pairs",
+    DDP: "training together",
+    FLEET: "fleet",
+}
 # What every lab's table of nodes shows, also where nothing reached it.
 _ALWAYS = (VERIFY, BENCHMARK)
 # From this many nodes on, tables scroll in a frame and the page is as wide as the window.

@@ -23,9 +23,10 @@ Record = dict[str, Any]
 VERIFY = "verify"
 BENCHMARK = "benchmark"
 PAIRS = "pairs"
+DDP = "ddp"
 FLEET = "fleet"
 # In the order in which they run, and in which their findings are shown.
-STAGES = (VERIFY, BENCHMARK, PAIRS, FLEET)
+STAGES = (VERIFY, BENCHMARK, PAIRS, DDP, FLEET)
 NO_SPEC = "none"
 # Files of a run that are no record, so no node can have these names.
 RESERVED = frozenset({"lab", "failures"})
@@ -116,20 +117,9 @@ def add_stage(
     findings: Sequence[Mapping[str, Any]],
     metrics: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Put in what a stage that looks at several nodes (`PAIRS`, `FLEET`) found of this one."""
+    """Put in what a stage over several nodes (`PAIRS`, `DDP`, `FLEET`) found of this one."""
     _replace_stage(record, stage, findings)
     _replace_metrics(record, stage, metrics)
-    _settle(record)
-
-
-def add_ddp(record: Record, ddp: Mapping[str, Any]) -> None:
-    """Put in what ``gpulab.core.ddp_train`` returned, beside the rest of the benchmark."""
-    others = [
-        [entry for entry in record[key] if _is_others(entry)] for key in ("checks", "metrics")
-    ]
-    findings, metrics = ([_unstaged(entry) for entry in kept] for kept in others)
-    _replace_stage(record, BENCHMARK, [*findings, *(ddp.get("checks") or [])])
-    _replace_metrics(record, BENCHMARK, [*metrics, *(ddp.get("metrics") or [])])
     _settle(record)
 
 
@@ -238,17 +228,6 @@ def _replace_metrics(record: Record, stage: str, metrics: Sequence[Mapping[str, 
     kept = [metric for metric in record["metrics"] if metric["stage"] != stage]
     fresh = [{**finite(metric), "stage": stage} for metric in metrics]
     record["metrics"] = _in_order([*kept, *fresh])
-
-
-def _is_others(entry: Mapping[str, Any]) -> bool:
-    """Whether a finding or metric is the benchmark's, and not of the training over nodes."""
-    if entry["stage"] != BENCHMARK:
-        return False
-    return not entry["id"].startswith("ddp.") or entry.get("scope", "fleet") != "fleet"
-
-
-def _unstaged(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != "stage"}
 
 
 def _in_order(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -45,6 +45,16 @@ def test_every_node_passes(run_dir: Path) -> None:
     ]
 
 
+def test_a_training_over_nodes_is_no_benchmark_of_a_node(run_dir: Path) -> None:
+    record = records.new(samples.RUN_ID, {"name": "node01", "groups": ["compute"]})
+    records.add_verification(record, samples.hardware(), {"checks": [samples.finding()]}, "s")
+    records.add_stage(record, records.DDP, [samples.finding("ddp.run")])
+    records.save(record, run_dir)
+    node = node_of(summarise(run_dir, "node01"), "node01")
+    assert node["verdict"] == "unknown"
+    assert "not reached in this run: benchmark" in node["reason"]
+
+
 @pytest.mark.parametrize(
     ("status", "severity", "verdict"),
     [

@@ -59,12 +59,12 @@ def test_training_over_nodes_stands_beside_the_benchmark(run_dir: Path) -> None:
     metric = {**samples.smoke()["metrics"][0], "id": "ddp.efficiency", "scope": "fleet"}
     for value in (0.5, 0.7):  # the second one replaces the first
         bad = samples.finding("ddp.loss_falls", status="fail", action="look at the network")
-        records.add_ddp(record, {"checks": [bad], "metrics": [{**metric, "value": value}]})
+        records.add_stage(record, records.DDP, [bad], [{**metric, "value": value}])
     record = save_and_load(record, run_dir)
     assert sorted(check["id"] for check in record["checks"]) == sorted([*before, "ddp.loss_falls"])
     found = {one["scope"]: one["value"] for one in record["metrics"] if one["id"] == own["id"]}
     assert found == {"gpus": own["value"], "fleet": 0.7}
-    assert record["stages"] == {"verify": "pass", "benchmark": "fail"}
+    assert record["stages"] == {"verify": "pass", "benchmark": "pass", "ddp": "fail"}
 
 
 def test_failed_gate_fails_the_record() -> None:

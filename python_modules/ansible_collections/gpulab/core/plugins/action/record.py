@@ -66,7 +66,8 @@ def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Re
     if arguments["smoke"] is not None:
         records.add_smoke(record, arguments["smoke"])
     if arguments["ddp"] is not None:
-        records.add_ddp(record, arguments["ddp"])
+        ddp = arguments["ddp"]
+        records.add_stage(record, records.DDP, ddp["checks"], ddp["metrics"])
     if arguments["pairs"] is not None:
         pairs = arguments["pairs"]
         records.add_stage(record, records.PAIRS, pairs["findings"], pairs["metrics"])

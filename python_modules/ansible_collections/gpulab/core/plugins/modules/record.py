@@ -34,7 +34,7 @@ options:
     description: The result of M(gpulab.core.smoke_train).
     type: dict
   ddp:
-    description: The result of M(gpulab.core.ddp_train). Stands beside that of O(smoke).
+    description: The result of M(gpulab.core.ddp_train). Of several nodes that trained together.
     type: dict
   pairs:
     description:
