@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import rules
@@ -17,7 +17,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     PolicyError,
     Zone,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.sets import INDENT
 
 #: The set of the sources that no stranger truthfully has.
 BOGONS = "bogons"
@@ -34,12 +33,6 @@ _MULTICAST = f'icmpv6 type {{ {_MLD} }} ip6 hoplimit 1 counter accept comment "M
 _ESTABLISHED = 'ct state established,related counter accept comment "replies"'
 _INVALID = 'ct state invalid counter drop comment "invalid"'
 _IP = {4: "ip", 6: "ip6"}
-
-
-def render(name: str, lines: Iterable[str]) -> str:
-    """Render one chain."""
-    text = "".join(f"{INDENT * 2}{line}\n" for line in lines)
-    return f"{INDENT}chain {name} {{\n{text}{INDENT}}}\n"
 
 
 def hook(name: str, priority: str, policy: str, kind: str = "filter") -> str:

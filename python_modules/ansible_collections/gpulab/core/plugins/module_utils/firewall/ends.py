@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
     ALL,
@@ -49,13 +50,21 @@ class End:
     addresses: tuple[tuple[Address, str], ...] = ()
     machines: tuple[str, ...] = ()
 
-    def has_family(self, family: int) -> bool:
-        """Whether any address of IPv4 (4) or IPv6 (6) can be in it."""
+    @cached_property
+    def families(self) -> frozenset[int]:
+        """Of which families, 4 and 6, an address can be in it."""
         if self.kind == OUTSIDE:
-            return True
-        return any(part.version == family for part in self.networks) or any(
-            address.version == family for address, _ in self.addresses
-        )
+            return frozenset(FAMILIES)
+        parts = (*self.networks, *(address for address, _ in self.addresses))
+        return frozenset(part.version for part in parts)
+
+    @cached_property
+    def _addresses(self) -> frozenset[Address]:
+        return frozenset(address for address, _ in self.addresses)
+
+    def holds(self, address: Address) -> bool:
+        """Whether `address` is one of it; of ``outside``, only `Ends.contains` knows."""
+        return address in self._addresses or any(address in network for network in self.networks)
 
 
 class Ends:
@@ -122,9 +131,7 @@ class Ends:
         """Whether `address` is in `end`."""
         if end.kind == OUTSIDE:
             return not self.zone_of(address)
-        if end.kind == ZONE:
-            return any(address in network for network in end.networks)
-        return any(address == own for own, _ in end.addresses)
+        return end.holds(address)
 
     def _resolve(self, written: str) -> End:
         if written == OUTSIDE:

@@ -47,7 +47,7 @@ class Rule:
     """One rule.
 
     Attributes:
-        text: without its indentation.
+        text: a line of a chain.
         needs: a set of the machine's own addresses, or of a zone that it is in; a machine without
             any leaves the rule out. "" for every machine.
         sets: the sets that it names.
@@ -66,7 +66,7 @@ class FlowRules:
         flow: the flow itself.
         source: where it starts.
         target: where it ends.
-        heading: a comment that says so.
+        heading: a line of comment that says so.
         incoming: for machines of `target`.
         outgoing: for machines of `source`.
         from_containers: for containers on machines of `source`.
@@ -163,10 +163,10 @@ class Renderer:
     def _routed(self, flow: Flow, source: End, target: End, family: int) -> Rule | None:
         if source.zone and source.zone == target.zone:
             return None  # what stays in one zone goes by no router
-        halves = self._half(source, family), self._half(target, family)
-        if not halves[0] or not halves[1]:
+        start, end = self._half(source, family), self._half(target, family)
+        if not start or not end:
             return None
-        return self._rule(flow, family, _both(family, *halves), "", *halves)
+        return self._rule(flow, family, _both(family, start, end), "", start, end)
 
     def _from_containers(self, flow: Flow, source: End, target: End, family: int) -> Rule | None:
         """Match the interface instead of the source, which the container engine puts in later."""
@@ -187,15 +187,15 @@ class Renderer:
         service, ports = self._original_service(flow)
         action, memory = self._action(flow, family)
         used = (own.set_name, far.set_name, *ports, *memory)
-        return Rule(_join(match, service, action), own.set_name, used)
+        return Rule(line(_join(match, service, action)), own.set_name, used)
 
     def _rule(self, flow: Flow, family: int, match: str, needs: str, *halves: _Half) -> Rule:
         action, memory = self._action(flow, family)
         used = (*(half.set_name for half in halves), *memory)
-        return Rule(_join(match, _service(flow, family), action), needs, used)
+        return Rule(line(_join(match, _service(flow, family), action)), needs, used)
 
     def _half(self, end: End, family: int) -> _Half | None:
-        if not end.has_family(family):
+        if family not in end.families:
             return None
         if end.kind == OUTSIDE:
             return _Half(f"!= @{LAB}_{family}", f"{LAB}_{family}")
@@ -206,7 +206,7 @@ class Renderer:
 
     def _own(self, end: End, family: int) -> _Half | None:
         """Return what matches the part of `end` that is the machine itself."""
-        if end.kind in (OUTSIDE, NOBODY) or not end.has_family(family):
+        if end.kind in (OUTSIDE, NOBODY) or family not in end.families:
             return None
         if end.kind == ZONE:
             name = f"{self._word(end)}_{family}"
@@ -245,6 +245,11 @@ class Renderer:
             limit = f"update @{memory} {{ {of_source} }}"
         log = f'log prefix "gpulab flow {name}: "' if flow.log else ""
         return _join(limit, log, f'counter accept comment "{name}"'), (memory,) * bool(memory)
+
+
+def line(text: str) -> str:
+    """Indent one line of a chain."""
+    return f"{sets.INDENT * 2}{text}\n"
 
 
 def parse_rate(flow: Flow) -> tuple[int, str]:
@@ -297,7 +302,7 @@ def _heading(flow: Flow) -> str:
     ports = ",".join(map(sets.port_text, flow.ports))
     for word in (flow.source, flow.target, flow.origin):
         checked(f"flow {flow.name}:", word)
-    return f"# {flow.source} -> {flow.target}, {_join(flow.protocol, ports)} ({flow.origin})"
+    return line(f"# {flow.source} -> {flow.target}, {_join(flow.protocol, ports)} ({flow.origin})")
 
 
 def _rules(found: Iterable[Rule | None]) -> tuple[Rule, ...]:

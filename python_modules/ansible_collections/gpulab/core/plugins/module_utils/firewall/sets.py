@@ -64,4 +64,4 @@ def _render(name: str, kind: str, elements: Iterable[tuple[str, str]], *options:
     listed = [f"{INDENT * 2}{value},{f'  # {of}' if of else ''}" for value, of in elements]
     if listed:
         lines += [f"{INDENT}elements = {{", *listed, f"{INDENT}}}"]
-    return "".join(f"{INDENT}{line}\n" for line in (*lines, "}"))
+    return "\n" + "".join(f"{INDENT}{line}\n" for line in (*lines, "}"))
