@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,17 @@ PROJECT = Path(__file__).resolve().parents[6]
 SCHEMA = PROJECT / "inventory" / "lab.schema.json"
 
 
-def read_machines(
-    task_vars: Mapping[str, Any], loader: DataLoader, names: Collection[str] | None = None
-) -> list[Machine]:
+def read_machines(task_vars: Mapping[str, Any], loader: DataLoader) -> list[Machine]:
     """Hand over the machines of the whole inventory, whatever ``--limit`` says.
 
     Args:
         task_vars: the variables of the task that asks; ``hostvars`` and ``groups`` are read.
         loader: Ansible's.
-        names: the variables that are wanted; all of them when it is None.
     """
     hostvars = task_vars["hostvars"]
     members = {
-        str(group): frozenset(map(str, names_of_group))
-        for group, names_of_group in task_vars["groups"].items()
+        str(group): frozenset(map(str, names))
+        for group, names in task_vars["groups"].items()
         if group not in ("all", "ungrouped")
     }
     machines = []
@@ -37,9 +34,8 @@ def read_machines(
         variables: Mapping[str, Any] = hostvars.raw_get(name)
         templar = Templar(loader=loader, variables={**variables, "hostvars": hostvars})
         own = sorted(
-            (group for group, names_of_group in members.items() if name in names_of_group),
+            (group for group, names in members.items() if name in names),
             key=lambda group: (len(members[group]), group),
         )
-        wanted = {key: value for key, value in variables.items() if names is None or key in names}
-        machines.append(Machine(name, tuple(own), wanted, templar.template))
+        machines.append(Machine(name, tuple(own), variables, templar.template))
     return machines
