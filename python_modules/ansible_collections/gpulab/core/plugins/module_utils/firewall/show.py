@@ -22,9 +22,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.reach import 
 _WIDTH = 100
 _NOTHING = "."
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
-_QUESTION = re.compile(
-    r"\[(?P<six>[^\]]+)\](?::(?P<six_port>.+))?|(?P<name>[^:]+)(?::(?P<port>.+))?"
-)
+_SIX = re.compile(r"\[([^\]]+)\](?::(.+))?")
+_OTHER = re.compile(r"([^:]+)(?::(.+))?")
 
 
 def read_target(written: str) -> tuple[str, int | None]:
