@@ -1,16 +1,16 @@
 """For any policy: no ruleset accepts what no flow declares, and order does not matter.
 
-What is declared is decided here from the plain policy, by none of the compiler's code.
+What is declared is decided by meaning.py, by none of the compiler's code.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from random import Random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meaning import declared, owned
 from nft_text import Packet, Ruleset
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import reach
@@ -95,61 +95,6 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
         if flow["protocol"] in ("icmp", "any"):
             flow["ports"] = []
     return {"zones": lab, "nodes": nodes, "flows": flows}
-
-
-def zone_of(plain: dict[str, Any], where: str) -> str | None:
-    ip = ipaddress.ip_address(where)
-    for name, body in plain["zones"].items():
-        for key in ("cidr", "cidr6"):
-            if key in body and ip in ipaddress.ip_network(body[key]):
-                return str(name)
-    return None
-
-
-def owned(plain: dict[str, Any], node: str, zone: str = "") -> set[str]:
-    return {
-        body[key]
-        for body in plain["nodes"][node]["interfaces"].values()
-        if zone in ("", body["zone"])
-        for key in ("address", "address6")
-        if key in body
-    }
-
-
-def is_in(plain: dict[str, Any], where: str, end: str) -> bool:
-    if end == "outside":
-        return zone_of(plain, where) is None
-    if end == "gateways":
-        gateways = {
-            body.get(key) for body in plain["zones"].values() for key in ("gateway", "gateway6")
-        }
-        return where in gateways
-    if end in plain["zones"]:
-        return zone_of(plain, where) == end
-    name, _, zone = end.partition("@")
-    members = [
-        node for node, body in plain["nodes"].items() if name == "all" or name in body["groups"]
-    ]
-    if name != "all" and not members:
-        members = [name] if name in plain["nodes"] else []
-    return any(where in owned(plain, node, zone) for node in members)
-
-
-def declared(plain: dict[str, Any], packet: Packet) -> bool:
-    protocol = "icmp" if packet.protocol == "icmpv6" else packet.protocol
-    for flow in plain["flows"]:
-        if flow["protocol"] not in ("any", protocol):
-            continue
-        if flow["protocol"] in ("tcp", "udp") and packet.port not in flow["ports"]:
-            continue
-        if flow["to"] == "outside":
-            zone = zone_of(plain, packet.source)
-            body = plain["zones"].get(zone, {"outside": True})
-            if not body.get("outside", "gateway" in body):
-                continue
-        if is_in(plain, packet.source, flow["from"]) and is_in(plain, packet.target, flow["to"]):
-            return True
-    return False
 
 
 def pool(plain: dict[str, Any]) -> list[str]:
