@@ -21,14 +21,11 @@ ZONES = ("alpha", "beta", "gamma")
 NODES = ("node1", "node2", "node3")
 #: One has a zone's name and one a machine's.
 GROUPS = ("workers", "alpha", "node2")
-ENDS = (
-    *ZONES,
-    *NODES,
-    *GROUPS,
-    "all",
-    "outside",
-    "gateways",
-    *(f"{who}@{zone}" for who in (*NODES, "workers") for zone in ZONES),
+PLACES = tuple(f"{who}@{zone}" for who in (*NODES, "workers") for zone in ZONES)
+#: Each kind is as likely as another, however many there are of it.
+ENDS = st.one_of(
+    *(st.sampled_from(kind) for kind in (ZONES, NODES, GROUPS, PLACES)),
+    st.sampled_from(["all", "outside", "gateways"]),
 )
 PORTS = (22, 80, 443, 8080)
 STRANGERS = ("8.8.8.8", "2001:4860::8888")
@@ -79,15 +76,15 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
         st.lists(
             st.fixed_dictionaries(
                 {
-                    "from": st.sampled_from(ENDS),
-                    "to": st.sampled_from(ENDS),
+                    "from": ENDS,
+                    "to": ENDS,
                     "protocol": st.sampled_from(["tcp", "udp", "icmp", "any"]),
                     "ports": st.lists(st.sampled_from(PORTS), min_size=1, unique=True),
                     "rate": st.sampled_from(["", "30/minute"]),
                     "log": st.booleans(),
                 }
             ),
-            max_size=6,
+            max_size=10,
         )
     )
     for count, flow in enumerate(flows):
