@@ -21,11 +21,13 @@ def machines(
 ) -> Iterator[Machines]:
     """All machines; each answers on every port of every address of its own."""
     hosts = yaml.safe_load((inventory / "hosts.yml").read_text())["all"]
+    stranger = declared["stranger"]["node_interfaces"].values()
+    attached = [one[key] for one in stranger for key in ("address", "address6")]
     with tempfile.TemporaryDirectory() as sockets:
         lab = Machines(
             read(inventory, PROJECT / "roles"),
             {name: machine(name) for name in declared},
-            {"stranger": hosts["vars"]["stranger_addresses"]},
+            {"stranger": [*hosts["vars"]["stranger_addresses"], *attached]},
             Path(sockets),
         )
         lab.on_all(lambda name: listen(lab, name))

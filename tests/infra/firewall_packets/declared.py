@@ -92,15 +92,19 @@ class Lab:
         return bool(self.zones[zone].get("outside", bool(self.gateways(zone))))
 
     def reachable(self, sender: str, source: Address, receiver: str, target: Address) -> bool:
-        """Say whether the scenario's routes carry a packet there, and the answer back.
+        """Say whether the scenario's routes carry a packet there, and the answer back."""
+        return self._routed(sender, receiver, target) and self._routed(receiver, sender, source)
 
-        Only zones with a gateway are routed into; others are reached from within.
+    def _routed(self, sender: str, receiver: str, target: Address) -> bool:
+        """Say whether a packet arrives: only zones with a gateway are routed into.
+
+        A router answers for all its addresses, on whichever side it is asked.
         """
-        return self._routed(sender, target) and self._routed(receiver, source)
-
-    def _routed(self, machine: str, address: Address) -> bool:
-        zone = self.zone_of(address)
-        return zone is None or zone in self.machines[machine] or bool(self.gateways(zone))
+        zone = self.zone_of(target)
+        if zone is None or self.gateways(zone) or zone in self.machines[sender]:
+            return True
+        routers = {gate for name in self.machines[sender] for gate in self.gateways(name)}
+        return any(routers & set(own) for own in self.machines[receiver].values())
 
 
 def covers(ports: list[Any], port: int) -> bool:
@@ -123,11 +127,13 @@ def read(inventory: Path, roles: Path) -> Lab:
     variables["groups"] = groups = _groups(hosts, names)
     variables["hostvars"] = made["hosts"]
     # Twice: a variable may use one that uses another.
-    for _ in range(2):
-        variables = rendered(variables, variables)
+    variables = rendered(variables, rendered(variables, variables))
     machines: dict[str, dict[str, list[Address]]] = {name: {} for name in names}
     for name in names:
-        for interface in made["hosts"][name]["node_interfaces"].values():
+        # A machine that is in the sandbox and not in the lab says so.
+        file = inventory / "host_vars" / f"{name}.yml"
+        own = yaml.safe_load(file.read_text()) if file.is_file() else {}
+        for interface in {**made["hosts"][name], **own}["node_interfaces"].values():
             machines[name].setdefault(interface["zone"], []).extend(
                 ipaddress.ip_address(interface[key])
                 for key in ("address", "address6")

@@ -69,13 +69,13 @@ class Machines:
     Attributes:
         lab: what is declared.
         hosts: machine → how to reach it.
-        outside: machine → the addresses it has that are in no zone.
+        strangers: machine that is none of the lab → its addresses.
         sockets: the folder for the sockets of the connections.
     """
 
     lab: Lab
     hosts: dict[str, Host]
-    outside: dict[str, list[str]]
+    strangers: dict[str, list[str]]
     sockets: Path
 
     def ssh(self, name: str, command: str, text: str = "") -> str:
@@ -107,9 +107,9 @@ class Machines:
             return list(pool.map(do, names or self.hosts))
 
     def addresses(self, name: str) -> list[str]:
-        """Give the addresses of a machine, those outside the lab too."""
-        inside = [str(a) for by_zone in self.lab.machines[name].values() for a in by_zone]
-        return inside + self.outside.get(name, [])
+        """Give the addresses of a machine."""
+        declared = [str(a) for by_zone in self.lab.machines[name].values() for a in by_zone]
+        return declared + self.strangers.get(name, [])
 
     def ports(self) -> list[int]:
         """Give every declared port, or the ends of its range, and some that are not declared."""
@@ -138,11 +138,10 @@ def listen(machines: Machines, name: str) -> None:
 
 
 def probes(machines: Machines, senders: Iterable[str]) -> list[Probe]:
-    """List all probes of some machines. Who has an address outside sends from each of its own."""
+    """List all probes of some machines. A stranger sends from each of its addresses."""
     listed = []
     for sender in senders:
-        outside = machines.outside.get(sender)
-        sources = machines.addresses(sender) if outside else [None]
+        sources = machines.strangers.get(sender, [None])
         for receiver in machines.hosts:
             if receiver == sender:
                 continue
