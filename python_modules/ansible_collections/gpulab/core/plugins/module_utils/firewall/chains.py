@@ -7,19 +7,14 @@ from fnmatch import fnmatchcase
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import rules
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.ends import FAMILIES
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.machine import (
-    ATTACHED,
-    Machine,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.machine import Machine
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.names import checked
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
     Policy,
     PolicyError,
-    Zone,
 )
 
-#: The set of the sources that no stranger truthfully has.
-BOGONS = "bogons"
+_REFUSE_SOURCE = "goto refused_source"
 
 _ERRORS = (
     "icmp type { destination-unreachable, time-exceeded, parameter-problem } counter accept",
@@ -145,11 +140,20 @@ def antispoof(
             *_from_container(machine, patterns, "jump sources_containers"),
         ],
     )
-    for name, zone in sorted(machine.zones.items()):
-        yield f"sources_{zone_words[name]}", _sources(machine, zone, zone_words[name])
+    for name, sources in machine.sources.items():
+        yield (
+            f"sources_{zone_words[name]}",
+            [
+                "ip6 saddr { ::, fe80::/10 } meta l4proto ipv6-icmp accept",
+                "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
+                *sources.rules(zone_words[name], 4, _REFUSE_SOURCE),
+                *sources.rules(zone_words[name], 6, _REFUSE_SOURCE),
+                _REFUSE_SOURCE,
+            ],
+        )
     if patterns:
         lab = (f"{_IP[family]} saddr @{rules.LAB}_{family}" for family in FAMILIES)
-        yield "sources_containers", [f"{match} goto refused_source" for match in lab]
+        yield "sources_containers", [f"{match} {_REFUSE_SOURCE}" for match in lab]
     yield "refused_source", [*refused("spoof")]
 
 
@@ -180,24 +184,6 @@ def masquerading(machine: Machine, policy: Policy, zone_words: dict[str, str]) -
                 for network in policy.zones[inner].networks
             ]
     return [hook("postrouting", "srcnat", "accept", "nat"), *lines] if lines else []
-
-
-def _sources(machine: Machine, zone: Zone, word: str) -> list[str]:
-    own = {address for interface in machine.node.interfaces for address in interface.addresses}
-    lines = [
-        "ip6 saddr { ::, fe80::/10 } meta l4proto ipv6-icmp accept",
-        "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
-    ]
-    for family in FAMILIES:
-        ip = _IP[family]
-        if any(network.version == family for network in zone.networks):
-            lines.append(f"{ip} saddr @zone_{word}_{family} accept")
-        # Of a zone whose gateway this machine is, it is the one that sends others' packets on.
-        if any(gate.version == family and gate not in own for gate in zone.gateways):
-            if zone.public:
-                lines.append(f"{ip} saddr @{BOGONS}_{family} goto refused_source")
-            lines.append(f"{ip} saddr != @{ATTACHED}_{family} accept")
-    return [*lines, "goto refused_source"]
 
 
 def _neighbours(kinds: list[str]) -> str:

@@ -27,6 +27,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     PolicyError,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.rules import FlowRules, Rule
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.sources import BOGONS
 
 #: Family and name of the table.
 TABLE = "inet gpulab"
@@ -79,9 +80,7 @@ class _Compiler:
             for name in flow.source.machines:
                 self._from[name].append(flow)
         self._shared = self._renderer.sets | {
-            f"{chains.BOGONS}_{family}": sets.network_set(
-                f"{chains.BOGONS}_{family}", family, bogons.items()
-            )
+            f"{BOGONS}_{family}": sets.network_set(f"{BOGONS}_{family}", family, bogons.items())
             for family, bogons in ((4, BOGONS_4), (6, BOGONS_6))
         }
 

@@ -18,9 +18,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     PolicyError,
     Zone,
 )
-
-#: The set of the networks that the machine has an interface in.
-ATTACHED = "attached"
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.sources import (
+    ATTACHED,
+    Sources,
+    sources_of,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Machine:
         zones: those that it has an interface in, by name.
         addresses: a word of `rules.own_word` → its own addresses in it, each with its interface.
         interfaces: name of a set → the interfaces in it, each with its zone.
+        sources: zone → the sources that it believes there.
         router: whether it connects zones: it is a zone's gateway, or masquerades.
     """
 
@@ -39,6 +42,7 @@ class Machine:
     zones: dict[str, Zone]
     addresses: dict[str, tuple[tuple[Address, str], ...]]
     interfaces: dict[str, tuple[tuple[str, str], ...]]
+    sources: dict[str, Sources]
     router: bool
 
     def has(self, zone_words: dict[str, str]) -> frozenset[str]:
@@ -98,6 +102,7 @@ def machine(name: str, ends: Ends, zone_words: dict[str, str]) -> Machine:
         zones,
         {word: in_order(own) for word, own in addresses.items()},
         _own_interfaces(node, addresses, zone_words),
+        sources_of(node, policy),
         masquerades or bool(addresses.get(rules.own_word(False, GATEWAYS, ""))),
     )
 

@@ -39,7 +39,7 @@ SELF = "self"
 _EGRESS = "egress_"
 _IP = {4: "ip", 6: "ip6"}
 _ECHO = {4: "icmp type echo-request", 6: "icmpv6 type echo-request"}
-_RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour)")
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def parse_rate(flow: Flow) -> tuple[int, str]:
     """
     found = _RATE.fullmatch(flow.rate)
     if not found:
-        msg = f"flow {flow.name}: rate {flow.rate!r} is no count per second, minute, hour or day, "
+        msg = f"flow {flow.name}: rate {flow.rate!r} is no count per second, minute or hour, "
         raise PolicyError(msg + "such as 30/minute")
     return int(found[1]), found[2]
 

@@ -13,13 +13,16 @@ _TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
 # rule matches no new source, so a flood of forged ones opens nothing.
 _RATE_SIZE = 65535
 # Seconds after which a source that was silent has all its connections to spend again.
-_UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_UNIT_S = {"second": 1, "minute": 60, "hour": 3600}
 
 
 def address_set(name: str, family: int, addresses: Iterable[tuple[Address, str]]) -> str:
-    """Render single addresses of one family, each with its owner as a comment."""
-    own = ((str(address), owner) for address, owner in addresses if address.version == family)
-    return _render(name, _TYPES[family], own)
+    """Render single addresses of one family, those of one owner on one line with its name."""
+    lines: dict[str, list[str]] = {}
+    for address, owner in addresses:
+        if address.version == family:
+            lines.setdefault(owner, []).append(str(address))
+    return _render(name, _TYPES[family], ((", ".join(own), of) for of, own in lines.items()))
 
 
 def network_set(name: str, family: int, networks: Iterable[tuple[str, str]]) -> str:
