@@ -21,10 +21,19 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 @dataclass
 class Lab:
-    """Zones as declared, machines as name → zone → addresses, groups, and flows."""
+    """What is declared, and how the sandbox is wired.
+
+    Attributes:
+        zones: ``lab_zones``.
+        machines: machine of the lab → zone → its addresses there.
+        attached: machine of the sandbox → the zones whose networks it is plugged into.
+        groups: group → machines.
+        flows: ``lab_flows`` and what roles contribute.
+    """
 
     zones: dict[str, dict[str, Any]]
     machines: dict[str, dict[str, list[Address]]]
+    attached: dict[str, set[str]]
     groups: dict[str, set[str]]
     flows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -101,9 +110,9 @@ class Lab:
         A router answers for all its addresses, on whichever side it is asked.
         """
         zone = self.zone_of(target)
-        if zone is None or self.gateways(zone) or zone in self.machines[sender]:
+        if zone is None or self.gateways(zone) or zone in self.attached[sender]:
             return True
-        routers = {gate for name in self.machines[sender] for gate in self.gateways(name)}
+        routers = {gate for name in self.attached[sender] for gate in self.gateways(name)}
         return any(routers & set(own) for own in self.machines[receiver].values())
 
 
@@ -139,7 +148,11 @@ def read(inventory: Path, roles: Path) -> Lab:
                 for key in ("address", "address6")
                 if interface.get(key)
             )
-    lab = Lab(rendered(variables["lab_zones"], variables), machines, groups)
+    attached = {
+        name: {interface["zone"] for interface in made["hosts"][name]["node_interfaces"].values()}
+        for name in names
+    }
+    lab = Lab(rendered(variables["lab_zones"], variables), machines, attached, groups)
     lab.flows = rendered(variables["lab_flows"], variables)
     for file in sorted(roles.glob("*/meta/flows.yml")):
         lab.flows += _contributed(file, variables)
