@@ -33,3 +33,10 @@ def machines(
         lab.on_all(lambda name: listen(lab, name))
         yield lab
         lab.on_all(lambda name: lab.ssh(name, f"systemctl stop {LISTENER}"))
+        lab.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(machines: Machines) -> None:
+    """Begin each test with the rulesets as they were compiled, and nobody's rate spent."""
+    machines.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
+import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,9 @@ LISTENER = "gpulab-test-listener"
 #: and a packet may be late. What must not pass is never given a second chance to fail.
 ATTEMPTS = 3
 #: Declared nowhere: below, between and beyond the declared ones.
-UNDECLARED = (7, 21, 79, 444, 5001, 29499, 29511, 40000)
+UNDECLARED = (7, 21, 79, 444, 5001, 7777, 29499, 29511, 40000)
+#: Where a machine of the lab keeps its ruleset.
+RULESET = "/etc/gpulab/firewall.nft"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Probe:
     target: str
     protocol: str
     port: int
+    size: int = 8
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,33 @@ class Machines:
         declared = [str(a) for by_zone in self.lab.machines[name].values() for a in by_zone]
         return declared + self.strangers.get(name, [])
 
+    def address(self, name: str, zone: str, version: int = 4) -> str:
+        """Give a machine's address in a zone."""
+        return next(str(a) for a in self.lab.machines[name][zone] if a.version == version)
+
+    def guarded(self) -> list[str]:
+        """Name the machines that have the firewall."""
+        return [name for name in self.hosts if name not in self.strangers]
+
+    def close(self, names: Iterable[str] | None = None) -> None:
+        """Load the machines' rulesets again: every change by hand is gone, every count is 0."""
+        self.on_all(lambda name: self.ssh(name, f"nft -f {RULESET}"), names or self.guarded())
+
+    @contextlib.contextmanager
+    def without_firewall(self, names: Iterable[str]) -> Iterator[None]:
+        """Take the firewall from machines, to see what the others do alone."""
+        names = list(names)
+        self.on_all(lambda name: self.ssh(name, "nft delete table inet gpulab"), names)
+        try:
+            yield
+        finally:
+            self.close(names)
+
+    def counted(self, name: str, chain: str) -> int:
+        """Add up the packets that the counters of a chain have seen."""
+        listed = self.ssh(name, f"nft list chain {chain}")
+        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", listed))
+
     def ports(self) -> list[int]:
         """Give every declared port, or the ends of its range, and some that are not declared."""
         ports = {22, *UNDECLARED}
@@ -169,7 +201,9 @@ def send(machines: Machines, asked: list[Probe]) -> list[Result]:
         by_sender.setdefault(probe.sender, []).append(probe)
 
     def one(sender: str) -> list[Result]:
-        words = [[p.source, p.protocol, p.target, p.port] for p in by_sender[sender]]
+        words = [
+            [p.source, p.protocol, p.target, p.port, p.size] for p in by_sender[sender]
+        ]
         answers = json.loads(machines.ssh(sender, f"python3 {PROBER} probe", json.dumps(words)))
         return [
             Result(probe, answer["verdict"], answer["source"], answer["seen"])
@@ -177,6 +211,17 @@ def send(machines: Machines, asked: list[Probe]) -> list[Result]:
         ]
 
     return [result for results in machines.on_all(one, by_sender) for result in results]
+
+
+def ask(
+    machines: Machines, sender: str, receiver: str, target: str, protocol: str, port: int = 0
+) -> Result:
+    """Send one probe; up to `ATTEMPTS` times, until an answer comes."""
+    for _ in range(ATTEMPTS):
+        result = send(machines, [Probe(sender, None, receiver, target, protocol, port)])[0]
+        if result.passed:
+            break
+    return result
 
 
 def expected(lab: Lab, result: Result) -> bool:

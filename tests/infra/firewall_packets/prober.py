@@ -5,8 +5,8 @@
 
 An answer of a listener says who it saw, so "it passed" is never guessed: a TCP listener greets, a
 UDP listener echoes, and protocol 253 (RFC 3692, for experiments) stands for every other protocol.
-A probe is ``[source or null, protocol, address, port]``; its result is
-``{"verdict", "source", "seen"}``. The verdict is ``open`` (an answer came), ``refused`` (a reset
+A probe is ``[source or null, protocol, address, port, size]``, the size being that of a datagram,
+bytes; its result is ``{"verdict", "source", "seen"}``. The verdict is ``open`` (an answer came), ``refused`` (a reset
 or a port unreachable), ``silent`` (nothing within the time) or ``unroutable``.
 """
 
@@ -116,7 +116,7 @@ class Probe:
     """One attempt, from its first packet to its verdict."""
 
     def __init__(
-        self, number: int, source: str | None, protocol: str, address: str, port: int
+        self, number: int, source: str | None, protocol: str, address: str, port: int, size: int
     ) -> None:
         self.number = number
         self.protocol = protocol
@@ -140,7 +140,7 @@ class Probe:
                 self.asked = self.asked[:2] + checksum(self.asked) + self.asked[4:]
             self.expected = (bytes([129 if six else 0]), self.asked[4:8])
         else:
-            self.asked = b"ask %d" % number
+            self.asked = b"ask".ljust(size, b".")
         try:
             if source:
                 self.socket.bind(resolve(source, 0))
