@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Plan
 
 #: Every object that the sandbox makes carries this label with the lab's id as its value.
 LABEL = "gpulab.lab"
@@ -21,27 +22,34 @@ def existing(engine: Engine, lab: str) -> set[str]:
     return set(listed.stdout.decode().split())
 
 
-def ensure(engine: Engine, lab: str, subnets: dict[str, str], outside: set[str]) -> list[str]:
+def ensure(engine: Engine, lab: str, plan: Plan, outside: set[str]) -> list[str]:
     """Create the zones' networks that are missing; return the zones created.
 
     Args:
         engine: the engine.
         lab: the lab's id.
-        subnets: zone → CIDR.
+        plan: the zones' subnets.
         outside: the zones whose machines reach the outside through the host's NAT.
     """
     there = existing(engine, lab)
     created = []
-    for zone, subnet in subnets.items():
+    for zone, subnet in plan.subnets.items():
         name = network_name(lab, zone)
         if name not in there:
             internal = [] if zone in outside else ["--internal"]
+            if internal and engine.name == "podman":
+                # Or a machine in several zones would ask the name server of this one first, which
+                # can't know names outside. Docker's is in the machine, and one for all zones.
+                internal.append("--disable-dns")
             engine.run(
                 "network",
                 "create",
                 *internal,
+                "--ipv6",
                 "--subnet",
                 subnet,
+                "--subnet",
+                plan.subnets6[zone],
                 "--label",
                 f"{LABEL}={lab}",
                 name,
