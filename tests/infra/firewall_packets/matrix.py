@@ -117,8 +117,13 @@ class Machines:
         return declared + self.strangers.get(name, [])
 
     def address(self, name: str, zone: str, version: int = 4) -> str:
-        """Give a machine's address in a zone."""
-        return next(str(a) for a in self.lab.machines[name][zone] if a.version == version)
+        """Give a machine's address in the network of a zone."""
+        network = self.lab.zones[zone]["cidr" if version == 4 else "cidr6"]
+        return next(
+            address
+            for address in self.addresses(name)
+            if ipaddress.ip_address(address) in ipaddress.ip_network(network)
+        )
 
     def guarded(self) -> list[str]:
         """Name the machines that have the firewall."""
@@ -169,12 +174,13 @@ def listen(machines: Machines, name: str) -> None:
     )
 
 
-def probes(machines: Machines, senders: Iterable[str]) -> list[Probe]:
-    """List all probes of some machines. A stranger sends from each of its addresses."""
+def probes(machines: Machines, senders: Iterable[str], receivers: Iterable[str]) -> list[Probe]:
+    """List all probes from some machines to some. A stranger sends from each of its addresses."""
+    receivers = list(receivers)
     listed = []
     for sender in senders:
         sources = machines.strangers.get(sender, [None])
-        for receiver in machines.hosts:
+        for receiver in receivers:
             if receiver == sender:
                 continue
             for target in machines.addresses(receiver):
@@ -236,15 +242,17 @@ def expected(lab: Lab, result: Result) -> bool:
     ) and lab.reachable(probe.sender, source, probe.receiver, target)
 
 
-def differences(machines: Machines, senders: Iterable[str]) -> tuple[list[str], str]:
-    """Hold packets against the declaration.
+def differences(
+    machines: Machines, senders: Iterable[str], receivers: Iterable[str] = ()
+) -> tuple[list[str], str]:
+    """Hold packets from some machines to some (by default all) against the declaration.
 
     Returns:
         A line per probe whose fate is not what is declared, sorted; and how much was sent, how
         long it took.
     """
     began = time.monotonic()
-    asked = probes(machines, senders)
+    asked = probes(machines, senders, receivers or machines.hosts)
     sent = len(asked)
     wrong: list[Result] = []
     passed = 0
