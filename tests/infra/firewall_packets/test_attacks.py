@@ -10,10 +10,14 @@ from firewall_packets.matrix import HOME, Machines, Probe, ask, send
 
 FORGE = f"{HOME}/forge.py"
 #: Behind every chain that may drop: what it counts has arrived.
-ARRIVED = (
-    "table inet gpulab_test { chain arrived { type filter hook input priority 100; "
-    "udp dport 40000 counter; udp dport 8125 counter } }"
-)
+ARRIVED = """
+table inet gpulab_test {
+    chain arrived {
+        type filter hook input priority 100
+        udp dport { 8125, 40000 } counter
+    }
+}
+"""
 
 
 def interface_of(machines: Machines, name: str, zone: str) -> str:

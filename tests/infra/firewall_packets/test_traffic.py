@@ -19,7 +19,7 @@ table ip engine {
         fib daddr type local tcp dport @published dnat to 10.88.77.2:7
     }
     chain output {
-        type nat hook output priority dstnat;
+        type nat hook output priority -100;
         fib daddr type local tcp dport @published dnat to 10.88.77.2:7
     }
     chain postrouting {
@@ -37,10 +37,17 @@ FOREIGN = """
 table inet foreign {
     map ports { type inet_service : verdict; elements = { 1 : drop, 2 : accept } }
     counter seen { packets 17 bytes 42 }
-    chain input { type filter hook input priority 10; tcp dport vmap @ports }
+    chain input {
+        type filter hook input priority 10
+        tcp dport vmap @ports
+    }
 }
-table bridge foreign { chain x { } }
-table arp foreign { chain y { } }
+table bridge foreign {
+    chain unused { }
+}
+table arp foreign {
+    chain unused { }
+}
 """
 #: Say one word each 0.2 s on one connection, and count the answers in a file.
 TALK = """
@@ -112,28 +119,30 @@ def test_a_connection_outlives_the_ruleset_it_began_under(machines: Machines) ->
 @pytest.fixture
 def container(machines: Machines) -> Iterator[None]:
     """A network namespace on node02, published as engines do it: 5000 (a flow) and 5001 (none)."""
-    machines.ssh(
-        "node02",
-        "sh -ec '"
-        "ip netns add box; ip link add podman77 type veth peer name eth0 netns box; "
-        "ip address add 10.88.77.1/24 dev podman77; ip link set podman77 up; "
-        "ip -n box address add 10.88.77.2/24 dev eth0; ip -n box link set eth0 up; "
-        "ip -n box link set lo up; ip -n box route add default via 10.88.77.1; "
-        "echo 1 > /proc/sys/net/ipv4/ip_forward; nft -f -'",
-        ENGINE,
-    )
-    machines.ssh(
-        "node02",
-        "systemd-run --quiet --collect --unit=gpulab-test-box --property=Type=notify "
-        "--property=NotifyAccess=all "
-        f"ip netns exec box python3 {PROBER} listen 10.88.77.2 -- 7",
-    )
-    yield
-    machines.ssh(
-        "node02",
-        "sh -c 'systemctl stop gpulab-test-box; ip netns delete box; ip link delete podman77; "
-        "nft delete table ip engine; echo 0 > /proc/sys/net/ipv4/ip_forward'",
-    )
+    try:
+        machines.ssh(
+            "node02",
+            "sh -ec '"
+            "ip netns add box; ip link add podman77 type veth peer name eth0 netns box; "
+            "ip address add 10.88.77.1/24 dev podman77; ip link set podman77 up; "
+            "ip -n box address add 10.88.77.2/24 dev eth0; ip -n box link set eth0 up; "
+            "ip -n box link set lo up; ip -n box route add default via 10.88.77.1; "
+            "echo 1 > /proc/sys/net/ipv4/ip_forward; nft -f -'",
+            ENGINE,
+        )
+        machines.ssh(
+            "node02",
+            "systemd-run --quiet --collect --unit=gpulab-test-box --property=Type=notify "
+            "--property=NotifyAccess=all "
+            f"ip netns exec box python3 {PROBER} listen 10.88.77.2 -- 7",
+        )
+        yield
+    finally:
+        machines.ssh(
+            "node02",
+            "sh -c 'systemctl stop gpulab-test-box; ip netns delete box; ip link delete podman77; "
+            "nft delete table ip engine; true'",
+        )
 
 
 @pytest.mark.usefixtures("container")
