@@ -81,8 +81,15 @@ def test_power_that_fails_in_the_moment_of_the_confirmation_brings_it_back(their
     mask = f"/etc/systemd/system/{name}.service"
     record = json.dumps(
         {
-            **{"schema": 1, "id": "cafe", "subject": "firewall", "timeout_s": 30},
-            **{"armed_at": 1.0, "applied_at": 2.0, "made": [], "apply": [], "undo": []},
+            "schema": 1,
+            "id": "cafe",
+            "subject": "firewall",
+            "timeout_s": 30,
+            "armed_at": 1.0,
+            "applied_at": 2.0,
+            "made": [],
+            "apply": [],
+            "undo": [],
             "boot": takeover.commands([name])["boot"],
             "entries": [{"path": mask, "wanted": "link", "link": "/dev/null", "persist": True}],
         }
