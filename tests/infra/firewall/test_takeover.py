@@ -28,8 +28,8 @@ def theirs(request: pytest.FixtureRequest, node: Callable[[str], Node]) -> Node:
     machine = node(request.param)
     name, start, _ = FIREWALLS[request.param]
     machine.shell(
-        f"rm -f /etc/systemd/system/{name}.service /etc/gpulab/firewall.nft; "
-        f"systemctl daemon-reload; nft delete table inet gpulab; {start}"
+        f"systemctl unmask {name}.service; rm -f /etc/gpulab/firewall.nft; "
+        f"nft delete table inet gpulab; {start}"
     )
     assert rules(machine)
     return machine
@@ -90,7 +90,7 @@ def test_power_that_fails_in_the_moment_of_the_confirmation_brings_it_back(their
             "made": [],
             "apply": [],
             "undo": [],
-            "boot": takeover.commands([name])["boot"],
+            "boot": takeover.commands({name: True})["boot"],
             "entries": [{"path": mask, "wanted": "link", "link": "/dev/null", "persist": True}],
         }
     )

@@ -79,7 +79,7 @@ class TestListing:
 def read(**different: Any) -> dict[str, Any]:
     return {
         "live": {"same": True, "former": "former\n"},
-        "others": [],
+        "others": {},
         "forwarding": {"net.ipv4.ip_forward": False, "net.ipv6.conf.all.forwarding": False},
         **different,
     }
@@ -87,7 +87,7 @@ def read(**different: Any) -> dict[str, Any]:
 
 class TestPlan:
     def test_ours_is_loaded_before_the_others_go_and_undone_after_they_are_back(self) -> None:
-        plan = change.plan("rules\n", read(others=["firewalld"]), [])
+        plan = change.plan("rules\n", read(others={"firewalld": True}), [])
         assert plan["live"] is False
         assert plan["apply"] == [
             ["nft", "--file", "{stage}/etc/gpulab/firewall.nft"],
@@ -104,14 +104,23 @@ class TestPlan:
 
     def test_nothing_is_undone_at_boot_but_what_systemd_had_decided(self) -> None:
         assert change.plan("rules\n", read(), [])["boot"] == []
-        boot = takeover.commands(["ufw"])["boot"]
+        boot = takeover.commands({"ufw": True})["boot"]
         assert ["systemctl", "start", "--no-block", "ufw.service"] in boot
 
     def test_a_unit_that_flushes_everybodys_tables_is_never_stopped(self) -> None:
-        found = takeover.commands(["nftables", "firewalld"])
+        found = takeover.commands({"nftables": True, "firewalld": True})
         words = [*found["apply"], *found["undo"]]
         assert not [line for line in words if "nftables.service" in line and "stop" in line]
         assert ["systemctl", "mask", "--runtime", "nftables.service"] in found["apply"]
+
+    def test_what_did_not_run_is_not_started_by_the_rollback(self) -> None:
+        found = takeover.commands({"firewalld": False})
+        assert not [line for line in found["undo"] if "start" in line]
+        assert ["systemctl", "mask", "--runtime", "firewalld.service"] in found["apply"]
+
+    def test_the_way_back_is_tried_before_anything_is_applied(self) -> None:
+        check = change.plan("rules\n", read(), [])["check"]
+        assert ["nft", "--check", "--file", "{undo}/former.nft"] in check
 
     def test_a_router_forwards_and_stops_to_when_it_is_undone(self) -> None:
         plan = change.plan("rules\n", read(), ["net.ipv4.ip_forward"])
@@ -196,6 +205,12 @@ class TestLockout:
         assert "lab_flows" in said
         flow = said.partition("such as: ")[2]
         assert f"from: {source}, to: node01, protocol: tcp, ports: [{port}]" in flow
+
+    def test_an_address_that_nobody_declared_is_told(self, policy: Policy) -> None:
+        here = {"client": "10.0.1.200", "server": "10.0.1.99", "port": 22}
+        said = admit.lockout(policy, "node01", here)
+        assert "10.0.1.99, where it is connected, is no declared address of node01" in said
+        assert "-> declare it in node_interfaces" in said
 
     def test_the_flow_that_is_told_does_open(self, policy: Policy) -> None:
         here = {"client": "203.0.113.9", "server": "10.0.1.11", "port": 22}
