@@ -168,12 +168,14 @@ class TestRace:
 
         def confirm() -> None:
             start.wait()
-            time.sleep(0.0005 * (round_ % 4))
+            time.sleep(0.001 * (round_ % 2))
             answers.append(request.confirm(store, "network", change.id, 0))
 
         thread = threading.Thread(target=confirm)
         thread.start()
         start.wait()
+        # Each is the first about as often.
+        time.sleep(0.01 * (1 - round_ % 2))
         assert runner.main(["expired", change.id], store) == 0
         thread.join()
         won = answers[0].confirmed
