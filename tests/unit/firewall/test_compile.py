@@ -166,7 +166,10 @@ def test_zones_without_a_way_out_are_kept_in_whatever_a_flow_says() -> None:
         machine = "node01" if source.startswith("10.2") else "edge01"
         packet = Packet(source, "8.8.8.8", port=443)
         assert not rules(machine, web).hook("output", packet).accepted
-    router = rules("head01", web)
+    by_zone = flow("web", "edge", "outside", "tcp 443")
+    packet = Packet("10.3.0.21", "8.8.8.8", port=443)
+    assert not rules("edge01", by_zone).hook("output", packet).accepted
+    router = rules("head01", web, flow("zone-web", "edge", "outside", "tcp 443"))
     out = {"port": 443, "oif": "eth2"}
     assert passes_through(router, Packet("10.1.0.11", "8.8.8.8", iif="eth0", **out))
     assert not passes_through(router, Packet("10.3.0.21", "8.8.8.8", iif="eth1", **out))

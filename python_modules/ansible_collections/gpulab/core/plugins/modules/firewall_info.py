@@ -65,11 +65,10 @@ enabled:
   type: bool
   returned: always
 others:
-  description: Other firewalls that are active.
-  type: list
-  elements: str
+  description: Other firewalls that rule now or will after a reboot, and whether they do so now.
+  type: dict
   returned: always
-  sample: [firewalld]
+  sample: {firewalld: true}
 forwarding:
   description: Whether the kernel forwards, by the name of the sysctl.
   type: dict

@@ -26,14 +26,21 @@ def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
         A message, or "" when the connection could be opened again.
     """
     client, server, port = connection["client"], connection["server"], connection["port"]
+    declared = {str(one) for part in policy.nodes[node].interfaces for one in part.addresses}
+    if server not in declared:
+        return (
+            f"this would lock out Ansible: {server}, where it is connected, is no declared address "
+            f"of {node}, so nothing is let in there. Nothing was changed. -> declare it in "
+            f"node_interfaces of {node}"
+        )
     answer = may(policy, client, server, "tcp", port)
     if answer.allowed:
         return ""
     end = _end(policy, ipaddress.ip_address(client))
     return (
         f"this would lock out Ansible: {client}, from where it is connected, could not open tcp "
-        f"port {port} of {node} ({server}) any more ({answer.why}). Nothing was changed. Let it in "
-        f"in lab_flows, such as: {{name: administer-{node}, from: {end}, to: {node}, "
+        f"port {port} of {node} ({server}) any more ({answer.why}). Nothing was changed. -> let it "
+        f"in in lab_flows, such as: {{name: administer-{node}, from: {end}, to: {node}, "
         f"protocol: tcp, ports: [{port}]}}"
     )
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import routing, takeover
 
 RULESET = "/etc/gpulab/firewall.nft"
 _STAGED = f"{{stage}}{RULESET}"
+_FORMER = "{undo}/former.nft"
 
 
-def refusal(others: list[str], node: str) -> str:
+def refusal(others: Collection[str], node: str) -> str:
     """Say why nothing is done beside another firewall.
 
     Args:
-        others: the firewalls that are active.
+        others: the firewalls that rule now or will after a reboot.
         node: the machine.
     """
     names = " and ".join(others)
     extra = " (nftables.service flushes the tables of all others)" if "nftables" in others else ""
     return (
         f"{names} {'is' if len(others) == 1 else 'are'} active on {node}{extra}, and two firewalls "
-        "fight each other. Set firewall_existing: take_over, and it is stopped and masked in the "
-        f"same guarded change, or remove it from {node} yourself. Nothing was changed."
+        "fight each other. Nothing was changed. -> set firewall_existing: take_over, so that it is "
+        f"stopped and masked in the same guarded change, or remove it from {node} yourself"
     )
 
 
@@ -49,9 +51,10 @@ def plan(ruleset: str, read: dict[str, Any], needed: list[str]) -> dict[str, Any
         },
         "undo_files": {"former.nft": read["live"]["former"]},
         "live": bool(read["live"]["same"]) and not others and not routes["apply"],
-        "check": [["nft", "--check", "--file", _STAGED]],
+        # Of the way back, too: a listing that cannot be loaded again would be none.
+        "check": [["nft", "--check", "--file", path] for path in (_STAGED, _FORMER)],
         # Ours before the others go: at no moment is there none.
         "apply": [["nft", "--file", _STAGED], *routes["apply"], *others_go["apply"]],
-        "undo": [*others_go["undo"], *routes["undo"], ["nft", "--file", "{undo}/former.nft"]],
+        "undo": [*others_go["undo"], *routes["undo"], ["nft", "--file", _FORMER]],
         "boot": others_go["boot"],
     }

@@ -34,7 +34,8 @@ def read(ruleset: str) -> dict[str, Any]:
 
     Returns:
         ``nft`` (whether it is installed), ``live``, ``persisted``, ``enabled``, ``others``,
-        ``forwarding`` and ``connection``.
+        ``forwarding`` and ``connection``. ``others`` says of each other firewall that
+        rules now or will after a reboot whether it does so now.
     """
     installed = shutil.which("nft") is not None
     return {
@@ -42,7 +43,7 @@ def read(ruleset: str) -> dict[str, Any]:
         "live": _live(ruleset) if installed else _nothing("nft is not installed"),
         "persisted": _text(RULESET) == ruleset,
         "enabled": _said("systemctl", "is-enabled", UNIT) == "enabled",
-        "others": [name for name in OTHERS if _rules(name)],
+        "others": {name: rules == "now" for name in OTHERS if (rules := _rules(name))},
         "forwarding": {name: _sysctl(name) for name in FORWARDING},
         "connection": _connection(),
     }
@@ -74,15 +75,17 @@ def _nothing(why: str) -> dict[str, Any]:
     return {"same": False, "different": why, "former": listing.restorable("")}
 
 
-def _rules(name: str) -> bool:
-    """Say whether another firewall rules now, or will after a reboot."""
+def _rules(name: str) -> str:
+    """Say whether another firewall rules: ``now``, ``later`` after a reboot, or "" for never."""
     enabled = _said("systemctl", "is-enabled", f"{name}.service")
     if enabled in _MASKED:
-        return False
+        return ""
     if name == "ufw":
         # Its unit is enabled wherever the package is installed; what counts is its own switch.
-        return "ENABLED=yes" in _text(UFW_CONFIG).splitlines()
-    return enabled == "enabled" or _said("systemctl", "is-active", f"{name}.service") == "active"
+        return "now" if "ENABLED=yes" in _text(UFW_CONFIG).splitlines() else ""
+    if _said("systemctl", "is-active", f"{name}.service") == "active":
+        return "now"
+    return "later" if enabled == "enabled" else ""
 
 
 def _connection() -> dict[str, Any] | None:

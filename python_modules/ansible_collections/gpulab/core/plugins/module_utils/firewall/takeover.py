@@ -6,6 +6,7 @@ was. The lasting mask is a file of the change like any other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 _UFW_INIT = "/usr/lib/ufw/ufw-init"
@@ -15,13 +16,14 @@ _UNITS = "/etc/systemd/system"
 _ONLY_MASKED = ("nftables",)
 
 
-def commands(names: list[str]) -> dict[str, list[list[str]]]:
+def commands(others: dict[str, bool]) -> dict[str, list[list[str]]]:
     """Give the commands ``apply``, ``undo`` and ``boot`` of a change that takes over firewalls.
 
     Args:
-        names: the firewalls that are active.
+        others: the firewalls to take over, and whether each rules now.
     """
-    stopped = [name for name in names if name not in _ONLY_MASKED]
+    names = list(others)
+    stopped = [name for name, now in others.items() if now and name not in _ONLY_MASKED]
     apply = [
         *(["systemctl", "mask", "--runtime", f"{name}.service"] for name in names),
         *(["systemctl", "stop", f"{name}.service"] for name in stopped),
@@ -42,6 +44,6 @@ def commands(names: list[str]) -> dict[str, list[list[str]]]:
     return {"apply": apply, "undo": undo, "boot": boot}
 
 
-def masks(names: list[str]) -> dict[str, dict[str, Any]]:
+def masks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Give the files that keep them stopped, for ``persist``."""
     return {f"{_UNITS}/{name}.service": {"link": "/dev/null"} for name in names}
