@@ -207,9 +207,7 @@ def send(machines: Machines, asked: list[Probe]) -> list[Result]:
         by_sender.setdefault(probe.sender, []).append(probe)
 
     def one(sender: str) -> list[Result]:
-        words = [
-            [p.source, p.protocol, p.target, p.port, p.size] for p in by_sender[sender]
-        ]
+        words = [[p.source, p.protocol, p.target, p.port, p.size] for p in by_sender[sender]]
         answers = json.loads(machines.ssh(sender, f"python3 {PROBER} probe", json.dumps(words)))
         return [
             Result(probe, answer["verdict"], answer["source"], answer["seen"])
@@ -237,9 +235,9 @@ def expected(lab: Lab, result: Result) -> bool:
         return False
     source = ipaddress.ip_address(result.source)
     target = ipaddress.ip_address(probe.target)
-    return bool(
-        lab.flows_for(source, target, probe.protocol, probe.port)
-    ) and lab.reachable(probe.sender, source, probe.receiver, target)
+    return bool(lab.flows_for(source, target, probe.protocol, probe.port)) and lab.reachable(
+        probe.sender, source, probe.receiver, target
+    )
 
 
 def differences(

@@ -5,9 +5,9 @@
 
 An answer of a listener says who it saw, so "it passed" is never guessed: a TCP listener greets, a
 UDP listener echoes, and protocol 253 (RFC 3692, for experiments) stands for every other protocol.
-A probe is ``[source or null, protocol, address, port, size]``, the size being that of a datagram,
-bytes; its result is ``{"verdict", "source", "seen"}``. The verdict is ``open`` (an answer came), ``refused`` (a reset
-or a port unreachable), ``silent`` (nothing within the time) or ``unroutable``.
+A probe is ``[source or null, protocol, address, port, size]``, the size being that of a datagram in
+bytes; its result is ``{"verdict", "source", "seen"}``. The verdict is ``open`` (an answer came),
+``refused`` (a reset or a port unreachable), ``silent`` (nothing within the time) or ``unroutable``.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Probe:
     def __init__(
         self, number: int, source: str | None, protocol: str, address: str, port: int, size: int
     ) -> None:
-        self.number = number
+        """Send the first packet; ``number`` tells this probe from others of the same batch."""
         self.protocol = protocol
         self.verdict: str | None = None
         self.seen: str | None = None
@@ -198,7 +198,7 @@ class Probe:
 
 def checksum(message: bytes) -> bytes:
     """Give the Internet checksum (RFC 1071) of an even number of bytes."""
-    total = sum(struct.unpack("!%dH" % (len(message) // 2), message))
+    total = sum(struct.unpack(f"!{len(message) // 2}H", message))
     total = (total >> 16) + (total & 0xFFFF)
     return struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
 

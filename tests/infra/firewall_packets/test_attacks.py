@@ -61,9 +61,7 @@ def forge(machines: Machines) -> Callable[..., bool]:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_what_is_true_arrives(
-    machines: Machines, forge: Callable[..., bool], version: int
-) -> None:
+def test_what_is_true_arrives(machines: Machines, forge: Callable[..., bool], version: int) -> None:
     """The control of the tests below: by the same tools, a true packet does arrive."""
     source = machines.address("node02", "fabric", version)
     target = machines.address("node01", "fabric", version)
