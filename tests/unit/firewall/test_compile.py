@@ -147,6 +147,18 @@ def test_forged_sources_are_dropped(machine: str, packet: Packet, believed: bool
     assert verdict.logged == ([] if believed else ["gpulab drop spoof: "])
 
 
+def test_a_stranger_is_in_no_zone_that_the_machine_at_the_uplink_is_not_in() -> None:
+    """A zone with real addresses, which are no bogons, and which the head is not in."""
+    zones = {**LAB["zones"], "fabric": {"cidr": "9.9.9.0/24", "cidr6": "2a00:1::/64"}}
+    zones["public"] = {**zones["public"], "cidr6": "2a00:2::/64", "gateway6": "2a00:2::1"}
+    nodes = {"head01": LAB["nodes"]["head01"]}
+    ruleset = rules("head01", zones=zones, nodes=nodes)
+    for source, target in (("9.9.9.12", "198.51.100.9"), ("2a00:1::12", "2a00:2::9")):
+        assert not ruleset.hook("prerouting", Packet(source, target, iif="eth2")).accepted
+    for source, target in (("9.9.8.12", "198.51.100.9"), ("2a00:3::12", "2a00:2::9")):
+        assert ruleset.hook("prerouting", Packet(source, target, iif="eth2")).accepted
+
+
 def test_sources_behind_a_declared_route_are_believed() -> None:
     nodes = copy.deepcopy(LAB["nodes"])
     nodes["node01"]["interfaces"]["eth1"]["routes"] = [

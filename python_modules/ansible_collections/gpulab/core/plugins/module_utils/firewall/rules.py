@@ -30,9 +30,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     Policy,
     PolicyError,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.sources import LAB
 
-#: The set of all networks of the lab; what is not in it is outside.
-LAB = "lab"
 #: The set of this machine's interfaces that are in a zone.
 INTERFACES = "interfaces"
 #: The sets of this machine's own addresses begin so.
