@@ -21,7 +21,17 @@ def existing(engine: Engine, lab: str) -> set[str]:
     return set(listed.stdout.decode().split())
 
 
-def ensure(engine: Engine, lab: str, subnets: dict[str, str], outside: set[str]) -> list[str]:
+#: The engines' own words for a network's MTU.
+_MTU_OPTION = {"podman": "mtu", "docker": "com.docker.network.driver.mtu"}
+
+
+def ensure(
+    engine: Engine,
+    lab: str,
+    subnets: dict[str, str],
+    outside: set[str],
+    mtus: dict[str, int],
+) -> list[str]:
     """Create the zones' networks that are missing; return the zones created.
 
     Args:
@@ -29,6 +39,7 @@ def ensure(engine: Engine, lab: str, subnets: dict[str, str], outside: set[str])
         lab: the lab's id.
         subnets: zone → CIDR.
         outside: the zones whose machines reach the outside through the host's NAT.
+        mtus: zone → the largest packet that its network passes, in bytes, where it is declared.
     """
     there = existing(engine, lab)
     created = []
@@ -36,10 +47,12 @@ def ensure(engine: Engine, lab: str, subnets: dict[str, str], outside: set[str])
         name = network_name(lab, zone)
         if name not in there:
             internal = [] if zone in outside else ["--internal"]
+            mtu = ["--opt", f"{_MTU_OPTION[engine.name]}={mtus[zone]}"] if zone in mtus else []
             engine.run(
                 "network",
                 "create",
                 *internal,
+                *mtu,
                 "--subnet",
                 subnet,
                 "--label",
