@@ -9,7 +9,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.model import L
 #: path → content and permissions.
 Files = dict[str, tuple[str, str]]
 
-HEADER = "# Written by gpulab (role network): change node_interfaces and lab_zones in the inventory.\n"
+HEADER = (
+    "# Written by gpulab (role network): change node_interfaces and lab_zones in the inventory.\n"
+)
 #: Whoever looks for a link's loss (the bonding driver's documentation recommends 100 ms).
 LINK_MONITOR_MS = 100
 UDEV_FOLDER = "/etc/systemd/network"

@@ -27,7 +27,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
 PATH = "/etc/network/interfaces.d/gpulab"
 MAIN = "/etc/network/interfaces"
 MODE = "0644"
-#: What ``MAIN`` says where it says nothing of the declared interfaces: as Debian's installer has it.
+#: ``MAIN`` without the declared interfaces, as Debian's installer has it.
 MAIN_TEXT = (
     f"{HEADER}source {MAIN}.d/*\n\nauto lo\niface lo inet loopback\n"
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """A machine's network as links with addresses and routes: what every back end renders.
 
-Built from ``node_interfaces`` and ``lab_zones``; it says nothing of the files that a back end reads.
+Built from ``node_interfaces`` and ``lab_zones``; it knows nothing of the files that back ends read.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ def build(
     for name, of in interfaces.items():
         _check(name, of, interfaces, zones)
     gateways = _gateway_interfaces(interfaces, zones)
-    links = [_link(name, of, zones, name in gateways, infiniband) for name, of in interfaces.items()]
+    links = [
+        _link(name, of, zones, name in gateways, infiniband) for name, of in interfaces.items()
+    ]
     links += _implied(links, infiniband)
     links = _with_carriers_mtu(links, interfaces, zones)
     ranks = {"physical": 0, "bond": 1, "vlan": 2, "ipoib": 2}
@@ -351,6 +353,4 @@ def _with_carriers_mtu(
             mtus[link.parent] = link.mtu
     for member, master in masters.items():
         mtus[member] = max(mtus[master], mtus.get(member, 0))
-    return [
-        replace(link, mtu=mtus[link.name], master=masters.get(link.name, "")) for link in links
-    ]
+    return [replace(link, mtu=mtus[link.name], master=masters.get(link.name, "")) for link in links]

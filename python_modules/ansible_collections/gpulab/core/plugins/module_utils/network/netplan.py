@@ -27,7 +27,7 @@ _KINDS = {"physical": "ethernets", "bond": "bonds", "vlan": "vlans"}
 
 
 def render(model: Model) -> Files:
-    """Render one YAML file; partitions of InfiniBand, unknown to netplan, go to networkd below it."""
+    """Render one YAML file; InfiniBand's partitions, unknown to netplan, go to networkd below."""
     lines = ["network:", "  version: 2"]
     for kind, section in _KINDS.items():
         links = [link for link in model.links if link.kind == kind]

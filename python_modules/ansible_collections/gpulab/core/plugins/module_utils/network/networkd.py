@@ -1,4 +1,4 @@
-"""Files of systemd-networkd (systemd.network(5), systemd.netdev(5)). Read by version 249 and newer."""
+"""Files of systemd-networkd (systemd.network(5), systemd.netdev(5)). Read by 249 and newer."""
 
 from __future__ import annotations
 
