@@ -8,14 +8,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
-from ansible.template import Templar
 
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller import (
     controller_problem,
@@ -23,10 +21,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller
 
 # The checks below need it.
 MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
-
-# This file lies in python_modules/ansible_collections/gpulab/core/plugins/action.
-PROJECT = Path(__file__).resolve().parents[6]
-SCHEMA = PROJECT / "inventory" / "lab.schema.json"
 
 
 class ActionModule(ActionBase):
@@ -46,21 +40,21 @@ class ActionModule(ActionBase):
         problem = controller_problem(ansible_version, sys.version_info[:2], MISSING_PACKAGE)
         if problem:
             return {**result, "failed": True, "errors": [], "machines": 0, "msg": problem}
-        schema = Path(self._task.args.get("schema", SCHEMA))
-        return result | _check(task_vars or {}, schema, self._loader)
+        return result | _check(task_vars or {}, self._task.args.get("schema"), self._loader)
 
 
-def _check(task_vars: dict[str, Any], schema: Path, loader: DataLoader) -> dict[str, Any]:
+def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) -> dict[str, Any]:
     # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
     from ansible_collections.gpulab.core.plugins.module_utils.declaration import check, sources
     from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import collect
     from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
+    from ansible_collections.gpulab.core.plugins.plugin_utils import inventory
 
-    machines = _machines(task_vars, loader)
+    machines = inventory.read_machines(task_vars, loader)
     declaration = collect(machines, frozenset(map(str, task_vars["groups"])))
     errors = check.check_declaration(
         declaration,
-        json.loads(schema.read_text(encoding="utf-8")),
+        json.loads(Path(schema or inventory.SCHEMA).read_text(encoding="utf-8")),
         sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd()),
         BUILTIN_SPECS,
     )
@@ -69,24 +63,3 @@ def _check(task_vars: dict[str, Any], schema: Path, loader: DataLoader) -> dict[
     if errors:
         return {**found, "failed": True, "msg": check.headline(errors)}
     return {**found, "msg": f"The declaration of {len(machines)} machines is sound."}
-
-
-def _machines(task_vars: dict[str, Any], loader: DataLoader) -> list[Any]:
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Machine
-
-    hostvars = task_vars["hostvars"]
-    members = {
-        str(group): list(map(str, names))
-        for group, names in task_vars["groups"].items()
-        if group not in ("all", "ungrouped")
-    }
-    machines = []
-    for name in map(str, hostvars):
-        variables: Mapping[str, Any] = hostvars.raw_get(name)
-        templar = Templar(loader=loader, variables={**variables, "hostvars": hostvars})
-        own = sorted(
-            (group for group, names in members.items() if name in names),
-            key=lambda group: (len(members[group]), group),
-        )
-        machines.append(Machine(name, tuple(own), variables, templar.template))
-    return machines

@@ -104,8 +104,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.gpulab.core.plugins.module_utils.files.look import look
 from ansible_collections.gpulab.core.plugins.module_utils.files.plan import (
-    Present,
     Step,
     plan,
     problem,
@@ -124,17 +124,6 @@ SUBOPTIONS: dict[str, dict[str, Any]] = {
     "follow": {"type": "bool", "default": False},
     "unsafe_writes": {"type": "bool", "default": False},
 }
-
-
-def look(path: Path) -> Present:
-    """Read what lies at ``path`` without following a link there."""
-    if path.is_symlink():
-        return Present("link", target=str(path.readlink()))
-    if path.is_dir():
-        return Present("directory")
-    if not path.exists():
-        return Present("absent")
-    return Present("file", content=path.read_bytes())
 
 
 def stage(module: AnsibleModule, entry: dict[str, Any]) -> str:

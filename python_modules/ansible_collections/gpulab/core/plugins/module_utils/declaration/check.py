@@ -73,30 +73,17 @@ def check_declaration(
     problems += time_zone_problems(declaration)
     problems += placeholder_problems(declaration)
     problems += secret_problems(declaration, schema, sources)
-    return _merge(problems, declaration, sources)
+    return tell(problems, declaration, sources)
 
 
-def headline(errors: list[dict[str, Any]]) -> str:
-    """Say how many mistakes there are."""
-    number = len(errors)
-    count = "1 mistake" if number == 1 else f"{number} mistakes"
-    return f"The declaration has {count}, listed under 'errors'. No machine was touched."
-
-
-def block(error: dict[str, Any]) -> str:
-    """Write one mistake for a person: where, what is wrong, what would be right."""
-    place = error["file"] or "inventory"
-    if error["line"]:
-        place += f":{error['line']}"
-    whose = f" ({', '.join(error['hosts'])})" if error["hosts"] else ""
-    key = f" {error['key']}" if error["key"] else ""
-    return f"{place}{key}{whose}\n  wrong: {error['wrong']}\n  right: {error['right']}"
-
-
-def _merge(
+def tell(
     problems: list[Problem], declaration: Declaration, sources: Sources
 ) -> list[dict[str, Any]]:
-    """Place the mistakes, and tell one that several machines share (by a group) only once."""
+    """Place the mistakes, and tell one that several machines share (by a group) only once.
+
+    Returns:
+        What `check_declaration` returns.
+    """
     hosts = {host.name: host for host in declaration.hosts}
     merged: dict[tuple[str, int, str, str, str], set[str]] = {}
     for problem in problems:
@@ -119,3 +106,20 @@ def _merge(
             merged.items(), key=lambda item: (item[0], sorted(item[1]))
         )
     ]
+
+
+def headline(errors: list[dict[str, Any]]) -> str:
+    """Say how many mistakes there are."""
+    number = len(errors)
+    count = "1 mistake" if number == 1 else f"{number} mistakes"
+    return f"The declaration has {count}, listed under 'errors'. No machine was touched."
+
+
+def block(error: dict[str, Any]) -> str:
+    """Write one mistake for a person: where, what is wrong, what would be right."""
+    place = error["file"] or "inventory"
+    if error["line"]:
+        place += f":{error['line']}"
+    whose = f" ({', '.join(error['hosts'])})" if error["hosts"] else ""
+    key = f" {error['key']}" if error["key"] else ""
+    return f"{place}{key}{whose}\n  wrong: {error['wrong']}\n  right: {error['right']}"

@@ -78,6 +78,21 @@ def collect(machines: list[Machine], groups: frozenset[str]) -> Declaration:
     return Declaration(lab, tuple(hosts), groups, tuple(problems), lab_raw)
 
 
+def resolved(value: Value, at: Path, resolve: Resolve, problems: list[Problem]) -> Value:
+    """Resolve the templates in a value leaf by leaf.
+
+    Args:
+        value: the value as Ansible read it.
+        at: the key at which it stands.
+        resolve: resolves the templates in one leaf; raises AnsibleError.
+        problems: takes what could not be resolved.
+
+    Returns:
+        The value in plain Python types; `Unresolved` in place of what could not be resolved.
+    """
+    return _Resolver(resolve, "", problems).tree(value, at)
+
+
 def plain(value: Value) -> Value:
     """Copy a value into plain Python types: Ansible's tagged ones carry more, and confuse JSON."""
     if isinstance(value, EncryptedString):

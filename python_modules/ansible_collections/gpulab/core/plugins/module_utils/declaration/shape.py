@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,8 @@ def _explain(error: ValidationError) -> Iterator[Said]:
     elif error.validator == "enum":
         names = [str(name) for name in rule]
         yield at, f"{shown} is not a choice", did_you_mean(str(given), names)
+    elif error.validator == "pattern" and rules.get("format") == "ports" and given.isalpha():
+        yield at, f"{shown} is the name of a port", _port_number(given)
     else:
         yield at, _wrong_value(str(error.validator), shown, rule), right
 
@@ -137,6 +140,14 @@ def _wrong_value(keyword: str, shown: str, rule: Value) -> str:
         "minItems": "the list is empty",
         "uniqueItems": f"{shown} names something twice",
     }.get(keyword, f"{shown} breaks the rule '{keyword}'")
+
+
+def _port_number(name: str) -> str:
+    """Say which number a port's name stands for, as far as this machine knows (/etc/services)."""
+    try:
+        return f"write its number: {socket.getservbyname(name)}"
+    except OSError:
+        return "write its number, for example 22 for ssh"
 
 
 def _expectation(rules: dict[str, Any]) -> str:

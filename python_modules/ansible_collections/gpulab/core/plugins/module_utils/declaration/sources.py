@@ -135,6 +135,19 @@ def read_sources(inventories: Iterable[str], working_directory: Path) -> Sources
     return sources
 
 
+def line_of(content: str, file: str, path: KeyPath) -> int:
+    """Find the line of a key, or of the closest key above it, in the text of a YAML file.
+
+    Returns:
+        The line, from 1; 0 when the text is not YAML.
+    """
+    try:
+        node = yaml.compose(content, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return 0
+    return _descend(Entry(Place(file, 1), node), path).line if node is not None else 0
+
+
 def _scoped_files(folder: Path, kind: str) -> Iterator[tuple[tuple[str, str], Path]]:
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
         if entry.is_dir():

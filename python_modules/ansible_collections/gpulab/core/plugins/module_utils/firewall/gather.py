@@ -1,0 +1,93 @@
+"""Make a lab's policy, as plain values, of its declaration and of what its roles want.
+
+Runs on the controller only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.flows import ends_of
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.interfaces import (
+    interfaces_of,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import (
+    Declaration,
+    Problem,
+    mapping,
+    sequence,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.network import (
+    network_problems,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.shape import shape_problems
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.zones import read_zones
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed import (
+    RoleFlows,
+    contributed_flows,
+)
+
+#: What ``origin`` says of a flow that no role wants.
+DECLARED = "lab_flows"
+
+
+@dataclass
+class Gathered:
+    """What came of it.
+
+    Attributes:
+        policy: for `policy.policy_from_plain`; empty when there is a problem.
+        left_out: the flows of roles that open nothing in this lab, and why.
+        problems: the mistakes.
+    """
+
+    policy: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def gather(
+    declaration: Declaration, roles: Iterable[RoleFlows], schema: dict[str, Any]
+) -> Gathered:
+    """Check what a firewall is made of, and put it together.
+
+    Args:
+        declaration: the lab and all of its machines.
+        roles: the flows of the roles.
+        schema: the document ``inventory/lab.schema.json``.
+    """
+    gathered = Gathered(problems=list(declaration.problems))
+    problems = gathered.problems
+    problems += shape_problems(declaration.lab, schema, "lab", "")
+    for host in declaration.hosts:
+        problems += shape_problems(host.variables, schema, "host", host.name)
+    problems += network_problems(declaration)
+    if "lab_zones" not in declaration.lab and not problems:
+        right = "declare the lab's networks: nothing can be let through between unknown ones"
+        problems.append(Problem("", ("lab_zones",), "this key is missing", right))
+    ends = ends_of(declaration, read_zones(declaration))
+    declared = map(mapping, sequence(declaration.lab.get("lab_flows")))
+    flows = [{**flow, "origin": DECLARED} for flow in declared]
+    for role in roles:
+        contributed = contributed_flows(role, ends, schema)
+        flows += contributed.flows
+        gathered.left_out += contributed.left_out
+        problems += contributed.problems
+    if not problems:
+        gathered.policy = {
+            "zones": declaration.lab["lab_zones"],
+            "nodes": {
+                host.name: {
+                    # What only carries VLANs is in no zone.
+                    "interfaces": {
+                        name: body for name, body in interfaces_of(host).items() if "zone" in body
+                    },
+                    "groups": sorted(host.groups),
+                }
+                for host in declaration.by_name()
+            },
+            "flows": flows,
+        }
+    return gathered
