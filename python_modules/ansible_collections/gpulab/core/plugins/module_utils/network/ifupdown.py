@@ -18,7 +18,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.files import (
     plain_routes,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
-    IPOIB_DATAGRAM_MTU,
     Bond,
     Link,
     Model,
@@ -58,6 +57,8 @@ def _stanzas(model: Model, link: Link) -> Iterator[str]:
         yield f"    mtu {link.mtu}"
         if version == 6:
             yield "    accept_ra 0"
+            # Not waited for: without a cable it would never be over, and the link be taken back.
+            yield "    dad-attempts 0"
         for to, via in plain_routes(link):
             if ipaddress.ip_network(to).version == version:
                 yield f"    up ip route replace {to} via {via} dev {link.name}"
@@ -89,10 +90,9 @@ def _make(link: Link) -> Iterator[str]:
             f"ip link add link {link.parent} name {link.name} type vlan id {link.tag}"
         )
     elif link.kind == "ipoib":
-        mode = "datagram" if link.mtu <= IPOIB_DATAGRAM_MTU else "connected"
         yield (
             f"pre-up {there} ip link add link {link.parent} name {link.name} "
-            f"type ipoib pkey {link.tag:#06x} mode {mode}"
+            f"type ipoib pkey {link.tag:#06x} mode datagram"
         )
 
 

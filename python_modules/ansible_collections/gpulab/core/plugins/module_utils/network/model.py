@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 ETHERNET_MTU = 1500  # IEEE 802.3, what a link carries when nobody says otherwise
-#: The kernel's own limit for IPv4 over datagrams: an InfiniBand packet of 4096 bytes, less the four
-#: of the IPoIB header (RFC 4391). More needs connected mode.
-IPOIB_DATAGRAM_MTU = 4092
+#: An InfiniBand packet of 4096 bytes, less the four of the IPoIB header (RFC 4391). More needs
+#: connected mode, which today's cards do not have ("enhanced IPoIB" of mlx5).
+IPOIB_MTU = 4092
 #: The bit of a partition key that makes a port a full member: limited members, without it, cannot
 #: talk to each other (InfiniBand Architecture Specification, volume 1, 10.9.1).
 FULL_MEMBER = 0x8000
@@ -137,13 +137,12 @@ def build(
     for name, of in interfaces.items():
         _check(name, of, interfaces, zones)
     gateways = _gateway_interfaces(interfaces, zones)
-    links = [
-        _link(name, of, zones, name in gateways, infiniband) for name, of in interfaces.items()
-    ]
+    links = [_link(name, of, zones, gateways, infiniband) for name, of in interfaces.items()]
     links += _implied(links, infiniband)
     links = _with_carriers_mtu(links, interfaces, zones)
     ranks = {"physical": 0, "bond": 1, "vlan": 2, "ipoib": 2}
     # Stable: the declaration's order within each rank.
+    _check_infiniband(links)
     links.sort(key=lambda link: ranks[link.kind])
     return Model(tuple(links), tuple(nameservers), tuple(search))
 
@@ -203,16 +202,30 @@ def _check(
             raise NetworkError(msg)
 
 
+def _check_infiniband(links: list[Link]) -> None:
+    for link in links:
+        if link.infiniband and link.mtu > IPOIB_MTU:
+            msg = (
+                f"node_interfaces.{link.name}: MTU {link.mtu} on InfiniBand, which carries at most "
+                f"{IPOIB_MTU} bytes: set mtu there, or at the zone"
+            )
+            raise NetworkError(msg)
+
+
 def _has_member(of: Mapping[str, Any], member: str) -> bool:
     return member in (of.get("bond") or {}).get("members", ())
 
 
 def _gateway_interfaces(
     interfaces: Mapping[str, Mapping[str, Any]], zones: Mapping[str, Mapping[str, Any]]
-) -> set[str]:
-    """Name the interface of each default route: by ``gateway: true``, else the first that can."""
+) -> set[tuple[str, str]]:
+    """Name the interfaces of the default routes: by ``gateway: true``, else the first that can.
+
+    Returns:
+        (interface, ``gateway`` or ``gateway6``): IPv4 and IPv6 may leave by different ones.
+    """
     chosen = [name for name, of in interfaces.items() if of.get("gateway")]
-    found = set()
+    found: set[tuple[str, str]] = set()
     for gateway, address in (("gateway", "address"), ("gateway6", "address6")):
         able = [
             name
@@ -225,10 +238,10 @@ def _gateway_interfaces(
             msg = f"node_interfaces: gateway is true at {' and '.join(wanted)}: leave it at one"
             raise NetworkError(msg)
         if chosen:
-            found.update(wanted)
+            found.update((name, gateway) for name in wanted)
         else:
-            found.update(able[:1])
-    lost = [name for name in chosen if name not in found]
+            found.update((name, gateway) for name in able[:1])
+    lost = [name for name in chosen if not {(name, "gateway"), (name, "gateway6")} & found]
     if lost:
         msg = (
             f"node_interfaces.{lost[0]}.gateway: zone {interfaces[lost[0]].get('zone')!r} has no "
@@ -242,7 +255,7 @@ def _link(
     name: str,
     of: Mapping[str, Any],
     zones: Mapping[str, Mapping[str, Any]],
-    has_gateway: bool,
+    gateways: set[tuple[str, str]],
     infiniband: Collection[str],
 ) -> Link:
     zone = _zone_of(name, of, zones)
@@ -260,7 +273,7 @@ def _link(
         str(of.get("mac") or "").lower(),
         name in infiniband or kind == "ipoib",
         tuple(_addresses(name, of, zone)),
-        (*_default_routes(of, zone, has_gateway), *_routes(name, of, zone)),
+        (*_default_routes(name, zone, gateways), *_routes(name, of, zone)),
         str(of.get("parent") or ""),
         tag,
         _bond(of["bond"]) if of.get("bond") else None,
@@ -293,11 +306,11 @@ def _addresses(name: str, of: Mapping[str, Any], zone: Mapping[str, Any]) -> Ite
 
 
 def _default_routes(
-    of: Mapping[str, Any], zone: Mapping[str, Any], has_gateway: bool
+    name: str, zone: Mapping[str, Any], gateways: set[tuple[str, str]]
 ) -> Iterator[Route]:
-    if has_gateway and of.get("address") and zone.get("gateway"):
+    if (name, "gateway") in gateways:
         yield Route("0.0.0.0/0", str(ipaddress.ip_address(zone["gateway"])))
-    if has_gateway and of.get("address6") and zone.get("gateway6"):
+    if (name, "gateway6") in gateways:
         yield Route("::/0", str(ipaddress.ip_address(zone["gateway6"])))
 
 

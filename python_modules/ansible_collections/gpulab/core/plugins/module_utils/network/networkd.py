@@ -16,7 +16,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.files import (
     plain_routes,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
-    IPOIB_DATAGRAM_MTU,
     Link,
     Model,
 )
@@ -48,8 +47,7 @@ def netdev(link: Link) -> str:
     elif link.kind == "vlan":
         special = ["[VLAN]", f"Id={link.tag}"]
     else:
-        mode = "datagram" if link.mtu <= IPOIB_DATAGRAM_MTU else "connected"
-        special = ["[IPoIB]", f"PartitionKey={link.tag:#06x}", f"Mode={mode}"]
+        special = ["[IPoIB]", f"PartitionKey={link.tag:#06x}", "Mode=datagram"]
     lines = ["[NetDev]", f"Name={link.name}", f"Kind={kind}", f"MTUBytes={link.mtu}", "", *special]
     return HEADER + "\n".join(lines) + "\n"
 

@@ -15,7 +15,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.files import (
     plain_routes,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
-    IPOIB_DATAGRAM_MTU,
     Bond,
     Link,
     Model,
@@ -84,8 +83,7 @@ def _hardware(link: Link, kind: str) -> Iterator[str]:
         yield f"mac-address={link.mac.upper()}"
     yield f"mtu={link.mtu}"
     if kind == "infiniband":
-        datagram = link.mtu <= IPOIB_DATAGRAM_MTU
-        yield f"transport-mode={'datagram' if datagram else 'connected'}"
+        yield "transport-mode=datagram"
     if link.kind == "ipoib":
         right = f"{link.parent}.{link.tag:04x}"
         if link.name != right:
