@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GROUPS = {
     "controllers": ["head01"],
     "compute": ["node01", "node02"],
-    "storage": ["store01"],
+    "storage": ["store01", "router01"],
     "edge": ["edge01"],
     "nvidia": ["node01", "node02"],
     "ups_attached": ["head01", "node01", "node02", "store01"],
@@ -118,10 +118,22 @@ def sound() -> Lab:
                 "cidr6": "fd12:3456:789a::/64",
                 "vlan": 10,
                 "gateway": "10.20.0.1",
+                "gateway6": "fd12:3456:789a::1",
+                "masquerade": {"by": "head01", "for": ["fabric"]},
             },
             "bmc": {"cidr": "10.20.1.0/24", "vlan": 11},
             "fabric": {"cidr": "10.20.2.0/24", "vlan": 20, "mtu": 9000},
             "edge": {"cidr": "10.20.3.0/24", "vlan": 30},
+            "storage": {"cidr": "10.20.4.0/24", "vlan": 40, "mtu": 9000, "pkey": 40},
+            "public": {
+                "cidr": "10.20.5.0/24",
+                "cidr6": "fd12:3456:789a:5::/64",
+                "gateway": "10.20.5.1",
+                "gateway6": "fd12:3456:789a:5::1",
+                "outside": True,
+                "public": True,
+                "masquerade": {"by": "router01", "for": ["management", "storage"]},
+            },
         },
         "lab_flows": [
             {
@@ -132,6 +144,18 @@ def sound() -> Lab:
                 "ports": [22, "8000-8100"],
             },
             {"name": "ping", "from": "management", "to": "compute", "protocol": "icmp"},
+            {
+                "name": "web",
+                "from": "management",
+                "to": "outside",
+                "protocol": "tcp",
+                "ports": [443],
+                "rate": "30/minute",
+                "log": True,
+            },
+            {"name": "train", "from": "compute@fabric", "to": "node02@fabric", "protocol": "any"},
+            {"name": "names", "from": "all", "to": "gateways", "protocol": "udp", "ports": [53]},
+            {"name": "out", "from": "public", "to": "outside", "protocol": "tcp", "ports": [80]},
         ],
         "lab_hardware_specs": {
             "a100": {"extends": "compute-minimum", "gpu": {"count": 2}},
@@ -170,7 +194,39 @@ def sound() -> Lab:
         ),
         "node02": _machine(3, node_hardware_spec="a100"),
         "store01": _machine(4, node_hardware_spec="server"),
+        "router01": {
+            "node_interfaces": {
+                "eth0": {"zone": "management", "address": "10.20.0.60"},
+                "bond0": {
+                    "mtu": 9000,
+                    "bond": {
+                        "mode": "802.3ad",
+                        "members": ["eth1", "eth2"],
+                        "lacp_rate": "fast",
+                        "hash_policy": "layer3+4",
+                    },
+                },
+                "bond0.40": {"parent": "bond0", "zone": "storage", "address": "10.20.4.60"},
+                "bond0.30": {"parent": "bond0", "zone": "edge", "address": "10.20.3.60"},
+                "bond1": {
+                    "zone": "public",
+                    "address": "10.20.5.60",
+                    "address6": "fd12:3456:789a:5::60",
+                    "bond": {
+                        "mode": "active-backup",
+                        "members": ["eth3", "eth4"],
+                        "primary": "eth3",
+                    },
+                    "gateway": True,
+                    "routes": [{"to": "10.99.0.0/16", "via": "10.20.5.7"}],
+                },
+            }
+        },
         "edge01": {"node_interfaces": {"eth0": {"zone": "edge", "address": "10.20.3.11"}}},
+    }
+    hosts["store01"]["node_interfaces"] |= {
+        "ens1.40": {"parent": "ens1", "zone": "storage", "address": "10.20.4.14"},
+        "ens1.30": {"parent": "ens1", "zone": "edge", "address": "10.20.3.14"},
     }
     secret = {"node_bmc": {"password": "{{ vault_bmc_password }}"}}
     raw = {name: secret for name in hosts if "node_bmc" in hosts[name]}

@@ -159,7 +159,7 @@ def test_mistakes_are_refused_before_any_machine_is_touched(example: Path) -> No
         f"{vaulted}:{line_of(vaulted, 'vault_bmc_password: ')} vault_bmc_password",
         f"{vaulted}:{line_of(vaulted, 'vault_ups_community: ')} vault_ups_community",
         f"{flows}:{line_of(flows, 'to: egde')} lab_flows[0].to",
-        f"{flows}:{line_of(flows, 'to: egde', -1)} lab_flows[5].to",
+        f"{flows}:{line_of(flows, 'to: egde', -1)} lab_flows[4].to",
         f"{spec}:{line_of(spec, 'h100-nodes')} node_hardware_spec",
         f"{host}:{line_of(host, 'node_rak')} node_rak",
         *[unit.removesuffix(" (gpu02)")] * 2,

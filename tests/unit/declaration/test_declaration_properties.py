@@ -68,7 +68,7 @@ def test_any_entry_beside_sound_ones_gives_readable_mistakes(
     assert all(error["wrong"] and error["right"] for error in spoilt.check())
 
 
-@given(order=st.permutations(["head01", "node01", "node02", "store01", "edge01"]))
+@given(order=st.permutations(["head01", "node01", "node02", "store01", "edge01", "router01"]))
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_order_of_machines_does_not_matter(sound: Lab, order: list[str]) -> None:
     for name in ("node01", "node02", "store01"):

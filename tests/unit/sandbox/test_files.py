@@ -18,7 +18,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.inventory_file import render
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
 
-PLAN = Plan({"management": "10.192.0.0/24"}, {"node01": {"management": "10.192.0.11"}})
+PLAN = Plan(
+    {"management": "10.192.0.0/24"},
+    {"node01": {"management": "10.192.0.11"}},
+    {"management": "fd01:2:3:4::/64"},
+)
 
 
 @pytest.fixture
@@ -81,16 +85,23 @@ def test_the_inventory_is_yaml_and_survives_odd_paths(folder: Path) -> None:
     data = yaml.safe_load(text)["all"]
     assert data["hosts"]["node01"]["ansible_host"] == "10.192.0.11"
     assert data["hosts"]["node01"]["node_interfaces"] == {
-        "eth0": {"zone": "management", "address": "10.192.0.11"}
+        "eth0": {
+            "zone": "management",
+            "address": "10.192.0.11",
+            "address6": "fd01:2:3:4::11",
+        }
     }
     assert data["vars"]["ansible_ssh_common_args"] == f'-F "{folder}/ssh_config"'
     assert data["vars"]["sandbox_subnets"] == {"management": "10.192.0.0/24"}
+    assert data["vars"]["sandbox_subnets6"] == {"management": "fd01:2:3:4::/64"}
+    assert data["vars"]["sandbox_gateways"] == {"management": "10.192.0.1"}
+    assert data["vars"]["sandbox_gateways6"] == {"management": "fd01:2:3:4::1"}
 
 
 def test_state_survives_and_damage_is_named(tmp_path: Path) -> None:
     assert state.read(tmp_path) == Plan()
     state.write(tmp_path, PLAN)
-    assert state.read(tmp_path) == PLAN
+    assert state.read(tmp_path) == Plan(PLAN.subnets, PLAN.addresses)
     (tmp_path / "state.json").write_text(json.dumps({"subnets": {}})[:-1])
     with pytest.raises(SandboxError, match=r"state\.json is damaged .*`make down`"):
         state.read(tmp_path)

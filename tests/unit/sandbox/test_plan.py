@@ -14,15 +14,17 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import (
     Plan,
     parse_routes,
     plan,
+    subnet6,
 )
 
 HEAD = Machine("head01", "container", ("management", "edge"))
 NODE = Machine("node01", "container", ("management", "fabric"))
+LAB = "gpulab-demo-1"
 ZONES = ["management", "fabric", "edge"]
 
 
 def test_every_zone_gets_its_own_subnet_and_every_machine_one_number() -> None:
-    made = plan(ZONES, [HEAD, NODE], [], Plan())
+    made = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
     nets = [ipaddress.ip_network(net) for net in made.subnets.values()]
     assert len(set(nets)) == 3
     assert set(made.addresses["head01"]) == {"management", "edge"}
@@ -31,37 +33,62 @@ def test_every_zone_gets_its_own_subnet_and_every_machine_one_number() -> None:
     assert made.gateway("fabric").endswith(".1")
 
 
+def test_every_zone_has_a_unique_local_ipv6_network_too() -> None:
+    made = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
+    nets = [ipaddress.IPv6Network(net) for net in made.subnets6.values()]
+    assert len(set(nets)) == 3
+    assert {net.prefixlen for net in nets} == {64}
+    # RFC 4193: fd00::/8 holds the locally assigned ones.
+    assert all(net.subnet_of(ipaddress.IPv6Network("fd00::/8")) for net in nets)
+
+
+def test_a_machines_ipv6_address_reads_like_its_ipv4_address() -> None:
+    made = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
+    for machine, zones in made.addresses.items():
+        for zone, address in zones.items():
+            own = made.address6(machine, zone)
+            assert ipaddress.IPv6Address(own) in ipaddress.IPv6Network(made.subnets6[zone])
+            assert own.rpartition("::")[2] == address.rpartition(".")[2]
+    assert made.gateway6("edge") == made.subnets6["edge"].replace("/64", "1")
+
+
+def test_two_labs_and_two_zones_never_share_an_ipv6_network() -> None:
+    found = {subnet6(lab, zone) for lab in ("gpulab-a", "gpulab-b") for zone in ZONES}
+    assert len(found) == 6
+    assert subnet6("gpulab-a", "edge") == subnet6("gpulab-a", "edge")
+
+
 def test_a_second_start_changes_nothing_even_when_its_own_networks_are_busy() -> None:
-    first = plan(ZONES, [HEAD, NODE], [], Plan())
-    assert plan(ZONES, [HEAD, NODE], first.subnets.values(), first, ZONES) == first
+    first = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
+    assert plan(LAB, ZONES, [HEAD, NODE], first.subnets.values(), first, ZONES) == first
 
 
 def test_a_subnet_that_another_took_after_an_interrupted_start_is_given_up() -> None:
-    first = plan(ZONES, [HEAD, NODE], [], Plan())
+    first = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
     taken = first.subnets["fabric"]
-    again = plan(ZONES, [HEAD, NODE], first.subnets.values(), first, ["management", "edge"])
+    again = plan(LAB, ZONES, [HEAD, NODE], first.subnets.values(), first, ["management", "edge"])
     assert again.subnets["fabric"] != taken
     assert again.subnets["management"] == first.subnets["management"]
     assert again.addresses["node01"]["fabric"].endswith(".12")
 
 
 def test_a_new_machine_takes_no_address_from_an_old_one() -> None:
-    first = plan(ZONES, [HEAD, NODE], [], Plan())
+    first = plan(LAB, ZONES, [HEAD, NODE], [], Plan())
     new = Machine("node00", "container", ("management",))
-    grown = plan(ZONES, [new, HEAD, NODE], [], first)
+    grown = plan(LAB, ZONES, [new, HEAD, NODE], [], first)
     assert grown.addresses["head01"] == first.addresses["head01"]
     assert grown.addresses["node00"]["management"].endswith(".13")
 
 
 def test_a_vpn_over_all_of_ten_is_avoided() -> None:
-    made = plan(["management"], [], ["10.0.0.0/8"], Plan())
+    made = plan(LAB, ["management"], [], ["10.0.0.0/8"], Plan())
     assert made.subnets["management"] == "172.24.0.0/24"
 
 
 def test_a_host_without_free_addresses_is_told_so() -> None:
     everything = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
     with pytest.raises(SandboxError, match=r"no private /24 is free .* zone 'management'"):
-        plan(["management"], [], everything, Plan())
+        plan(LAB, ["management"], [], everything, Plan())
 
 
 @pytest.mark.parametrize(
@@ -73,13 +100,13 @@ def test_a_host_without_free_addresses_is_told_so() -> None:
 )
 def test_wrong_zones_are_named(machine: Machine, message: str) -> None:
     with pytest.raises(SandboxError, match=message):
-        plan(ZONES, [machine], [], Plan())
+        plan(LAB, ZONES, [machine], [], Plan())
 
 
 def test_more_machines_than_addresses_is_refused() -> None:
     crowd = [Machine(f"n{i}", "container", ("management",)) for i in range(300)]
     with pytest.raises(SandboxError, match="no host number is left"):
-        plan(ZONES, crowd, [], Plan())
+        plan(LAB, ZONES, crowd, [], Plan())
 
 
 @given(
@@ -93,7 +120,7 @@ def test_more_machines_than_addresses_is_refused() -> None:
     )
 )
 def test_nothing_chosen_ever_overlaps_what_is_busy(busy: list[str]) -> None:
-    made = plan(ZONES, [], busy, Plan())
+    made = plan(LAB, ZONES, [], busy, Plan())
     nets = [ipaddress.ip_network(net) for net in [*made.subnets.values(), *busy]]
     chosen, taken = nets[:3], nets[3:]
     assert not [(a, b) for a in chosen for b in taken if a.overlaps(b)]

@@ -26,6 +26,7 @@ VM = Machine("vm01", "vm", ("management", "storage"), 2048, 3, (SSD, HDD))
 PLAN = Plan(
     {"management": "10.192.0.0/24", "storage": "10.192.1.0/24"},
     {"vm01": {"management": "10.192.0.11", "storage": "10.192.1.11"}},
+    {"management": "fd01:2:3:4::/64", "storage": "fd01:2:3:5::/64"},
 )
 
 
@@ -113,7 +114,9 @@ def test_only_the_first_outside_zone_has_the_default_route() -> None:
     first, second = (
         files[f"etc/systemd/network/20-{zone}.network"].data.decode() for zone in VM.zones
     )
-    assert "Address=10.192.0.11/24\nGateway=10.192.0.1\n" in first
+    assert "Address=10.192.0.11/24\nAddress=fd01:2:3:4::11/64\n" in first
+    assert "Gateway=10.192.0.1\nGateway=fd01:2:3:4::1\n" in first
+    assert "Address=10.192.1.11/24\nAddress=fd01:2:3:5::11/64\n" in second
     assert "Gateway" not in second
     assert f"MACAddress={vms.mac(LAB, 'vm01', 'storage')}" in second
     assert files["etc/resolv.conf"].data == b"nameserver 10.192.0.1\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 #: What OpenSSH's processes of a connection are called, since 9.8 and before.
@@ -19,11 +19,13 @@ class Session:
     Attributes:
         started: when its server process was started, in seconds since boot.
         client: the client's address as this machine sees it, or "".
+        server: this machine's address that the client talks to, or "".
         port: this machine's port, or 0.
     """
 
     started: float
     client: str = ""
+    server: str = ""
     port: int = 0
 
     def is_newer_than(self, moment: float) -> bool:
@@ -53,17 +55,15 @@ def find(pid: int, proc: Path = Path("/proc")) -> Session | None:
         None when the process was started by no OpenSSH server that can be seen from here.
     """
     below, found = pid, None
-    client, port = "", 0
     for _ in range(_DEPTH):
         process = _read(proc / str(pid))
         if process is None:
             return found
         if process.name in _SERVERS:
             if found is None:
-                client, port = _connection(proc / str(below) / "environ")
-                found = Session(process.started, client, port)
+                found = Session(process.started, *_connection(proc / str(below) / "environ"))
             elif "[priv]" in process.title:
-                found = Session(process.started, client, port)
+                found = replace(found, started=process.started)
         elif found is not None:
             return found
         below, pid = pid, process.parent
@@ -72,19 +72,24 @@ def find(pid: int, proc: Path = Path("/proc")) -> Session | None:
     return found
 
 
-def parse_connection(environ: bytes) -> tuple[str, int]:
-    """Read the client's address and the server's port of a process' environment.
+def parse_connection(environ: bytes) -> tuple[str, str, int]:
+    """Read client's address, server's address and server's port of a process' environment.
 
     Returns:
-        ``("", 0)`` when ``SSH_CONNECTION`` is not there.
+        ``("", "", 0)`` when ``SSH_CONNECTION`` is not there.
     """
     for pair in environ.split(b"\0"):
         name, _, value = pair.partition(b"=")
         words = value.decode("ascii", "replace").split()
         if name == b"SSH_CONNECTION" and len(words) == 4 and words[3].isdigit():
-            # A link-local address carries its interface: fe80::1%eth0.
-            return words[0].partition("%")[0], int(words[3])
-    return "", 0
+            return _address(words[0]), _address(words[2]), int(words[3])
+    return "", "", 0
+
+
+def _address(word: str) -> str:
+    """Take the interface off a link-local address (fe80::1%eth0), and IPv6 off an IPv4 one."""
+    address = word.partition("%")[0]
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
 
 
 def _read(folder: Path) -> _Process | None:
@@ -99,8 +104,8 @@ def _read(folder: Path) -> _Process | None:
         return None
 
 
-def _connection(environ: Path) -> tuple[str, int]:
+def _connection(environ: Path) -> tuple[str, str, int]:
     try:
         return parse_connection(environ.read_bytes())
     except OSError:
-        return "", 0
+        return "", "", 0

@@ -32,8 +32,17 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.model impo
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.suggest import did_you_mean
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.zones import Zone
 
-#: The modes of Linux's bonding driver in which an option has a meaning
-#: (Documentation/networking/bonding.rst).
+#: The modes of Linux's bonding driver (Documentation/networking/bonding.rst).
+MODES = (
+    "balance-rr",
+    "active-backup",
+    "balance-xor",
+    "broadcast",
+    "802.3ad",
+    "balance-tlb",
+    "balance-alb",
+)
+#: Those in which an option has a meaning.
 MODES_OF_OPTION = {
     "primary": ("active-backup", "balance-tlb", "balance-alb"),
     "lacp_rate": ("802.3ad",),
@@ -161,7 +170,7 @@ def _bond(owner: str, name: str, bond: dict[Any, Any], interfaces: Interfaces) -
             yield Problem(owner, (*at, "members", number), wrong, f"{right}out of the bond")
     mode = bond.get("mode")
     for option, modes in MODES_OF_OPTION.items():
-        if option in bond and isinstance(mode, str) and mode not in modes:
+        if option in bond and mode in MODES and mode not in modes:
             right = f"leave it out, or mode: {' or '.join(modes)}"
             yield Problem(owner, (*at, option), f"the mode {show(mode)} has no {option}", right)
     primary = text(bond.get("primary"))

@@ -95,6 +95,10 @@ def zone_problems(declaration: Declaration, zones: dict[str, Zone]) -> Iterator[
     bodies = mapping(declaration.lab.get("lab_zones"))
     for name, zone in zones.items():
         body = mapping(bodies[name])
+        if body.get("cidr") == "":
+            # A sandbox that is not up: its other addresses are missing for the same reason.
+            yield _bad_network(name, "cidr", "")
+            continue
         for key in ("cidr", "cidr6"):
             if isinstance(body.get(key), str) and key not in zone.networks:
                 yield _bad_network(name, key, body[key])

@@ -53,11 +53,16 @@ class Zone:
 
 @dataclass(frozen=True)
 class Interface:
-    """One interface of a machine: its name, its zone, and its addresses in that zone."""
+    """One interface of a machine: its name, its zone, and its addresses in that zone.
+
+    Attributes:
+        routes: the networks that are reached over a router in that zone, beside its gateways.
+    """
 
     name: str
     zone: str
     addresses: tuple[Address, ...]
+    routes: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,9 @@ def parse_ports(ports: list[Any]) -> tuple[tuple[int, int], ...]:
 
 
 def _zone(name: str, body: dict[str, Any]) -> Zone:
-    networks = tuple(_network(name, body[key]) for key in ("cidr", "cidr6") if body.get(key))
+    networks = tuple(
+        _network(f"lab_zones.{name}", body[key]) for key in ("cidr", "cidr6") if body.get(key)
+    )
     gateways = tuple(_address(body[key]) for key in ("gateway", "gateway6") if body.get(key))
     masquerade = body.get("masquerade") or {}
     return Zone(
@@ -183,6 +190,10 @@ def _node(name: str, body: dict[str, Any]) -> Node:
             interface,
             str(of["zone"]),
             tuple(_address(of[key]) for key in ("address", "address6") if of.get(key)),
+            tuple(
+                _network(f"{name}: {interface}: routes", route["to"])
+                for route in of.get("routes", ())
+            ),
         )
         for interface, of in sorted((body.get("interfaces") or {}).items())
     )
@@ -206,11 +217,11 @@ def _flow(body: dict[str, Any]) -> Flow:
     )
 
 
-def _network(zone: str, value: str) -> Network:
+def _network(where: str, value: str) -> Network:
     try:
         return ipaddress.ip_network(value)
     except ValueError as error:
-        msg = f"lab_zones.{zone}: {value!r} is no network: {error}"
+        msg = f"{where}: {value!r} is no network: {error}"
         raise PolicyError(msg) from error
 
 

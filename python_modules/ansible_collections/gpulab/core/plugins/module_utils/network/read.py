@@ -18,6 +18,8 @@ _SECRET = re.compile(
     r"^(\s*[^#\n=:]*(?:psk|passw|secret|private-?key|wep-?key|\bpin\b)[^\n=:]*[=:]\s*)\S.*$",
     re.IGNORECASE | re.MULTILINE,
 )
+#: Those that back ends are told by, and what the MTU is checked with.
+_PROGRAMS = [*(backend.program for backend in BACKENDS), "ping"]
 #: Each of these tools answers at once, unless the machine is in trouble.
 TIMEOUT_S = 20.0
 
@@ -48,7 +50,7 @@ def read_network(root: str = "/") -> dict[str, Any]:
         "cards": {nic["name"]: nic["driver"] or "" for nic in nics if nic["physical"]},
         "permanent": {nic["name"]: nic["mac"] for nic in nics if nic["physical"] and nic["mac"]},
         "units": _active(),
-        "programs": [each.program for each in BACKENDS if shutil.which(each.program)],
+        "programs": [name for name in _PROGRAMS if shutil.which(name)],
         "files": bare,
         "secret": [path for path, text in found.items() if bare[path] != text],
     }

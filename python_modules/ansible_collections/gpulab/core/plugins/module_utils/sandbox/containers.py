@@ -50,15 +50,17 @@ def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: s
     attach: list[str] = []
     for index, zone in enumerate(zones):
         network, address = networks.network_name(lab, zone), plan.addresses[machine.name][zone]
+        address6 = plan.address6(machine.name, zone)
         if engine.name == "podman":
-            attach += ["--network", f"{network}:ip={address},interface_name=eth{index}"]
+            options = f"ip={address},ip6={address6},interface_name=eth{index}"
+            attach += ["--network", f"{network}:{options}"]
         else:
-            attach += ["--network", network, "--ip", address]
+            attach += ["--network", network, "--ip", address, "--ip6", address6]
     if machine.kind == "vm":
-        options = vms.container_options()
+        rights = vms.container_options()
         command = vms.container_command(lab, machine, plan)
     else:
-        options, command = _systemd_options(engine), ["/sbin/init"]
+        rights, command = _systemd_options(engine), ["/sbin/init"]
     return [
         "create",
         *(["--runtime", engine.runtime] if engine.runtime and engine.name == "docker" else []),
@@ -68,7 +70,7 @@ def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: s
         "--label", f"gpulab.machine={machine.name}",
         "--label", f"gpulab.kind={machine.kind}",
         "--label", f"gpulab.zones={','.join(machine.zones)}",
-        *options,
+        *rights,
         *ulimit_args(),
         *attach,
         image,
@@ -133,8 +135,9 @@ def start(
         if engine.name == "docker":
             for zone in machine.zones[1:]:
                 network = networks.network_name(lab, zone)
-                address = plan.addresses[machine.name][zone]
-                engine.run("network", "connect", "--ip", address, network, name)
+                addresses = ["--ip", plan.addresses[machine.name][zone]]
+                addresses += ["--ip6", plan.address6(machine.name, zone)]
+                engine.run("network", "connect", *addresses, network, name)
         engine.run("cp", "-", f"{name}:/", stdin=archive)
     except BaseException:
         engine.run("rm", "--force", name, check=False)

@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,12 @@ class Engine:
         """Say whether an image is there."""
         return self.run("image", "inspect", reference, check=False).returncode == 0
 
-    def network_subnets(self) -> list[str]:
-        """List the IPv4 and IPv6 subnets of all of the engine's networks, in CIDR notation."""
-        names = self.run("network", "ls", "--format", "{{.Name}}").stdout.decode().split()
+    def network_names(self) -> list[str]:
+        """List the engine's networks."""
+        return self.run("network", "ls", "--format", "{{.Name}}").stdout.decode().split()
+
+    def network_subnets(self, names: Sequence[str]) -> list[str]:
+        """List the IPv4 and IPv6 subnets of networks, in CIDR notation."""
         found = self.inspect("network", "inspect", *names) if names else []
         return [subnet for network in found for subnet in _subnets_of_network(network)]
 

@@ -39,10 +39,20 @@ def render(
         hosts[machine.name] = {
             "ansible_host": addresses[machine.zones[0]],
             "node_interfaces": {
-                name: {"zone": zone, "address": addresses[zone]}
+                name: {
+                    "zone": zone,
+                    "address": addresses[zone],
+                    "address6": plan.address6(machine.name, zone),
+                }
                 for name, zone in sorted(interfaces[machine.name].items())
             },
         }
+    networks = {
+        "sandbox_subnets": plan.subnets,
+        "sandbox_subnets6": plan.subnets6,
+        "sandbox_gateways": {zone: plan.gateway(zone) for zone in plan.subnets},
+        "sandbox_gateways6": {zone: plan.gateway6(zone) for zone in plan.subnets6},
+    }
     quoted = json.dumps(str(ssh_config))
     lines = [
         _HEADER.rstrip(),
@@ -51,7 +61,7 @@ def render(
         f"    ansible_user: {LOGIN}",
         "    ansible_python_interpreter: /usr/bin/python3",
         f"    ansible_ssh_common_args: {json.dumps(f'-F {quoted}')}",
-        f"    sandbox_subnets: {json.dumps(plan.subnets)}",
+        *(f"    {name}: {json.dumps(value)}" for name, value in networks.items()),
         "  hosts:",
     ]
     for name, values in hosts.items():

@@ -79,12 +79,14 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
     sandbox.folder.parent.mkdir(parents=True, exist_ok=True)
     # A subnet is free until its network is there: two labs that start at once would choose one.
     with one_at_a_time(sandbox.folder.parent, NETWORKS_TIMEOUT_S):
-        busy = [*parse_routes(Path("/proc/net/route").read_text()), *engine.network_subnets()]
+        routes = parse_routes(Path("/proc/net/route").read_text())
+        busy = [*routes, *engine.network_subnets(engine.network_names())]
         made = _made_zones(engine, sandbox, former)
-        planned = plan(sandbox.zones, sandbox.machines, busy, former, made)
+        planned = plan(sandbox.lab, sandbox.zones, sandbox.machines, busy, former, made)
+        refuse_old_networks(engine, sandbox, planned, made)
         state.write(sandbox.folder, planned)
         created_networks = networks.ensure(
-            engine, sandbox.lab, planned.subnets, set(sandbox.outside), sandbox.mtus
+            engine, sandbox.lab, planned, set(sandbox.outside), sandbox.mtus
         )
     client_key = keys.ensure_key(sandbox.folder / "id_ed25519", "ed25519", f"{LOGIN}@{sandbox.lab}")
     started = [
@@ -137,6 +139,18 @@ def _made_zones(engine: Engine, sandbox: Sandbox, former: Plan) -> set[str]:
         )
         raise SandboxError(msg)
     return made
+
+
+def refuse_old_networks(engine: Engine, sandbox: Sandbox, planned: Plan, made: set[str]) -> None:
+    """Stop where a zone's network was made without IPv6: machines have to leave it to change it."""
+    names = {networks.network_name(sandbox.lab, zone): planned.subnets6[zone] for zone in made}
+    for name, subnet in names.items():
+        if subnet not in engine.network_subnets([name]):
+            msg = (
+                f"the network {name} has no IPv6: `make down` removes the sandbox, then start it "
+                "again"
+            )
+            raise SandboxError(msg)
 
 
 def _refuse_other_shapes(sandbox: Sandbox, there: dict[str, dict[str, str]]) -> None:
@@ -194,7 +208,11 @@ def _write_files(
 ) -> list[str]:
     """Write known_hosts, ssh_config and the inventory file; return those that changed."""
     names = {
-        machine.name: [machine.name, *planned.addresses[machine.name].values()]
+        machine.name: [
+            machine.name,
+            *planned.addresses[machine.name].values(),
+            *(planned.address6(machine.name, zone) for zone in machine.zones),
+        ]
         for machine in sandbox.machines
     }
     config = sandbox.folder / "ssh_config"

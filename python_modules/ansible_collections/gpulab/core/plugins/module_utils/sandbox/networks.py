@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Plan
 
 #: Every object that the sandbox makes carries this label with the lab's id as its value.
 LABEL = "gpulab.lab"
+#: The engines' own words for a network's MTU.
+_MTU_OPTION = {"podman": "mtu", "docker": "com.docker.network.driver.mtu"}
 
 
 def network_name(lab: str, zone: str) -> str:
@@ -21,14 +24,10 @@ def existing(engine: Engine, lab: str) -> set[str]:
     return set(listed.stdout.decode().split())
 
 
-#: The engines' own words for a network's MTU.
-_MTU_OPTION = {"podman": "mtu", "docker": "com.docker.network.driver.mtu"}
-
-
 def ensure(
     engine: Engine,
     lab: str,
-    subnets: dict[str, str],
+    plan: Plan,
     outside: set[str],
     mtus: dict[str, int],
 ) -> list[str]:
@@ -37,24 +36,31 @@ def ensure(
     Args:
         engine: the engine.
         lab: the lab's id.
-        subnets: zone → CIDR.
+        plan: the zones' subnets.
         outside: the zones whose machines reach the outside through the host's NAT.
         mtus: zone → the largest packet that its network passes, in bytes, where it is declared.
     """
     there = existing(engine, lab)
     created = []
-    for zone, subnet in subnets.items():
+    for zone, subnet in plan.subnets.items():
         name = network_name(lab, zone)
         if name not in there:
             internal = [] if zone in outside else ["--internal"]
             mtu = ["--opt", f"{_MTU_OPTION[engine.name]}={mtus[zone]}"] if zone in mtus else []
+            if internal and engine.name == "podman":
+                # Or a machine in several zones would ask the name server of this one first, which
+                # can't know names outside. Docker's is in the machine, and one for all zones.
+                internal.append("--disable-dns")
             engine.run(
                 "network",
                 "create",
                 *internal,
                 *mtu,
+                "--ipv6",
                 "--subnet",
                 subnet,
+                "--subnet",
+                plan.subnets6[zone],
                 "--label",
                 f"{LABEL}={lab}",
                 name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import 
 POOLS = ("10.192.0.0/10", "172.24.0.0/13", "10.64.0.0/10", "192.168.128.0/17")
 #: A zone's prefix length: room for the 50 machines of a large lab several times over.
 PREFIX = 24
+_HOST_BITS = 2 ** (32 - PREFIX) - 1
 #: The host number of the first machine; 1 is the engine's gateway, below 10 stays free.
 FIRST_HOST = 11
 
@@ -46,14 +48,38 @@ class Plan:
     Attributes:
         subnets: zone → IPv4 network in CIDR notation.
         addresses: machine → zone → IPv4 address.
+        subnets6: zone → IPv6 network in CIDR notation.
     """
 
     subnets: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, dict[str, str]] = field(default_factory=dict)
+    subnets6: dict[str, str] = field(default_factory=dict)
+
+    def address6(self, machine: str, zone: str) -> str:
+        """Give a machine's IPv6 address in a zone: its host number, as it reads in IPv4.
+
+        Machine 11 is ``::11``, which is 17 as a number.
+        """
+        number = int(ipaddress.ip_address(self.addresses[machine][zone])) & _HOST_BITS
+        return str(ipaddress.IPv6Network(self.subnets6[zone])[int(str(number), 16)])
 
     def gateway(self, zone: str) -> str:
-        """Give the engine's own address in a zone (its first host address)."""
+        """Give the engine's own IPv4 address in a zone (its first host address)."""
         return str(ipaddress.ip_network(self.subnets[zone])[1])
+
+    def gateway6(self, zone: str) -> str:
+        """Give the engine's own IPv6 address in a zone (its first host address)."""
+        return str(ipaddress.IPv6Network(self.subnets6[zone])[1])
+
+
+def subnet6(lab: str, zone: str) -> str:
+    """Give a zone's IPv6 network: a unique local one (RFC 4193), of the names alone.
+
+    All 56 bits after the prefix are a hash, so that a zone's network depends on no other zone, and
+    that no two labs meet.
+    """
+    digest = hashlib.sha256(f"{lab}/{zone}".encode()).digest()
+    return str(ipaddress.IPv6Network((bytes([0xFD]) + digest[:7] + bytes(8), 64)))
 
 
 def _overlaps(network: str, others: Iterable[str]) -> bool:
@@ -73,6 +99,7 @@ def _free_subnets(busy: Iterable[str]) -> Iterator[ipaddress.IPv4Network]:
 
 
 def plan(
+    lab: str,
     zones: Iterable[str],
     machines: Iterable[Machine],
     busy: Iterable[str],
@@ -86,6 +113,7 @@ def plan(
     interrupted start and this one is given up.
 
     Args:
+        lab: the lab's id on this host.
         zones: the zones of the lab.
         machines: the machines, in the inventory's order.
         busy: networks in use on this host, CIDR.
@@ -121,7 +149,8 @@ def plan(
                 msg = f"no private /{PREFIX} is free on this host for zone {zone!r}"
                 raise SandboxError(msg)
             subnets[zone] = str(subnet)
-    return Plan(subnets, _addresses(machines, subnets, former))
+    subnets6 = {zone: subnet6(lab, zone) for zone in zones}
+    return Plan(subnets, _addresses(machines, subnets, former), subnets6)
 
 
 def _addresses(
@@ -129,11 +158,11 @@ def _addresses(
 ) -> dict[str, dict[str, str]]:
     """Number the machines: the same host number in every zone, former numbers kept."""
     numbers = {
-        name: int(ipaddress.ip_address(address)) & (2 ** (32 - PREFIX) - 1)
+        name: int(ipaddress.ip_address(address)) & _HOST_BITS
         for name, by_zone in former.addresses.items()
         for address in by_zone.values()
     }
-    unused = (n for n in range(FIRST_HOST, 2 ** (32 - PREFIX) - 1) if n not in numbers.values())
+    unused = (n for n in range(FIRST_HOST, _HOST_BITS) if n not in numbers.values())
     result: dict[str, dict[str, str]] = {}
     for machine in machines:
         number = numbers.get(machine.name) or next(unused, None)

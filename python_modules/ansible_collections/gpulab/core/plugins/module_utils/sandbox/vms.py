@@ -261,9 +261,12 @@ def network_files(
             f"MACAddress={mac(lab, machine.name, zone)}",
             "[Network]",
             f"Address={addresses[zone]}/{length}",
+            f"Address={plan.address6(machine.name, zone)}/64",
+            # Nobody advertises a router here: waiting for one would only delay the start.
+            "IPv6AcceptRA=no",
         ]
         if gateway == plan.gateway(zone):
-            lines.append(f"Gateway={gateway}")
+            lines += [f"Gateway={gateway}", f"Gateway={plan.gateway6(zone)}"]
         texts[f"etc/systemd/network/20-{zone}.network"] = "\n".join([*lines, ""])
     return {name: File(text.encode()) for name, text in texts.items()}
 

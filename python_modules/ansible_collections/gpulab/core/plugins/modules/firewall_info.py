@@ -1,0 +1,107 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewall_info
+author: The gpulab maintainers
+version_added: 0.1.0
+short_description: Compare a node's firewall with what was compiled for it, and plan the change
+description:
+  - Reads the node once. Whether nftables is there, whether the table C(inet gpulab) is what
+    O(ruleset) says, which other firewalls are active, and by which connection Ansible came.
+  - Fails before anything is changed where O(ruleset) would not let that connection in, and where
+    another firewall is active and O(existing) says V(refuse).
+  - Returns what M(gpulab.core.commit) needs to make the change.
+options:
+  ruleset:
+    description: What M(gpulab.core.firewall_compile) compiled for the node.
+    type: str
+    required: true
+  policy:
+    description: What M(gpulab.core.firewall_policy) collected.
+    type: dict
+    required: true
+  existing:
+    description: What to do with another firewall that is active.
+    type: str
+    choices: [refuse, take_over]
+    default: refuse
+  witnesses:
+    description: Machines that could try the way in after the change, the best first.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: It changes nothing, so it does the same in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Compare the firewall with what was compiled
+  gpulab.core.firewall_info:
+    ruleset: "{{ compiled.rulesets[inventory_hostname] }}"
+    policy: "{{ collected.policy }}"
+  register: firewall
+"""
+
+RETURN = r"""
+nft:
+  description: Whether nftables is installed.
+  type: bool
+  returned: always
+live:
+  description: >-
+    Whether the table that is loaded is C(same), what is C(different), and C(former), a ruleset that
+    puts it back.
+  type: dict
+  returned: always
+persisted:
+  description: Whether the ruleset that is loaded at boot is this one.
+  type: bool
+  returned: always
+enabled:
+  description: Whether it is loaded at boot.
+  type: bool
+  returned: always
+others:
+  description: Other firewalls that are active.
+  type: list
+  elements: str
+  returned: always
+  sample: [firewalld]
+forwarding:
+  description: Whether the kernel forwards, by the name of the sysctl.
+  type: dict
+  returned: always
+connection:
+  description: >-
+    C(client), C(server) and C(port) of the SSH connection that Ansible came by, as the node sees
+    it; none for other connections.
+  type: dict
+  returned: always
+change:
+  description: Options for M(gpulab.core.commit).
+  type: dict
+  returned: success
+witness:
+  description: C(name) of a machine that may reach this one's SSH port, and the C(address) it uses.
+  type: dict
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gpulab.core.plugins.module_utils.firewall import present
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={"ruleset": {"type": "str", "required": True}}, supports_check_mode=True
+    )
+    module.exit_json(changed=False, **present.read(module.params["ruleset"]))
+
+
+if __name__ == "__main__":
+    main()
