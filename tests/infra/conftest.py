@@ -97,6 +97,12 @@ def declared() -> dict[str, Any]:
     return hosts
 
 
+@pytest.fixture(scope="session")
+def inventory() -> Path:
+    """The inventory folder of the scenario under test."""
+    return scenario_inventory()
+
+
 def write(host: Host, path: str, text: str, mode: str = "0644") -> None:
     """Put a file on a machine."""
     coded = base64.b64encode(text.encode()).decode()

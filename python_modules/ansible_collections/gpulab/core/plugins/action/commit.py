@@ -20,6 +20,10 @@ _SETTLE_S = 1.5
 _PAUSE_S = 1.0
 #: One attempt must not take the whole time that there is.
 _CONNECT_S = 5
+_NEXT = {
+    "firewall": "correct lab_zones or lab_flows; playbooks/firewall_show.yml shows what they allow",
+    "network": "correct node_interfaces or lab_zones",
+}
 #: A node that has gone back is reachable once what it undid has taken effect.
 _GRACE_S = 60.0
 
@@ -62,7 +66,7 @@ class ActionModule(ActionBase):
         while True:
             found = self._try(arguments, task_vars, tries)
             if found is not None and not found.get("again"):
-                return _told(found, tries)
+                return _told(found, tries, str(arguments["subject"]))
             if tries.spent_s > limit_s:
                 raise AnsibleConnectionFailure(_never(arguments, tries))
             time.sleep(_PAUSE_S)
@@ -83,7 +87,7 @@ class ActionModule(ActionBase):
         return found
 
 
-def _told(found: dict[str, Any], tries: _Tries) -> dict[str, Any]:
+def _told(found: dict[str, Any], tries: _Tries, subject: str) -> dict[str, Any]:
     """Add to a failure what the controller saw meanwhile, and to a success what it is worth."""
     if found.get("failed"):
         seen = (
@@ -95,7 +99,8 @@ def _told(found: dict[str, Any], tries: _Tries) -> dict[str, Any]:
             if tries.old
             else f"This was {tries.spent_s:.0f} s after it was asked for"
         )
-        return {**found, "msg": f"{found.get('msg')}. {seen}."}
+        # The summary of the run takes what is behind the arrow as the next action.
+        return {**found, "msg": f"{found.get('msg')}. {seen}. -> {_NEXT[subject]}"}
     if not found.get("proved"):
         return {**found, "msg": "Reached; this connection proves nothing about the way in by SSH."}
     return {**found, "msg": f"Reached over a new SSH connection after {tries.spent_s:.1f} s."}

@@ -81,7 +81,8 @@ def parse_connection(environ: bytes) -> tuple[str, str, int]:
     for pair in environ.split(b"\0"):
         name, _, value = pair.partition(b"=")
         words = value.decode("ascii", "replace").split()
-        if name == b"SSH_CONNECTION" and len(words) == 4 and words[3].isdigit():
+        # OpenSSH says UNKNOWN where its connection is no socket.
+        if name == b"SSH_CONNECTION" and len(words) == 4 and words[0] != "UNKNOWN":
             return _address(words[0]), _address(words[2]), int(words[3])
     return "", "", 0
 

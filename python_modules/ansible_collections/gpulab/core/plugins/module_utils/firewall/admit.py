@@ -32,8 +32,8 @@ def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
     end = _end(policy, ipaddress.ip_address(client))
     return (
         f"this would lock out Ansible: {client}, from where it is connected, could not open tcp "
-        f"port {port} of {node} ({server}) any more ({answer.why}). Nothing was changed. Let it in "
-        f"in lab_flows, such as: {{name: administer-{node}, from: {end}, to: {node}, "
+        f"port {port} of {node} ({server}) any more ({answer.why}). Nothing was changed. -> let it "
+        f"in in lab_flows, such as: {{name: administer-{node}, from: {end}, to: {node}, "
         f"protocol: tcp, ports: [{port}]}}"
     )
 

@@ -21,8 +21,8 @@ def refusal(others: list[str], node: str) -> str:
     extra = " (nftables.service flushes the tables of all others)" if "nftables" in others else ""
     return (
         f"{names} {'is' if len(others) == 1 else 'are'} active on {node}{extra}, and two firewalls "
-        "fight each other. Set firewall_existing: take_over, and it is stopped and masked in the "
-        f"same guarded change, or remove it from {node} yourself. Nothing was changed."
+        "fight each other. Nothing was changed. -> set firewall_existing: take_over, so that it is "
+        f"stopped and masked in the same guarded change, or remove it from {node} yourself"
     )
 
 
