@@ -52,6 +52,12 @@ def test_a_partition_is_named_as_networkmanager_would() -> None:
         by_name("NetworkManager").render(model)
 
 
+def test_a_name_that_means_another_vlan_to_ifupdown() -> None:
+    interfaces = {"bond0.31": lab.INTERFACES["bond0.30"], "bond0": lab.INTERFACES["bond0"]}
+    with pytest.raises(NetworkError, match=r"reads the name as 31 on bond0: call it bond0.30"):
+        by_name("ifupdown").render(build(interfaces, lab.ZONES))
+
+
 def test_the_primary_of_a_bond() -> None:
     bond = {"mode": "active-backup", "members": ["eth1", "eth2"], "primary": "eth2"}
     interfaces = {"bond0": {"zone": "fabric", "address": "10.20.2.12", "bond": bond}}

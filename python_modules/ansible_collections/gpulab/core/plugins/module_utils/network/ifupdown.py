@@ -21,6 +21,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
     Bond,
     Link,
     Model,
+    NetworkError,
 )
 
 PATH = "/etc/network/interfaces.d/gpulab"
@@ -33,11 +34,29 @@ MAIN_TEXT = (
 
 
 def render(model: Model) -> Files:
-    """Render one file below ``/etc/network/interfaces.d``, what is below before what is on top."""
+    """Render one file below ``/etc/network/interfaces.d``, what is below before what is on top.
+
+    Raises:
+        NetworkError: a name means another VLAN to ifupdown.
+    """
+    for link in model.links:
+        _check_name(link)
     stanzas = ["\n".join(_stanzas(model, link)) for link in model.links]
     files = name_files(model)
     files[PATH] = (HEADER + "\n\n".join(stanzas) + "\n", MODE)
     return files
+
+
+def _check_name(link: Link) -> None:
+    """Refuse a name that ifupdown makes a VLAN of by itself, before it reads what we say."""
+    carrier, dot, number = link.name.rpartition(".")
+    own = f"{link.tag:04x}" if link.kind == "ipoib" else str(link.tag)
+    if dot and link.kind != "physical" and (carrier, number) != (link.parent, own):
+        msg = (
+            f"node_interfaces.{link.name}: ifupdown reads the name as {number} on {carrier}: call "
+            f"it {link.parent}.{own}, or something without a dot"
+        )
+        raise NetworkError(msg)
 
 
 def _stanzas(model: Model, link: Link) -> Iterator[str]:

@@ -109,8 +109,8 @@ def why(said: str, small: str) -> str:
     if received(small):
         return f"packets of {SMALL} bytes pass: a switch or a card between them drops larger ones"
     return (
-        "smaller packets do not come back either: the link is down, the peer does not answer, or no "
-        "flow lets machines of the zone ping each other"
+        "smaller packets do not come back either: the link is down, the peer does not answer, or "
+        "no flow lets machines of the zone ping each other"
     )
 
 
