@@ -46,8 +46,8 @@ RETURN = r"""
 network:
   description:
     - C(links), C(routes4) and C(routes6) as iproute2 tells them; C(cards), name to driver;
-      C(permanent), name to the card's own MAC; C(units) and C(programs) of back ends; C(files), path to
-      text; C(secret), the files that hold a password.
+      C(permanent), name to the card's own MAC; C(units) and C(programs) of back ends; C(files),
+      path to text; C(secret), the files that hold a password.
   type: dict
   returned: always
 differences:
