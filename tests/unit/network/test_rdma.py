@@ -129,7 +129,7 @@ def test_one_refused_setting_does_not_keep_the_others_back(root: Path, tmp_path:
     found = script(read(root), ["bond0"], Settings())
     # No modprobe, rdma or configfs of this host's: all commands but mkdir fail.
     bin_folder = tmp_path / "bin"
-    for name in ("modprobe", "rdma"):
+    for name in ("modprobe", "rdma", "sleep"):
         put(bin_folder, name, "#!/bin/sh\nexit 1\n")
         (bin_folder / name).chmod(0o755)
     at = tmp_path / "configfs"

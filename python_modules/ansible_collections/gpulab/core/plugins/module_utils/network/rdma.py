@@ -23,6 +23,8 @@ _ECN_FILES = ("roce_np/enable/{priority}", "roce_rp/enable/{priority}")
 _CNP_FILE = "roce_np/cnp_dscp"
 #: The IP header's bits that say that a sender heeds congestion marks: ECT(0), RFC 3168.
 _ECT = 2
+#: How long a bond or a VLAN may take to be there after the network has started.
+_WAIT_S = 30
 _CONFIGFS = "/sys/kernel/config/rdma_cm"
 
 
@@ -138,6 +140,11 @@ def script(info: Mapping[str, Any], soft: list[str], settings: Settings) -> str:
     for interface in soft:
         name = soft_name(interface)
         lines.append("try modprobe rdma_rxe")
+        # At boot the script starts with the network, which makes bonds and VLANs as it goes.
+        lines.append(
+            f"for second in $(seq {_WAIT_S}); do "
+            f"[ -e /sys/class/net/{interface} ] && break; sleep 1; done"
+        )
         lines.append(
             f"[ -e /sys/class/infiniband/{name} ] || "
             f"try rdma link add {name} type rxe netdev {interface}"
