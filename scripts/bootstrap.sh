@@ -66,6 +66,9 @@ unmet() {
         need 'command -v "${CHROMIUM:-chromium}" || command -v chromium-browser ||
             command -v google-chrome' \
             "$browser" chromium
+        # Rulesets are loaded into network namespaces.
+        need 'command -v nft || [ -x /usr/sbin/nft ]' nftables nftables
+        need 'command -v ip || [ -x /usr/sbin/ip ]' iproute2 iproute
     fi
 }
 

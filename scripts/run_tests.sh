@@ -28,6 +28,9 @@ units() { python -m pytest tests/unit; }
 # The report's page in headless Chromium; pictures of it stay in .cache/tests/screenshots.
 page() { python -m pytest tests/page; }
 
+# Compiled firewalls in the kernel, between network namespaces.
+firewall() { python -m pytest tests/firewall; }
+
 # The benchmark's model against a real PyTorch, in an environment of the nodes' own lock.
 bench() { scripts/bootstrap.sh bench && .venv-bench/bin/python -m pytest tests/bench; }
 
@@ -55,7 +58,7 @@ run_part() {
     local began=$SECONDS status
     case $1 in
         molecule:*) molecule-scenario "${1#molecule:}" ;;
-        lint | types | docs | units | page | bench | tensorflow | second-core | runs | sweep) "$1" ;;
+        lint | types | docs | units | page | firewall | bench | tensorflow | second-core | runs | sweep) "$1" ;;
         *) echo "there is no part $1" >&2 && false ;;
     esac
     status=$?
@@ -77,9 +80,10 @@ fi
 
 # The longest come first, so that none is left over alone at the end. While the first scenario builds
 # the images that the others start from, the other lane has parts that need none.
-everything=(molecule:nvidia_vm lint types docs units page bench molecule:shapes molecule:nvidia_driver
-    molecule:frameworks runs molecule:vm molecule:pairs molecule:pairs_vm molecule:gpu_tools second-core
-    molecule:mirror molecule:site molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
+everything=(molecule:nvidia_vm lint types docs units page firewall bench molecule:shapes
+    molecule:nvidia_driver molecule:frameworks runs molecule:vm molecule:pairs molecule:pairs_vm
+    molecule:gpu_tools second-core molecule:mirror molecule:site molecule:base molecule:ssh sweep
+    molecule:time molecule:hardware_tools)
 
 summary='' failed=0
 if [ $# = 0 ]; then

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from testinfra.host import Host
 
@@ -34,3 +36,21 @@ def test_no_capability_that_reaches_the_host(host: Host) -> None:
 
 def test_systemd_runs_whole(host: Host) -> None:
     assert host.check_output("systemctl is-system-running") == "running"
+
+
+def test_machines_of_a_zone_reach_each_other_by_ipv6(host: Host, declared: dict[str, Any]) -> None:
+    own = declared[host.backend.get_hostname()]["node_interfaces"]
+    shown = host.check_output("ip -6 -oneline address show scope global").splitlines()
+    assert {tuple(line.split()[1:4:2]) for line in shown} == {
+        (name, f"{interface['address6']}/64") for name, interface in own.items()
+    }
+    for interface in own.values():
+        others = [
+            other["address6"]
+            for machine in declared.values()
+            for other in machine["node_interfaces"].values()
+            if other["zone"] == interface["zone"]
+        ]
+        assert len(others) > 1
+        for address in others:
+            host.check_output(f"ping -6 -c 1 -W 5 {address}")

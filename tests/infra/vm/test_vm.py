@@ -61,6 +61,18 @@ def test_each_zone_has_its_address(
     assert host.check_output("hostname") == "vm01"
 
 
+def test_each_zone_has_its_ipv6_address_and_one_the_way_out(
+    host: Host, declared: dict[str, Any]
+) -> None:
+    shown = json.loads(host.check_output("ip -json -6 address show scope global"))
+    addresses = {link["ifname"]: link["addr_info"][0]["local"] for link in shown}
+    interfaces = declared["vm01"]["node_interfaces"]
+    assert addresses == {name: entry["address6"] for name, entry in interfaces.items()}
+    (route,) = json.loads(host.check_output("ip -json -6 route show default"))
+    assert route["dev"] == "eth0"
+    host.check_output(f"ping -6 -c 1 -W 10 {route['gateway']}")
+
+
 def test_the_outside_is_reached_by_name(host: Host) -> None:
     assert host.run("apt-get update").succeeded
 

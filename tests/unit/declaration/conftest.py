@@ -156,6 +156,7 @@ def sound() -> Lab:
             {"name": "train", "from": "compute@fabric", "to": "node02@fabric", "protocol": "any"},
             {"name": "names", "from": "all", "to": "gateways", "protocol": "udp", "ports": [53]},
             {"name": "out", "from": "public", "to": "outside", "protocol": "tcp", "ports": [80]},
+            {"name": "jump", "from": "outside", "to": "head01", "protocol": "tcp", "ports": [22]},
         ],
         "lab_hardware_specs": {
             "a100": {"extends": "compute-minimum", "gpu": {"count": 2}},

@@ -230,6 +230,13 @@ MISTAKES = {
         "zone 'public' may not reach the outside (outside: false)",
         "set lab_zones.public.outside: true",
     ),
+    "flow from outside to outside": Mistake(
+        put("lab_flows/6/to", "outside"),
+        "lab_flows[6].to",
+        (),
+        "from outside to outside: strangers would reach others over the lab's routers",
+        "name who of the lab starts it",
+    ),
     "flow to a machine where it is not": Mistake(
         put("lab_flows/3/to", "edge01@fabric"),
         "lab_flows[3].to",
@@ -430,10 +437,10 @@ MISTAKES = {
     ),
     "port out of range": Mistake(
         put(
-            "lab_flows/6",
+            "lab_flows/7",
             {"name": "x", "from": "edge", "to": "bmc", "protocol": "udp", "ports": [70000]},
         ),
-        "lab_flows[6].ports[0]",
+        "lab_flows[7].ports[0]",
         (),
         "70000 is more than 65535",
         "from 1 to 65535",

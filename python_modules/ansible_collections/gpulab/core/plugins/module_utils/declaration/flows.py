@@ -112,6 +112,10 @@ def end_problems(at: Path, flow: dict[Any, Any], ends: Ends) -> Iterator[Problem
     for key in ("from", "to"):
         if isinstance(flow.get(key), str) and (mistake := ends.mistake(flow[key])):
             yield Problem("", (*at, key), *mistake)
+    if flow.get("from") == flow.get("to") == OUTSIDE:
+        right = "name who of the lab starts it, or who it is for"
+        wrong = "from outside to outside: strangers would reach others over the lab's routers"
+        yield Problem("", (*at, "to"), wrong, right)
     kept_in = ends.kept_in(text(flow.get("from")))
     if kept_in is not None and flow.get("to") == OUTSIDE:
         right = f"set lab_zones.{kept_in.name}.outside: true, or remove the flow"

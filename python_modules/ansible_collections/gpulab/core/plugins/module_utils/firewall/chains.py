@@ -13,6 +13,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     Policy,
     PolicyError,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.sources import LAB
 
 _REFUSE_SOURCE = "goto refused_source"
 
@@ -152,7 +153,7 @@ def antispoof(
             ],
         )
     if patterns:
-        lab = (f"{_IP[family]} saddr @{rules.LAB}_{family}" for family in FAMILIES)
+        lab = (f"{_IP[family]} saddr @{LAB}_{family}" for family in FAMILIES)
         yield "sources_containers", [f"{match} {_REFUSE_SOURCE}" for match in lab]
     yield "refused_source", [*refused("spoof")]
 
@@ -179,7 +180,7 @@ def masquerading(machine: Machine, policy: Policy, zone_words: dict[str, str]) -
             lines += [
                 f"oifname @{rules.INTERFACES}/{zone_words[name]} {_IP[network.version]} saddr "
                 f"@zone_{zone_words[inner]}_{network.version} {_IP[network.version]} daddr "
-                f"!= @{rules.LAB}_{network.version} counter masquerade "
+                f"!= @{LAB}_{network.version} counter masquerade "
                 f'comment "{checked("zone", inner)} to the outside"'
                 for network in policy.zones[inner].networks
             ]

@@ -20,6 +20,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
 
 #: The set of the networks that the machine has an interface in.
 ATTACHED = "attached"
+#: The set of all networks of the lab; what is not in it is outside.
+LAB = "lab"
 #: The set of the sources that no stranger truthfully has.
 BOGONS = "bogons"
 
@@ -34,6 +36,7 @@ class Sources:
         zone: the zone.
         attached: the networks of all zones that the machine is in.
         routed: the networks that it reaches over routers in the zone.
+        lab: the networks of all zones; nothing of them comes in by a public zone.
         foreign: the families in which the zone has a gateway that is another machine, which sends
             on packets from anywhere.
     """
@@ -41,6 +44,7 @@ class Sources:
     zone: Zone
     attached: tuple[Network, ...]
     routed: tuple[Network, ...]
+    lab: tuple[Network, ...]
     foreign: frozenset[int]
 
     def believes(self, source: Address) -> bool:
@@ -51,8 +55,8 @@ class Sources:
             return False
         if _within(source, self.routed):
             return True
-        bogon = self.zone.public and _within(source, _BOGONS)
-        return source.version in self.foreign and not bogon
+        forged = self.zone.public and _within(source, (*self.lab, *_BOGONS))
+        return source.version in self.foreign and not forged
 
     def rules(self, zone_word: str, family: int, refuse: str) -> list[str]:
         """Return nftables' rules that accept what it believes of one family; the rest goes on.
@@ -72,8 +76,11 @@ class Sources:
         if routed:
             rules.append(f"{source} {{ {', '.join(routed)} }} accept")
         if family in self.foreign:
-            anyone = f"{source} != @{BOGONS}_{family}" if self.zone.public else ""
-            rules.append(f"{anyone or f'meta nfproto ipv{family}'} accept")
+            if self.zone.public:
+                rules.append(f"{source} @{LAB}_{family} {refuse}")
+                rules.append(f"{source} != @{BOGONS}_{family} accept")
+            else:
+                rules.append(f"meta nfproto ipv{family} accept")
         return rules
 
 
@@ -82,6 +89,7 @@ def sources_of(node: Node, policy: Policy) -> dict[str, Sources]:
     own = {address for interface in node.interfaces for address in interface.addresses}
     zones = {interface.zone: policy.zones[interface.zone] for interface in node.interfaces}
     attached = tuple(network for zone in zones.values() for network in zone.networks)
+    lab = tuple(network for zone in policy.zones.values() for network in zone.networks)
     return {
         name: Sources(
             zone,
@@ -92,6 +100,7 @@ def sources_of(node: Node, policy: Policy) -> dict[str, Sources]:
                 if interface.zone == name
                 for route in interface.routes
             ),
+            lab,
             frozenset(gateway.version for gateway in zone.gateways if gateway not in own),
         )
         for name, zone in sorted(zones.items())

@@ -1,0 +1,207 @@
+"""What a network needs beside its flows, and what others on a machine have set up, goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from firewall_packets.matrix import HOME, PROBER, RULESET, Machines, Probe, ask, send
+
+OUTSIDE = {4: "192.31.196.9", 6: "2620:4f:8000::9"}
+#: What a container engine sets up: a bridge with a container, a published port, masquerading.
+ENGINE = """
+table ip engine {
+    set published { type inet_service; elements = { 5000, 5001 } }
+    chain prerouting {
+        type nat hook prerouting priority dstnat;
+        fib daddr type local tcp dport @published dnat to 10.88.77.2:7
+    }
+    chain output {
+        type nat hook output priority -100;
+        fib daddr type local tcp dport @published dnat to 10.88.77.2:7
+    }
+    chain postrouting {
+        type nat hook postrouting priority srcnat;
+        ip saddr 10.88.77.0/24 oifname != "podman77" masquerade
+    }
+    chain forward {
+        type filter hook forward priority filter; policy accept;
+        counter comment "of the engine"
+    }
+}
+"""
+#: An nftables table that means nothing to anybody, with all that a table can hold.
+FOREIGN = """
+table inet foreign {
+    map ports { type inet_service : verdict; elements = { 1 : drop, 2 : accept } }
+    counter seen { packets 17 bytes 42 }
+    chain input {
+        type filter hook input priority 10
+        tcp dport vmap @ports
+    }
+}
+table bridge foreign {
+    chain unused { }
+}
+table arp foreign {
+    chain unused { }
+}
+"""
+#: Say one word each 0.2 s on one connection, and count the answers in a file.
+TALK = """
+import socket, sys, time
+talk = socket.create_connection((sys.argv[1], 29505), timeout=5)
+for count in range(1, 10000):
+    talk.sendall(b"x")
+    assert talk.recv(1) == b"x"
+    open(sys.argv[2], "w").write(str(count))
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_head_puts_its_address_on_what_leaves(machines: Machines, version: int) -> None:
+    for name in ("node01", "node02"):
+        result = ask(machines, name, "stranger", OUTSIDE[version], "tcp", 443)
+        assert result.source == machines.address(name, "storage", version)
+        assert result.seen == machines.address("head01", "public", version)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_narrow_link_is_learnt_of(machines: Machines, version: int) -> None:
+    """Packets of 1400 bytes meet an uplink of 1300: the head must be able to say so."""
+    way = f"ip -{version} route get {OUTSIDE[version]}"
+    machines.ssh("head01", "ip link set eth3 mtu 1300")
+    try:
+        asked = Probe("node01", None, "stranger", OUTSIDE[version], "udp", 53, 1400)
+        results = [send(machines, [asked])[0].verdict for _ in range(3)]
+        assert results[-1] == "open"
+        assert "mtu 1300" in machines.ssh("node01", way)
+    finally:
+        machines.ssh("head01", "ip link set eth3 mtu 1500")
+        machines.ssh("node01", f"ip -{version} route flush cache")
+
+
+def test_neighbours_are_discovered_anew(machines: Machines) -> None:
+    target = machines.address("head01", "storage", 6)
+    for name in ("node01", "head01"):
+        machines.ssh(name, "ip -6 neigh flush all")
+    assert ask(machines, "node01", "head01", target, "tcp", 2049).verdict == "open"
+    shown = machines.ssh("node01", f"ip -6 neigh show {target}")
+    assert "lladdr" in shown
+    listed = machines.ssh("node01", "nft list chain inet gpulab input")
+    discovery = next(line for line in listed.splitlines() if "neighbour discovery" in line)
+    assert "counter packets 0 " not in discovery
+
+
+def test_a_connection_outlives_the_ruleset_it_began_under(machines: Machines) -> None:
+    target = machines.address("node01", "management")
+    unit = "systemd-run --quiet --collect --unit=gpulab-test-"
+    counted = f"{HOME}/counted"
+    machines.ssh("node02", f"sh -c 'cat > {HOME}/talk.py'", TALK)
+    machines.ssh("node01", f"{unit}echo ncat --listen {target} 29505 --exec /bin/cat")
+    try:
+        time.sleep(1)
+        machines.ssh("node02", f"{unit}talk python3 {HOME}/talk.py {target} {counted}")
+        time.sleep(1)
+        for _ in range(3):
+            before = int(machines.ssh("node02", f"cat {counted}"))
+            machines.close()
+            time.sleep(1)
+            assert int(machines.ssh("node02", f"cat {counted}")) > before
+    finally:
+        for name, what in (("node02", "talk"), ("node01", "echo")):
+            machines.ssh(name, f"sh -c 'systemctl stop gpulab-test-{what} || true'")
+
+
+@pytest.fixture
+def container(machines: Machines) -> Iterator[None]:
+    """A network namespace on node02, published as engines do it: 5000 (a flow) and 5001 (none)."""
+    try:
+        machines.ssh(
+            "node02",
+            "sh -ec '"
+            "ip netns add box; ip link add podman77 type veth peer name eth0 netns box; "
+            "ip address add 10.88.77.1/24 dev podman77; ip link set podman77 up; "
+            "ip -n box address add 10.88.77.2/24 dev eth0; ip -n box link set eth0 up; "
+            "ip -n box link set lo up; ip -n box route add default via 10.88.77.1; "
+            "echo 1 > /proc/sys/net/ipv4/ip_forward; nft -f -'",
+            ENGINE,
+        )
+        machines.ssh(
+            "node02",
+            "systemd-run --quiet --collect --unit=gpulab-test-box --property=Type=notify "
+            "--property=NotifyAccess=all "
+            f"ip netns exec box python3 {PROBER} listen 10.88.77.2 -- 7",
+        )
+        yield
+    finally:
+        machines.ssh(
+            "node02",
+            "sh -c 'systemctl stop gpulab-test-box; ip netns delete box; ip link delete podman77; "
+            "nft delete table ip engine; true'",
+        )
+
+
+@pytest.mark.usefixtures("container")
+def test_a_published_port_is_open_to_its_flow_alone(machines: Machines) -> None:
+    for zone, head, node in (
+        ("management", "open", "silent"),
+        ("storage", "silent", "silent"),
+    ):
+        target = machines.address("node02", zone)
+        with machines.without_firewall(["head01", "node01"]):
+            assert ask(machines, "head01", "node02", target, "tcp", 5000).verdict == head
+            assert ask(machines, "head01", "node02", target, "tcp", 5001).verdict == "silent"
+            assert ask(machines, "node01", "node02", target, "tcp", 5000).verdict == node
+            assert ask(machines, "node01", "node02", target, "tcp", 5001).verdict == "silent"
+    with machines.without_firewall(["head01", "node01", "node02"]):
+        # The control: all these are stopped by the firewall and by nothing else.
+        assert ask(machines, "node01", "node02", target, "tcp", 5001).verdict == "open"
+
+
+@pytest.mark.usefixtures("container")
+def test_a_container_goes_where_its_machine_may(machines: Machines) -> None:
+    def verdicts(*asked: tuple[str, int]) -> list[str]:
+        words = [[None, "tcp", target, port, 8] for target, port in asked]
+        answers = machines.ssh(
+            "node02", f"ip netns exec box python3 {PROBER} probe", json.dumps(words)
+        )
+        return [answer["verdict"] for answer in json.loads(answers)]
+
+    node01 = machines.address("node01", "management")
+    assert verdicts(
+        (OUTSIDE[4], 443),
+        (OUTSIDE[4], 444),
+        (node01, 29500),
+        (node01, 40000),
+        # Of its own machine a container gets names and addresses, and nothing else.
+        (machines.address("node02", "management"), 29500),
+        ("10.88.77.1", 22),
+    ) == ["open", "silent", "open", "silent", "silent", "silent"]
+
+
+@pytest.mark.usefixtures("container")
+def test_tables_of_others_are_what_they_were(machines: Machines) -> None:
+    def others() -> str:
+        tables = machines.ssh("node02", "nft list tables").splitlines()
+        return "".join(
+            machines.ssh("node02", f"nft --stateless list {table}")
+            for table in tables
+            if table != "table inet gpulab"
+        )
+
+    machines.ssh("node02", "nft -f -", FOREIGN)
+    try:
+        before = others()
+        assert before.count("table ") == 4
+        machines.ssh("node02", f"nft -f {RULESET}")
+        with machines.without_firewall(["node02"]):
+            assert others() == before
+        assert others() == before
+        assert "packets 17 bytes 42" in machines.ssh("node02", "nft list table inet foreign")
+    finally:
+        for family in ("inet", "bridge", "arp"):
+            machines.ssh("node02", f"nft delete table {family} foreign")
