@@ -37,7 +37,7 @@ def calls(folder: Path) -> list[str]:
 def test_networks_have_both_protocols_and_inner_ones_no_name_server(
     tmp_path: Path, name: str, inner: str
 ) -> None:
-    made = networks.ensure(recorder(tmp_path, name), LAB, PLAN, {"management"})
+    made = networks.ensure(recorder(tmp_path, name), LAB, PLAN, {"management"}, {})
 
     assert made == ["management", "fabric"]
     create, label = "network create ", f"--label gpulab.lab={LAB} {LAB}"
@@ -47,6 +47,17 @@ def test_networks_have_both_protocols_and_inner_ones_no_name_server(
         f"{create}{outer}{label}-management",
         f"{create}{internal}{label}-fabric",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("podman", "mtu"), ("docker", "com.docker.network.driver.mtu")]
+)
+def test_a_network_passes_what_its_zone_declares(tmp_path: Path, name: str, option: str) -> None:
+    networks.ensure(recorder(tmp_path, name), LAB, PLAN, {"management"}, {"fabric": 9000})
+
+    outer, inner = calls(tmp_path)[1:]
+    assert "--opt" not in outer
+    assert f"--opt {option}=9000 " in inner
 
 
 def test_podman_attaches_a_machine_to_all_its_zones_at_once(tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ options:
     type: list
     elements: str
     default: []
+  mtus:
+    description:
+      - Zone → the largest packet that its network passes, in bytes; the engine's default of 1500
+        where a zone is left out.
+    type: dict
+    default: {}
   machines:
     description: The machines.
     type: list
@@ -179,6 +185,7 @@ def main() -> None:
             "inventory": {"type": "path", "required": True},
             "zones": {"type": "list", "elements": "str", "default": []},
             "outside": {"type": "list", "elements": "str", "default": []},
+            "mtus": {"type": "dict", "default": {}},
             "machines": {
                 "type": "list",
                 "elements": "dict",
@@ -196,6 +203,7 @@ def main() -> None:
         inventory=Path(params["inventory"]),
         zones=tuple(params["zones"]),
         outside=frozenset(params["outside"]),
+        mtus={zone: int(mtu) for zone, mtu in params["mtus"].items()},
         machines=tuple(
             Machine(
                 machine["name"],

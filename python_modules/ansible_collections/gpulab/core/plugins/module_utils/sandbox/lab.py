@@ -6,7 +6,7 @@ import shutil
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox import (
@@ -45,6 +45,7 @@ class Sandbox:
         inventory: the inventory file to write.
         zones: the zones, one network each.
         outside: the zones that reach the outside through the host's NAT.
+        mtus: zone → largest packet of its network, bytes, where it is not the engine's default.
         machines: the machines.
         images: kind of machine → image reference.
     """
@@ -54,6 +55,7 @@ class Sandbox:
     inventory: Path
     zones: tuple[str, ...] = ()
     outside: frozenset[str] = frozenset()
+    mtus: dict[str, int] = field(default_factory=dict)
     machines: tuple[Machine, ...] = ()
     images: dict[str, str] | None = None
 
@@ -83,7 +85,9 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
         planned = plan(sandbox.lab, sandbox.zones, sandbox.machines, busy, former, made)
         refuse_old_networks(engine, sandbox, planned, made)
         state.write(sandbox.folder, planned)
-        created_networks = networks.ensure(engine, sandbox.lab, planned, set(sandbox.outside))
+        created_networks = networks.ensure(
+            engine, sandbox.lab, planned, set(sandbox.outside), sandbox.mtus
+        )
     client_key = keys.ensure_key(sandbox.folder / "id_ed25519", "ed25519", f"{LOGIN}@{sandbox.lab}")
     started = [
         machine

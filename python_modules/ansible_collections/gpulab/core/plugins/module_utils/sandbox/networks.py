@@ -7,6 +7,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Pl
 
 #: Every object that the sandbox makes carries this label with the lab's id as its value.
 LABEL = "gpulab.lab"
+#: The engines' own words for a network's MTU.
+_MTU_OPTION = {"podman": "mtu", "docker": "com.docker.network.driver.mtu"}
 
 
 def network_name(lab: str, zone: str) -> str:
@@ -22,7 +24,13 @@ def existing(engine: Engine, lab: str) -> set[str]:
     return set(listed.stdout.decode().split())
 
 
-def ensure(engine: Engine, lab: str, plan: Plan, outside: set[str]) -> list[str]:
+def ensure(
+    engine: Engine,
+    lab: str,
+    plan: Plan,
+    outside: set[str],
+    mtus: dict[str, int],
+) -> list[str]:
     """Create the zones' networks that are missing; return the zones created.
 
     Args:
@@ -30,6 +38,7 @@ def ensure(engine: Engine, lab: str, plan: Plan, outside: set[str]) -> list[str]
         lab: the lab's id.
         plan: the zones' subnets.
         outside: the zones whose machines reach the outside through the host's NAT.
+        mtus: zone → the largest packet that its network passes, in bytes, where it is declared.
     """
     there = existing(engine, lab)
     created = []
@@ -37,6 +46,7 @@ def ensure(engine: Engine, lab: str, plan: Plan, outside: set[str]) -> list[str]
         name = network_name(lab, zone)
         if name not in there:
             internal = [] if zone in outside else ["--internal"]
+            mtu = ["--opt", f"{_MTU_OPTION[engine.name]}={mtus[zone]}"] if zone in mtus else []
             if internal and engine.name == "podman":
                 # Or a machine in several zones would ask the name server of this one first, which
                 # can't know names outside. Docker's is in the machine, and one for all zones.
@@ -45,6 +55,7 @@ def ensure(engine: Engine, lab: str, plan: Plan, outside: set[str]) -> list[str]
                 "network",
                 "create",
                 *internal,
+                *mtu,
                 "--ipv6",
                 "--subnet",
                 subnet,

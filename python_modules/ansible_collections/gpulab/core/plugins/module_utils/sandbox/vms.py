@@ -68,7 +68,10 @@ while [ "$1" != -- ]; do
             ip address flush dev "$link"
             ip link add "br-$second" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
             ip tuntap add "$second" mode tap
-            for device in "$link" "$second"; do ip link set "$device" master "br-$second" up; done
+            mtu=$(cat "/sys/class/net/$link/mtu")
+            for device in "$link" "$second"; do
+                ip link set "$device" mtu "$mtu" master "br-$second" up
+            done
             ip link set "br-$second" up
             ;;
         disk=*)

@@ -1,0 +1,141 @@
+"""The commands that put a machine's network into effect, and those that put the former one back.
+
+In the words of the module ``gpulab.core.commit``: ``check`` before anything is touched, ``apply``
+once the files are in place, ``undo`` once the former files are back, ``boot`` in its place where
+the machine rebooted in between and the network has not started yet.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.gpulab.core.plugins.module_utils.network.backends import (
+    MANAGER,
+    NETPLAN,
+    NETWORKD,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.network.machine import Present, Way
+from ansible_collections.gpulab.core.plugins.module_utils.network.model import Model
+from ansible_collections.gpulab.core.plugins.module_utils.network.networkmanager import profile
+
+Command = list[str]
+#: How long NetworkManager may take for one profile. It waits for the link, and not for a lease.
+_MANAGER_WAIT_S = 10
+
+
+def check(backend: str) -> list[Command]:
+    """Give what refuses files that are wrong; netplan alone has such a command."""
+    if backend == NETPLAN:
+        return [["netplan", "generate", "--root-dir", "{stage}"]]
+    return []
+
+
+def apply(
+    backend: str, model: Model, there: Mapping[str, Present], stale: list[str]
+) -> list[Command]:
+    """Give what puts the new files into effect.
+
+    Args:
+        backend: which one the files are for.
+        model: as declared.
+        there: as is.
+        stale: interfaces that must go first.
+    """
+    commands = [_delete(name) for name in stale]
+    kept = [link.name for link in model.links if link.name in there and link.name not in stale]
+    if backend == NETPLAN:
+        commands.append(["netplan", "apply"])
+    elif backend == NETWORKD:
+        commands += [["networkctl", "reload"], ["networkctl", "reconfigure", *kept]]
+    elif backend == MANAGER:
+        commands.append(["nmcli", "connection", "reload"])
+        commands += [
+            ["nmcli", "--wait", str(_MANAGER_WAIT_S), "connection", "up", profile(link.name)]
+            for link in model.links
+        ]
+    else:
+        # What another program or a lease has set would stay beside ours.
+        commands += [_release(name) for name in kept if there[name].leased]
+        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in kept]
+        commands.append(["ifup", "--force", *(link.name for link in model.links)])
+    return commands
+
+
+def undo(
+    backend: str,
+    model: Model,
+    there: Mapping[str, Present],
+    ways: list[Way],
+    former: set[str],
+) -> list[Command]:
+    """Give what puts the former network into effect.
+
+    The addresses and routes are set besides: a machine whose addresses came from no file that its
+    back end reads has them again, too.
+
+    Args:
+        backend: which one the new files are for.
+        model: what is taken back.
+        there: the interfaces before the change.
+        ways: the routes before the change.
+        former: words of the back end's files before the change.
+    """
+    touched = [there[link.name] for link in model.links if link.name in there]
+    made = [_delete(link.name) for link in reversed(model.links) if link.name not in there]
+    mtus = [
+        ["ip", "link", "set", "dev", link.name, "mtu", str(link.mtu)]
+        for link in touched
+        if link.physical and link.mtu
+    ]
+    names = [link.name for link in touched]
+    if backend == NETPLAN:
+        commands = [["netplan", "generate"], *made, *mtus, ["netplan", "apply"]]
+    elif backend == NETWORKD:
+        commands = [["networkctl", "reload"], *made, *mtus]
+        commands.append(["networkctl", "reconfigure", *names])
+    elif backend == MANAGER:
+        commands = [["nmcli", "connection", "reload"], *made, *mtus]
+        commands += [_connect(name) for name in names]
+    else:
+        commands = [*made, *mtus]
+        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in names]
+        again = [name for name in names if name.lower() in former]
+        if again:
+            commands.append(["ifup", "--force", *again])
+    return [*commands, *_as_it_was(touched, ways)]
+
+
+def boot(backend: str) -> list[Command]:
+    """Give what a boot needs besides: netplan had generated before the former files were back."""
+    return [["netplan", "generate"]] if backend == NETPLAN else []
+
+
+def _delete(name: str) -> Command:
+    return ["sh", "-c", f"test ! -e /sys/class/net/{name} || ip link delete dev {name}"]
+
+
+def _release(name: str) -> Command:
+    """Stop dhclient, which ifupdown starts for a lease, without giving the lease back."""
+    pid = f"/run/dhclient.{name}.pid"
+    return ["sh", "-c", f"test ! -s {pid} || dhclient -x -pf {pid} {name}"]
+
+
+def _connect(name: str) -> Command:
+    """Let NetworkManager choose the interface's profile, where it has one."""
+    wait = ["nmcli", "--wait", str(_MANAGER_WAIT_S), "device", "connect", name]
+    return ["sh", "-c", f"{' '.join(wait)} || true"]
+
+
+def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:
+    for link in touched:
+        if link.addresses:
+            yield ["ip", "link", "set", "dev", link.name, "up"]
+        for address in link.addresses:
+            yield ["ip", "address", "replace", address, "dev", link.name]
+    names = [link.name for link in touched if link.addresses]
+    for way in ways:
+        if way.link in names:
+            version = ipaddress.ip_network(way.to).version
+            at = ["via", way.via, "dev", way.link]
+            yield ["ip", f"-{version}", "route", "replace", way.to, *at]

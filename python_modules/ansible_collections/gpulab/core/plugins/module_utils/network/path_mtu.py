@@ -1,0 +1,118 @@
+"""Whether packets of a zone's MTU reach the next machine whole: who pings whom, and what ping said.
+
+Each machine pings the next of its zone, in a ring, so that n machines cost n pings and every link
+of every machine is crossed. Read on iputils 20210202 to 20240905.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+
+#: Headers before what ping sends: IPv4 20 bytes (RFC 791) or IPv6 40 (RFC 8200), and 8 of ICMP.
+_HEADERS = {4: 20 + 8, 6: 40 + 8}
+COUNT = 3
+INTERVAL_S = 0.2
+#: For all packets; a machine that answers does so in milliseconds.
+DEADLINE_S = 5
+
+_SUMMARY = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.MULTILINE)
+#: A router on the way, and the machine's own kernel.
+_TOO_BIG = re.compile(r"(?:mtu ?= ?|too long, mtu[:=] ?)(\d+)", re.IGNORECASE)
+
+
+def ring(
+    name: str,
+    nodes: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    zones: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Say which addresses a machine has to reach, and with packets of which size.
+
+    Args:
+        name: the machine.
+        nodes: machine → ``node_interfaces``, of all machines.
+        zones: ``lab_zones``.
+
+    Returns:
+        ``zone``, ``interface``, ``peer``, ``address``, ``mtu`` (bytes), for each zone and IP
+        version that the machine shares with another. The smaller of both ends' MTUs counts.
+    """
+    found = []
+    for interface, of in (nodes.get(name) or {}).items():
+        zone = of.get("zone")
+        for key in ("address", "address6"):
+            others = _members(nodes, zone, key)
+            if not of.get(key) or len(others) < 2:
+                continue
+            names = sorted(others)
+            peer = names[(names.index(name) + 1) % len(names)]
+            default = zones[str(zone)].get("mtu") or 1500
+            mtu = min(int(end.get("mtu") or default) for end in (of, others[peer]))
+            found.append(
+                {
+                    "zone": zone,
+                    "interface": interface,
+                    "peer": peer,
+                    "address": others[peer][key],
+                    "mtu": mtu,
+                }
+            )
+    return found
+
+
+def _members(
+    nodes: Mapping[str, Mapping[str, Mapping[str, Any]]], zone: object, key: str
+) -> dict[str, Mapping[str, Any]]:
+    members: dict[str, Mapping[str, Any]] = {}
+    for name, interfaces in nodes.items():
+        for of in (interfaces or {}).values():
+            if zone is not None and of.get("zone") == zone and of.get(key):
+                members.setdefault(name, of)
+    return members
+
+
+def command(address: str, interface: str, mtu: int) -> list[str]:
+    """Give the ping that sends packets of exactly the MTU, and forbids to cut them.
+
+    Args:
+        address: where to.
+        interface: out of which.
+        mtu: size of the whole IP packet, bytes.
+    """
+    payload = mtu - _HEADERS[ipaddress.ip_address(address).version]
+    pace = ["-c", str(COUNT), "-i", str(INTERVAL_S), "-w", str(DEADLINE_S)]
+    return ["ping", "-n", *pace, "-M", "do", "-s", str(payload), "-I", interface, address]
+
+
+def received(said: str) -> int:
+    """Give how many answers came back.
+
+    Args:
+        said: what ping printed, in the C locale; 0 where it printed no summary.
+    """
+    summary = _SUMMARY.search(said)
+    return int(summary[2]) if summary else 0
+
+
+def why(said: str, small: str) -> str:
+    """Say what is wrong with a link that packets of the MTU do not cross.
+
+    Args:
+        said: what ping printed for packets of the MTU.
+        small: what it printed for packets of `SMALL` bytes.
+    """
+    told = _TOO_BIG.search(said)
+    if told:
+        return f"something says that packets of {told[1]} bytes are the largest that pass"
+    if received(small):
+        return f"packets of {SMALL} bytes pass: a switch or a card between them drops larger ones"
+    return (
+        "smaller packets do not come back either: the link is down, the peer does not answer, or "
+        "no flow lets machines of the zone ping each other"
+    )
+
+
+#: What IPv6 lets every link pass (RFC 8200, section 5).
+SMALL = 1280
