@@ -50,10 +50,11 @@ class Node:
         return static(self.shell(f"nft --stateless list table {name} 2> /dev/null || true"))
 
     def files(self) -> str:
-        """Give the sums of all files that the roles could write."""
+        """List all files that the roles could write, with what they are and the rulesets' sums."""
         where = "/etc /usr/local /var/lib/gpulab /run/systemd/system"
         return self.shell(
-            f"find {where} -type f -o -type l | sort | xargs -d '\\n' ls -ld --time=+"
+            f"find {where} -not -type d -printf '%p %y %s %m %u:%g %l\\n' | sort; "
+            "sha256sum /etc/gpulab/* 2> /dev/null || true"
         )
 
     def greets(self, wait_s: float = 1.0) -> bool:

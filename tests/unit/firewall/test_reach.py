@@ -95,6 +95,12 @@ def test_a_refusal_says_what_is_missing(question: tuple[Any, ...], hint: str) ->
     assert any(hint in line for line in may(*question).hints), may(*question).hints
 
 
+def test_a_machine_reaches_itself_without_a_flow() -> None:
+    answer = may("node01", "10.2.0.11", port=9999)
+    assert answer.allowed
+    assert answer.why == "node01 may reach 10.2.0.11 on tcp 9999: it is the same machine"
+
+
 def test_notes_tell_of_masquerading_and_of_zones_without_a_way() -> None:
     outside = may("node01", "outside", port=443)
     assert outside.ways[0].notes == ("it leaves with the address of head01 in zone public",)

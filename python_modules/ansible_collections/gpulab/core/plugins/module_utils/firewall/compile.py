@@ -26,7 +26,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     Policy,
     PolicyError,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.rules import FlowRules, Rule
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.rules import Block, FlowRules
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.sources import BOGONS
 
 #: Family and name of the table.
@@ -111,14 +111,14 @@ class _Compiler:
         parts.chain(
             "input",
             [chains.hook("input", "filter", "drop"), *chains.input_start(own, patterns)],
-            [(flow, flow.incoming) for flow in to],
+            [flow.incoming for flow in to],
             ["goto refused_in"],
         )
         parts.chain("refused_in", chains.refused("in"))
         parts.chain(
             "output",
             [chains.hook("output", "filter", "drop"), *chains.output_start(own, patterns)],
-            [(flow, flow.outgoing) for flow in of],
+            [flow.outgoing for flow in of],
             chains.refused("out"),
         )
         parts.chain(
@@ -129,16 +129,16 @@ class _Compiler:
         )
         parts.chain("refused_fwd", chains.refused("fwd"))
         if own.router:
-            parts.chain("routed", [], [(flow, flow.routed) for flow in self._flows])
+            parts.chain("routed", [], [flow.routed for flow in self._flows])
         if patterns:
             parts.chain("containers_in", chains.containers_in())
             parts.chain(
                 "from_containers",
                 chains.from_containers(own, patterns),
-                [(flow, flow.from_containers) for flow in of],
+                [flow.from_containers for flow in of],
                 ["goto refused_fwd"],
             )
-            parts.chain("published", [], [(flow, flow.published) for flow in to])
+            parts.chain("published", [], [flow.published for flow in to])
         for name, lines in chains.antispoof(own, words, patterns):
             parts.chain(name, lines)
         masquerading = chains.masquerading(own, self._policy, words)
@@ -163,19 +163,16 @@ class _Parts:
         self,
         name: str,
         before: Iterable[str],
-        flows: Iterable[tuple[FlowRules, tuple[Rule, ...]]] = (),
+        blocks: Iterable[Block] = (),
         after: Iterable[str] = (),
     ) -> None:
         """Add a chain; of the flows' rules, those that the machine has the addresses for."""
         self.text.append(f"\n{sets.INDENT}chain {name} {{\n")
         self._fixed(before)
-        for flow, flow_rules in flows:
-            held = [rule for rule in flow_rules if not rule.needs or rule.needs in self._has]
-            if held:
-                self.text.append(flow.heading)
-            for rule in held:
-                self.text.append(rule.text)
-                self.sets.update(rule.sets)
+        for block in blocks:
+            own = block.of(self._has)
+            self.text.append(own.text)
+            self.sets.update(own.sets)
         self._fixed(after)
         self.text.append(f"{sets.INDENT}}}\n")
 

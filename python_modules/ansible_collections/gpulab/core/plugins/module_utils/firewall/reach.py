@@ -44,6 +44,7 @@ class Way:
         flows: the flows that let it through.
         sides: what the machines on its way do, in its order.
         notes: what is worth knowing besides: no route, another address after masquerading.
+        loopback: whether both addresses are one machine's, which needs no flow.
     """
 
     source: Address
@@ -51,11 +52,12 @@ class Way:
     flows: tuple[Flow, ...]
     sides: tuple[Side, ...]
     notes: tuple[str, ...] = ()
+    loopback: bool = False
 
     @property
     def allowed(self) -> bool:
         """Whether it arrives, as far as the declaration and the lab's machines decide."""
-        return bool(self.flows) and all(side.allowed for side in self.sides)
+        return self.loopback or (bool(self.flows) and all(side.allowed for side in self.sides))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def may(policy: Policy, source: str, target: str, protocol: str, port: int | Non
         _why(best, source, target, service(protocol, port)),
         best.sides,
         tuple(ways),
-        () if best.flows else tuple(judge.hints(ways)),
+        () if best.flows or best.loopback else tuple(judge.hints(ways)),
     )
 
 
@@ -157,6 +159,9 @@ class _Judge:
     def way(self, source: Address, target: Address) -> Way:
         """Follow one packet."""
         flows = tuple(flow for flow in self._serving if self._covers(flow, source, target))
+        owner = self._ends.owner
+        if source in owner and owner[source] == owner.get(target):
+            return Way(source, target, flows, (), loopback=True)
         sides = tuple(self._sides(source, target, bool(flows)))
         return Way(source, target, flows, sides, tuple(self._notes(source, target)))
 
@@ -197,9 +202,6 @@ class _Judge:
 
     def _sides(self, source: Address, target: Address, flow: bool) -> Iterator[Side]:
         sender, receiver = self._ends.owner.get(source), self._ends.owner.get(target)
-        if sender == receiver and sender:
-            yield Side(sender, RECEIVER, True, "it is the same machine: loopback is free")
-            return
         lacking = "no flow lets it"
         if sender:
             yield Side(sender, SENDER, flow, "lets it out" if flow else f"{lacking} out")
@@ -277,6 +279,8 @@ _FORGED = "drops it as forged: this source cannot come in by that interface"
 
 def _why(way: Way, source: str, target: str, asked: str) -> str:
     question = f"{source} may {'' if way.allowed else 'not '}reach {target} on {asked}"
+    if way.loopback:
+        return f"{question}: it is the same machine"
     if way.allowed:
         flow = way.flows[0]
         return f"{question}, by flow {flow.name} ({declared_at(flow)})"

@@ -7,8 +7,9 @@ What differs between machines stands in sets: ``self_4`` holds the machine's own
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import sets
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.ends import (
@@ -58,14 +59,42 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A flow's rules in one chain, at most one per family, below a line that says whose."""
+
+    heading: str
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """What a machine has that takes all the rules."""
+        return frozenset(rule.needs for rule in self.rules if rule.needs)
+
+    @cached_property
+    def text(self) -> str:
+        """All the rules' text; "" where there are none."""
+        return "".join([self.heading, *(rule.text for rule in self.rules)] if self.rules else [])
+
+    @cached_property
+    def sets(self) -> frozenset[str]:
+        """The sets that the rules name."""
+        return frozenset(name for rule in self.rules for name in rule.sets)
+
+    def of(self, has: frozenset[str]) -> Block:
+        """Return what a machine takes of it that has these sets of own addresses."""
+        if self.needs <= has:
+            return self
+        taken = (rule for rule in self.rules if not rule.needs or rule.needs in has)
+        return Block(self.heading, tuple(taken))
+
+
+@dataclass(frozen=True)
 class FlowRules:
-    """A flow's rules in each chain, at most one per family.
+    """A flow's rules in each chain.
 
     Attributes:
-        flow: the flow itself.
         source: where it starts.
         target: where it ends.
-        heading: a line of comment that says so.
         incoming: for machines of `target`.
         outgoing: for machines of `source`.
         from_containers: for containers on machines of `source`.
@@ -73,15 +102,13 @@ class FlowRules:
         routed: for machines that connect zones.
     """
 
-    flow: Flow
     source: End
     target: End
-    heading: str
-    incoming: tuple[Rule, ...]
-    outgoing: tuple[Rule, ...]
-    from_containers: tuple[Rule, ...]
-    published: tuple[Rule, ...]
-    routed: tuple[Rule, ...]
+    incoming: Block
+    outgoing: Block
+    from_containers: Block
+    published: Block
+    routed: Block
 
 
 @dataclass(frozen=True)
@@ -132,19 +159,20 @@ class Renderer:
         Raises:
             PolicyError: a name, the rate or the ports cannot be rendered.
         """
-        source, target = self.ends.source(flow), self.ends.target(flow)
+        ends = self.ends.source(flow), self.ends.target(flow)
+        heading = _heading(flow)
+
+        def block(rule: Callable[[Flow, End, End, int], Rule | None]) -> Block:
+            found = (rule(flow, *ends, family) for family in FAMILIES)
+            return Block(heading, tuple(one for one in found if one))
+
         return FlowRules(
-            flow,
-            source,
-            target,
-            _heading(flow),
-            incoming=_rules(self._incoming(flow, source, target, family) for family in FAMILIES),
-            outgoing=_rules(self._outgoing(flow, source, target, family) for family in FAMILIES),
-            from_containers=_rules(
-                self._from_containers(flow, source, target, family) for family in FAMILIES
-            ),
-            published=_rules(self._published(flow, source, target, family) for family in FAMILIES),
-            routed=_rules(self._routed(flow, source, target, family) for family in FAMILIES),
+            *ends,
+            incoming=block(self._incoming),
+            outgoing=block(self._outgoing),
+            from_containers=block(self._from_containers),
+            published=block(self._published),
+            routed=block(self._routed),
         )
 
     def _incoming(self, flow: Flow, source: End, target: End, family: int) -> Rule | None:
@@ -302,10 +330,6 @@ def _heading(flow: Flow) -> str:
     for word in (flow.source, flow.target, flow.origin):
         checked(f"flow {flow.name}:", word)
     return line(f"# {flow.source} -> {flow.target}, {_join(flow.protocol, ports)} ({flow.origin})")
-
-
-def _rules(found: Iterable[Rule | None]) -> tuple[Rule, ...]:
-    return tuple(rule for rule in found if rule)
 
 
 def _join(*parts: str) -> str:

@@ -60,7 +60,7 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     best = answer.ways[0]
     yield f"  {best.source} -> {best.target}"
     yield from (f"    {side.machine} ({side.role}): {side.why}" for side in best.sides)
-    if not best.sides:
+    if not best.sides and not best.loopback:
         yield "    no machine of the lab is on this way: routers and devices decide it themselves"
     yield from (f"    note: {note}" for note in best.notes)
     yield from (f"  {hint}" for hint in answer.hints)
