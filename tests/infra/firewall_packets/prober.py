@@ -86,10 +86,11 @@ def answer(opened: socket.socket, kind: socket.SocketKind) -> None:
             return
         data, address = opened.recvfrom(65535)
         if kind == socket.SOCK_RAW:
-            payload = data[20:] if opened.family == socket.AF_INET else data
-            if not payload.startswith(b"ask"):
-                return
+            data = data[20:] if opened.family == socket.AF_INET else data
             address = (address[0], 0, *address[2:])
+        # Two listeners that answered each other's answers would never end.
+        if not data.startswith(b"ask"):
+            return
         opened.sendto(("seen " + address[0] + " " + str(len(data))).encode(), address)
 
 
