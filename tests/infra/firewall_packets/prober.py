@@ -89,7 +89,7 @@ def answer(opened: socket.socket, kind: socket.SocketKind) -> None:
             data = data[20:] if opened.family == socket.AF_INET else data
             address = (address[0], 0, *address[2:])
         # Two listeners that answered each other's answers would never end.
-        if not data.startswith(b"ask"):
+        if data.startswith(b"seen"):
             return
         opened.sendto(("seen " + address[0] + " " + str(len(data))).encode(), address)
 
