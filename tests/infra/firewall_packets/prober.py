@@ -121,6 +121,7 @@ class Probe:
     ) -> None:
         """Send the first packet; ``number`` tells this probe from others of the same batch."""
         self.protocol = protocol
+        self.target = resolve(address, 0)[0]
         self.verdict: str | None = None
         self.seen: str | None = None
         self.source: str | None = None
@@ -177,7 +178,7 @@ class Probe:
     def readable(self) -> None:
         """Take an answer."""
         try:
-            data = self.socket.recv(65535)
+            data, peer = self.socket.recvfrom(65535)
         except BlockingIOError:
             return
         except OSError as error:
@@ -189,7 +190,8 @@ class Probe:
                 return
         elif self.protocol == "other":
             data = data[20:] if self.socket.family == socket.AF_INET else data
-            if not data.startswith(b"seen "):
+            # Before it is connected, a raw socket hears answers that were meant for others.
+            if not data.startswith(b"seen ") or peer[0] != self.target:
                 return
         self.verdict = "open"
         words = data.split()
