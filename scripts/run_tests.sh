@@ -82,6 +82,7 @@ fi
 # the images that the others start from, the other lane has parts that need none.
 everything=(molecule:nvidia_vm lint types docs units page firewall bench molecule:shapes
     molecule:nvidia_driver molecule:frameworks runs molecule:vm molecule:pairs molecule:pairs_vm
+    molecule:firewall_packets
     molecule:gpu_tools second-core molecule:mirror molecule:site molecule:base molecule:ssh sweep
     molecule:time molecule:hardware_tools)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,15 @@ import pytest
 import yaml
 from firewall_packets.declared import read
 from firewall_packets.matrix import LISTENER, Machines, listen
-from playbook_run import PROJECT
+from playbook_run import PROJECT, Play
 from testinfra.host import Host
+
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+    Policy,
+    policy_from_plain,
+)
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +42,15 @@ def machines(
         yield lab
         lab.on_all(lambda name: lab.ssh(name, f"systemctl stop {LISTENER}"))
         lab.close()
+
+
+@pytest.fixture(scope="session")
+def policy(play: Play, tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    """What the project itself makes of the declaration, for comparison with packets."""
+    file = tmp_path_factory.mktemp("policy") / "policy.json"
+    run = play(str(HERE / "write_policy.yml"), write_policy_to=str(file))
+    assert run.returncode == 0, run.stdout
+    return policy_from_plain(json.loads(file.read_text()))
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,7 @@ class Lab:
     attached: dict[str, set[str]]
     groups: dict[str, set[str]]
     flows: list[dict[str, Any]] = field(default_factory=list)
+    _has: dict[tuple[str, Address], bool] = field(default_factory=dict)
 
     def zone_of(self, address: Address) -> str | None:
         """Name the zone of an address, or None for what is outside the lab."""
@@ -55,6 +56,12 @@ class Lab:
 
     def has(self, end: str, address: Address) -> bool:
         """Say whether an end of a flow contains an address."""
+        # Ten thousand packets are between a few dozen addresses.
+        if (end, address) not in self._has:
+            self._has[end, address] = self._contains(end, address)
+        return self._has[end, address]
+
+    def _contains(self, end: str, address: Address) -> bool:
         zone = self.zone_of(address)
         if end in self.zones:
             return zone == end

@@ -86,10 +86,11 @@ def answer(opened: socket.socket, kind: socket.SocketKind) -> None:
             return
         data, address = opened.recvfrom(65535)
         if kind == socket.SOCK_RAW:
-            payload = data[20:] if opened.family == socket.AF_INET else data
-            if not payload.startswith(b"ask"):
-                return
+            data = data[20:] if opened.family == socket.AF_INET else data
             address = (address[0], 0, *address[2:])
+        # Two listeners that answered each other's answers would never end.
+        if data.startswith(b"seen"):
+            return
         opened.sendto(("seen " + address[0] + " " + str(len(data))).encode(), address)
 
 
@@ -120,6 +121,7 @@ class Probe:
     ) -> None:
         """Send the first packet; ``number`` tells this probe from others of the same batch."""
         self.protocol = protocol
+        self.target = resolve(address, 0)[0]
         self.verdict: str | None = None
         self.seen: str | None = None
         self.source: str | None = None
@@ -176,7 +178,7 @@ class Probe:
     def readable(self) -> None:
         """Take an answer."""
         try:
-            data = self.socket.recv(65535)
+            data, peer = self.socket.recvfrom(65535)
         except BlockingIOError:
             return
         except OSError as error:
@@ -188,7 +190,8 @@ class Probe:
                 return
         elif self.protocol == "other":
             data = data[20:] if self.socket.family == socket.AF_INET else data
-            if not data.startswith(b"seen "):
+            # Before it is connected, a raw socket hears answers that were meant for others.
+            if not data.startswith(b"seen ") or peer[0] != self.target:
                 return
         self.verdict = "open"
         words = data.split()

@@ -162,13 +162,22 @@ def test_who_comes_too_often_waits_and_others_do_not(machines: Machines, version
     assert machines.counted("head01", "inet gpulab refused_in") >= 1
 
 
+def test_each_machine_counts_for_itself(machines: Machines) -> None:
+    """A head that goes to all nodes at once has the rate of SSH, 60 a minute, at each of them."""
+    targets = [machines.address(node, "management") for node in ("node01", "node02")]
+    asked = [Probe("head01", None, "", target, "tcp", 22) for target in targets for _ in range(45)]
+    assert [result.verdict for result in send(machines, asked)] == ["open"] * 90
+
+
 def test_the_edge_cannot_go_out_whatever_is_declared(machines: Machines) -> None:
     """It could by flows (all may fetch packages): its zone says no, on both machines."""
-    for target in machines.strangers["stranger"][:4]:
+    targets = machines.strangers["stranger"][:4]
+    for target in targets:
         assert ask(machines, "node01", "stranger", target, "tcp", 443).verdict == "open"
-        assert ask(machines, "edge01", "stranger", target, "tcp", 443).verdict == "silent"
-        with machines.without_firewall(["edge01"]):
-            assert ask(machines, "edge01", "stranger", target, "tcp", 443).verdict == "silent"
+    edge = [Probe("edge01", None, "stranger", target, "tcp", 443) for target in targets]
+    assert {result.verdict for result in send(machines, edge)} == {"silent"}
+    with machines.without_firewall(["edge01"]):
+        assert {result.verdict for result in send(machines, edge)} == {"silent"}
 
 
 @pytest.mark.parametrize("address", ["224.0.0.1", "255.255.255.255", "ff02::1"])

@@ -10,7 +10,10 @@ import ipaddress
 import re
 
 import pytest
-from firewall_packets.matrix import Machines, differences
+from firewall_packets.matrix import Machines, differences, patiently, probes
+
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import Policy
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.reach import may
 
 #: Where the rates of flows have no say: nmap looks at a port more than once.
 NMAP_SKIPS = {"22", "2222", "514"}
@@ -66,6 +69,30 @@ def test_a_rule_that_is_missing_is_found(machines: Machines) -> None:
     assert [line.partition(" → ")[2] for line in lines] == sorted(
         f"node01 ({target}) tcp {port}: silent" for target in targets for port in (29500, 29510)
     )
+
+
+def test_the_labs_own_answers_are_what_packets_say(machines: Machines, policy: Policy) -> None:
+    """``playbooks/firewall_show.yml`` tells a person what is so, for every pair and port."""
+    results = [
+        result
+        for result in patiently(machines, probes(machines, machines.hosts, machines.hosts))
+        if result.probe.protocol != "other" and result.source
+    ]
+    wrong = []
+    for result in results:
+        probe = result.probe
+        answer = may(policy, str(result.source), probe.target, probe.protocol, probe.port or None)
+        # It answers for the firewall; whether there is a route, it only notes.
+        routed = machines.lab.reachable(
+            probe.sender,
+            ipaddress.ip_address(str(result.source)),
+            probe.receiver,
+            ipaddress.ip_address(probe.target),
+        )
+        if answer.allowed != result.passed and not (answer.allowed and not routed):
+            wrong.append(f"{result}, but the answer is: {answer.why}")
+    assert len(results) > 10000
+    assert wrong == []
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -205,3 +205,41 @@ def test_tables_of_others_are_what_they_were(machines: Machines) -> None:
     finally:
         for family in ("inet", "bridge", "arp"):
             machines.ssh("node02", f"nft delete table {family} foreign")
+
+
+@pytest.fixture
+def wild(machines: Machines) -> Iterator[None]:
+    """A wire into node01 that nobody declared, with somebody at its other end."""
+    try:
+        machines.ssh(
+            "node01",
+            "sh -ec 'ip netns add wild; ip link add wild0 type veth peer name eth0 netns wild; "
+            "ip address add 10.77.0.1/24 dev wild0; ip address add fd77::1/64 dev wild0 nodad; "
+            "ip link set wild0 up; ip -n wild address add 10.77.0.2/24 dev eth0; "
+            "ip -n wild address add fd77::2/64 dev eth0 nodad; ip -n wild link set eth0 up; "
+            "ip -n wild route add default via 10.77.0.1; "
+            "ip -n wild route add default via fd77::1'",
+        )
+        yield
+    finally:
+        machines.ssh("node01", "sh -c 'ip netns delete wild; ip link delete wild0; true'")
+
+
+@pytest.mark.usefixtures("wild")
+def test_an_interface_in_no_zone_is_no_way_in(machines: Machines) -> None:
+    own = [machines.address("node01", "management", version) for version in (4, 6)]
+    words = [
+        [None, protocol, target, port, 8]
+        for target in ("10.77.0.1", "fd77::1", *own)
+        for protocol, port in (("tcp", 22), ("tcp", 29500), ("udp", 40000), ("icmp", 0))
+    ]
+
+    def verdicts() -> set[str]:
+        command = f"ip netns exec wild python3 {PROBER} probe"
+        answers = json.loads(machines.ssh("node01", command, json.dumps(words)))
+        return {answer["verdict"] for answer in answers}
+
+    assert verdicts() == {"silent"}
+    assert machines.counted("node01", "inet gpulab refused_in") >= len(words)
+    with machines.without_firewall(["node01"]):
+        assert verdicts() == {"open", "refused"}

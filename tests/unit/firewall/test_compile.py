@@ -276,6 +276,29 @@ def test_a_flow_of_rate_and_log_has_both_and_its_name() -> None:
     assert "timeout 60s" in text["head01"]
 
 
+def test_a_rate_is_counted_by_who_is_reached_or_else_on_the_way() -> None:
+    text = compile_rulesets(
+        lab(
+            flow("ssh", "management", "compute", rate="10/minute"),
+            flow("web", "node01", "outside", "tcp 443", rate="10/minute"),
+        )
+    )
+    limited = {
+        (machine, chain.split()[0], name)
+        for machine in ("head01", "node01")
+        for chain in text[machine].split("    chain ")[1:]
+        for name in ("ssh", "web")
+        if f"update @rate_{name}_4" in chain
+    }
+    assert limited == {
+        ("node01", "input", "ssh"),
+        ("node01", "published", "ssh"),
+        ("node01", "output", "web"),
+        ("node01", "from_containers", "web"),
+        ("head01", "routed", "web"),
+    }
+
+
 @pytest.mark.parametrize("hook", ["input", "output", "forward"])
 def test_what_no_flow_allows_is_counted_and_logged(hook: str) -> None:
     verdict = rules("node01").hook(hook, Packet("10.1.0.12", "10.1.0.11", iif="eth0", oif="eth0"))

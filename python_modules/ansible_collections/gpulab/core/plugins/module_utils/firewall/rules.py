@@ -161,18 +161,22 @@ class Renderer:
         """
         ends = self.ends.source(flow), self.ends.target(flow)
         heading = _heading(flow)
+        # Whoever is reached counts. If senders and routers did too, a head that goes to all nodes
+        # at once would have one machine's rate for all of them. Only they can for ends without a
+        # firewall of ours.
+        on_the_way = replace(flow, rate="") if ends[1].machines else flow
 
-        def block(rule: Callable[[Flow, End, End, int], Rule | None]) -> Block:
-            found = (rule(flow, *ends, family) for family in FAMILIES)
+        def block(rule: Callable[[Flow, End, End, int], Rule | None], of: Flow) -> Block:
+            found = (rule(of, *ends, family) for family in FAMILIES)
             return Block(heading, tuple(one for one in found if one))
 
         return FlowRules(
             *ends,
-            incoming=block(self._incoming),
-            outgoing=block(self._outgoing),
-            from_containers=block(self._from_containers),
-            published=block(self._published),
-            routed=block(self._routed),
+            incoming=block(self._incoming, flow),
+            outgoing=block(self._outgoing, on_the_way),
+            from_containers=block(self._from_containers, on_the_way),
+            published=block(self._published, flow),
+            routed=block(self._routed, on_the_way),
         )
 
     def _incoming(self, flow: Flow, source: End, target: End, family: int) -> Rule | None:
