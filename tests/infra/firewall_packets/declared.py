@@ -92,6 +92,7 @@ class Lab:
             for flow in self.flows
             if self.has(flow["from"], source)
             and self.has(flow["to"], target)
+            and (flow["to"] != "gateways" or self._may_leave(source))
             and (
                 flow["protocol"] == "any"
                 or (

@@ -252,7 +252,7 @@ MISTAKES = {
         "did you mean 'fabric'?",
     ),
     "flow from an unknown group in a zone": Mistake(
-        put("lab_flows/4/from", "compuet@fabric"),
+        put("lab_flows/4/from", "compuet@management"),
         "lab_flows[4].from",
         (),
         "there is no group or node 'compuet'",

@@ -61,7 +61,7 @@ def declared(plain: dict[str, Any], packet: Packet) -> bool:
             continue
         if flow["protocol"] in ("tcp", "udp") and not opens(flow["ports"], packet.port):
             continue
-        if flow["to"] == "outside":
+        if flow["to"] in ("outside", "gateways"):
             zone = zone_of(plain, packet.source)
             body = plain["zones"].get(zone, {"outside": True})
             if not body.get("outside", "gateway" in body):

@@ -200,6 +200,20 @@ def test_a_router_lets_flows_through_and_others_do_not_route() -> None:
     assert not passes_through(rules("node01", edge), packet)
 
 
+def test_zones_without_a_way_out_are_kept_from_routers_that_pass_on_what_is_asked() -> None:
+    names = flow("names", "all", "gateways", "udp 53")
+    router = {"protocol": "udp", "port": 53}
+    packet = Packet("10.1.0.11", "10.1.0.1", **router)
+    assert rules("node01", names).hook("output", packet).accepted
+    for gateway in ("10.1.0.1", "10.3.0.1"):
+        packet = Packet("10.3.0.21", gateway, **router)
+        assert not rules("edge01", names).hook("output", packet).accepted
+    # A zone names its router, too.
+    packet = Packet("10.3.0.21", "10.3.0.1", **router)
+    by_zone = flow("names", "edge", "edge", "udp 53")
+    assert rules("edge01", by_zone).hook("output", packet).accepted
+
+
 def test_only_the_named_machine_masquerades_and_only_toward_the_outside() -> None:
     head = rules("head01")
     out = head.hook("postrouting", Packet("10.1.0.11", "8.8.8.8", oif="eth2"))

@@ -26,6 +26,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     ALL,
     OUTSIDE,
     RESERVED_ENDS,
+    WAYS_OUT,
 )
 
 LAST_PORT = 65535
@@ -117,7 +118,7 @@ def end_problems(at: Path, flow: dict[Any, Any], ends: Ends) -> Iterator[Problem
         wrong = "from outside to outside: strangers would reach others over the lab's routers"
         yield Problem("", (*at, "to"), wrong, right)
     kept_in = ends.kept_in(text(flow.get("from")))
-    if kept_in is not None and flow.get("to") == OUTSIDE:
+    if kept_in is not None and flow.get("to") in WAYS_OUT:
         right = f"set lab_zones.{kept_in.name}.outside: true, or remove the flow"
         wrong = f"zone '{kept_in.name}' may not reach the outside (outside: false)"
         if not kept_in.gateways:

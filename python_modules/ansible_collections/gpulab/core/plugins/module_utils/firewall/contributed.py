@@ -29,7 +29,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.model impo
 )
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.shape import shape_problems
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.sources import line_of
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import OUTSIDE
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import WAYS_OUT
 
 #: Says whether a flow of a role is wanted; lab_flows have no such key.
 WHEN = "when"
@@ -132,7 +132,7 @@ def _take(role: str, flows: Iterable[dict[str, Any]], ends: Ends, found: Contrib
         kept_in = ends.kept_in(flow["from"])
         if missing:
             found.left_out.append(f"{name}: {missing[0][0]}")
-        elif kept_in is not None and flow["to"] == OUTSIDE:
+        elif kept_in is not None and flow["to"] in WAYS_OUT:
             found.left_out.append(f"{name}: zone '{kept_in.name}' may not reach the outside")
         else:
             found.flows.append({**flow, "name": name, "origin": f"role {role}"})

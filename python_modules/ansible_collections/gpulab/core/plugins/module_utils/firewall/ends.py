@@ -15,6 +15,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     ALL,
     GATEWAYS,
     OUTSIDE,
+    WAYS_OUT,
     Address,
     Flow,
     Network,
@@ -111,9 +112,9 @@ class Ends:
     def source(self, flow: Flow) -> End:
         """Return where connections of `flow` start.
 
-        Toward the outside, only addresses in zones that may reach it.
+        Toward the outside and the routers, only addresses in zones that may reach the outside.
         """
-        return self.end(flow.source, egress=flow.target == OUTSIDE)
+        return self.end(flow.source, egress=flow.target in WAYS_OUT)
 
     def target(self, flow: Flow) -> End:
         """Return where connections of `flow` end."""

@@ -21,6 +21,10 @@ GATEWAYS = "gateways"
 #: The group of all machines of the inventory.
 ALL = "all"
 RESERVED_ENDS = (OUTSIDE, GATEWAYS)
+#: What a zone with ``outside: false`` does not reach, whatever a flow says: a router that answers
+#: names, say, passes on what is asked, and so anything can leave by it. A single router can be
+#: reached by its zone's or its machine's name.
+WAYS_OUT = (OUTSIDE, GATEWAYS)
 PROTOCOLS = ("tcp", "udp", "icmp", "any")
 
 

@@ -186,8 +186,10 @@ class _Judge:
 
     def _lacking(self, source: Address, target: Address) -> Iterator[tuple[str, str]]:
         ends, zone = self._ends, self._ends.zone_of(source)
-        if zone and not ends.zone_of(target) and not self._policy.zones[zone].outside:
-            yield "", f"nothing of zone {zone} may reach the outside (lab_zones.{zone}.outside)"
+        leaves = not ends.zone_of(target) or target in self._gateway_of
+        if zone and leaves and not self._policy.zones[zone].outside:
+            where = "routers or the outside" if target in self._gateway_of else "the outside"
+            yield "", f"nothing of zone {zone} may reach {where} (lab_zones.{zone}.outside)"
         for flow in self._serving:
             starts = ends.contains(ends.source(flow), source)
             if ends.contains(ends.target(flow), target) and not starts:
