@@ -132,6 +132,15 @@ def test_the_mac_of_another_card() -> None:
     assert "node_interfaces.eno1.mac: 3c:ec:ef:00:00:0a is eno2 on this machine" in said
 
 
+def test_a_wrong_mac_hides_no_file_of_others() -> None:
+    text = "[Match]\nMACAddress=3c:ec:ef:00:00:0a\n"
+    interfaces = {"eno1": {**INTERFACES["eno1"], "mac": "3c:ec:ef:00:00:0b"}}
+    info = machine(files={"/etc/systemd/network/20-a.network": text})
+    mac, file = plan(info, interfaces, ZONES, Options())["problems"]
+    assert "3c:ec:ef:00:00:0b is eno2 on this machine" in mac
+    assert "20-a.network is not gpulab's and is about eno1" in file
+
+
 def test_a_mac_that_no_card_has() -> None:
     info = machine(permanent={"eno1": "3c:ec:ef:00:00:0c", "eno2": "3c:ec:ef:00:00:0b"})
     (said,) = decide(info)["problems"]

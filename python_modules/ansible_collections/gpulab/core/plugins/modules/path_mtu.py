@@ -40,7 +40,7 @@ options:
         required: true
 attributes:
   check_mode:
-    description: Pings as ever.
+    description: Does nothing in check mode and says so; the interfaces may not be there yet.
     support: full
   diff_mode:
     description: There is nothing to show.
@@ -100,6 +100,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    if module.check_mode:
+        msg = "check mode: the interfaces may not be there yet, so nothing was pinged"
+        module.exit_json(changed=False, skipped=True, msg=msg, passed=[], failed_links=[])
     passed, failed = [], []
     for target in module.params["targets"]:
         link = (

@@ -56,7 +56,7 @@ def find(
         model: the machine's network as declared.
         cards: the machine's physical interfaces, name → MAC.
     """
-    ours = {link.name: link.mac or cards.get(link.name, "") for link in model.links}
+    ours = {link.name: cards.get(link.name) or link.mac for link in model.links}
     rest = {name: mac for name, mac in cards.items() if name not in ours}
     found = []
     for path, text in sorted(files.items()):
