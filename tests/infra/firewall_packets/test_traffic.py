@@ -10,28 +10,39 @@ import pytest
 from firewall_packets.matrix import HOME, PROBER, RULESET, Machines, Probe, ask, send
 
 OUTSIDE = {4: "192.31.196.9", 6: "2620:4f:8000::9"}
-#: What a container engine sets up: a bridge with a container, a published port, masquerading.
-ENGINE = """
-table ip engine {
-    set published { type inet_service; elements = { 5000, 5001 } }
-    chain prerouting {
-        type nat hook prerouting priority dstnat;
-        fib daddr type local tcp dport @published dnat to 10.88.77.2:7
+NETAVARK = "/usr/lib/podman/netavark"
+#: What podman asks of netavark, which sets up its networks, for a container that publishes 5000 and
+#: 5001. Only that container is a network namespace without podman: nothing else of it matters here.
+ENGINE = json.dumps(
+    {
+        "container_id": "c0" * 32,
+        "container_name": "box",
+        "port_mappings": [
+            {
+                "container_port": 7,
+                "host_ip": "",
+                "host_port": port,
+                "protocol": "tcp",
+                "range": 1,
+            }
+            for port in (5000, 5001)
+        ],
+        "networks": {"box": {"static_ips": ["10.88.77.2"], "interface_name": "eth0"}},
+        "network_info": {
+            "box": {
+                "name": "box",
+                "id": "b0" * 32,
+                "driver": "bridge",
+                "network_interface": "podman77",
+                "subnets": [{"subnet": "10.88.77.0/24", "gateway": "10.88.77.1"}],
+                "ipv6_enabled": False,
+                "internal": False,
+                "dns_enabled": False,
+                "ipam_options": {"driver": "host-local"},
+            }
+        },
     }
-    chain output {
-        type nat hook output priority -100;
-        fib daddr type local tcp dport @published dnat to 10.88.77.2:7
-    }
-    chain postrouting {
-        type nat hook postrouting priority srcnat;
-        ip saddr 10.88.77.0/24 oifname != "podman77" masquerade
-    }
-    chain forward {
-        type filter hook forward priority filter; policy accept;
-        counter comment "of the engine"
-    }
-}
-"""
+)
 #: An nftables table that means nothing to anybody, with all that a table can hold.
 FOREIGN = """
 table inet foreign {
@@ -118,18 +129,11 @@ def test_a_connection_outlives_the_ruleset_it_began_under(machines: Machines) ->
 
 @pytest.fixture
 def container(machines: Machines) -> Iterator[None]:
-    """A network namespace on node02, published as engines do it: 5000 (a flow) and 5001 (none)."""
+    """A container on node02, by podman's network program: 5000 has a flow, 5001 has none."""
     try:
-        machines.ssh(
-            "node02",
-            "sh -ec '"
-            "ip netns add box; ip link add podman77 type veth peer name eth0 netns box; "
-            "ip address add 10.88.77.1/24 dev podman77; ip link set podman77 up; "
-            "ip -n box address add 10.88.77.2/24 dev eth0; ip -n box link set eth0 up; "
-            "ip -n box link set lo up; ip -n box route add default via 10.88.77.1; "
-            "echo 1 > /proc/sys/net/ipv4/ip_forward; nft -f -'",
-            ENGINE,
-        )
+        machines.ssh("node02", "ip netns add box")
+        machines.ssh("node02", f"sh -ec 'cat > {HOME}/box.json'", ENGINE)
+        machines.ssh("node02", f"{NETAVARK} --file {HOME}/box.json setup /run/netns/box")
         machines.ssh(
             "node02",
             "systemd-run --quiet --collect --unit=gpulab-test-box --property=Type=notify "
@@ -140,8 +144,8 @@ def container(machines: Machines) -> Iterator[None]:
     finally:
         machines.ssh(
             "node02",
-            "sh -c 'systemctl stop gpulab-test-box; ip netns delete box; ip link delete podman77; "
-            "nft delete table ip engine; true'",
+            f"sh -c 'systemctl stop gpulab-test-box; {NETAVARK} --file {HOME}/box.json teardown "
+            f"/run/netns/box; ip netns delete box; rm -f {HOME}/box.json; true'",
         )
 
 
@@ -196,7 +200,10 @@ def test_tables_of_others_are_what_they_were(machines: Machines) -> None:
     machines.ssh("node02", "nft -f -", FOREIGN)
     try:
         before = others()
-        assert before.count("table ") == 4
+        engine = ("ip nat", "ip filter")
+        for table in (*engine, "inet foreign", "bridge foreign", "arp foreign"):
+            assert f"\ntable {table} {{" in f"\n{before}"
+        assert before.count("dnat to 10.88.77.2:7") == 2
         machines.ssh("node02", f"nft -f {RULESET}")
         with machines.without_firewall(["node02"]):
             assert others() == before
