@@ -4,6 +4,7 @@
 #   scripts/run_tests.sh                 everything, two parts at a time (LANES names another number)
 #   scripts/run_tests.sh lint units      these parts, one after the other
 #   scripts/run_tests.sh molecule:ssh    one molecule scenario
+#   scripts/run_tests.sh emulated        the scenarios that everything leaves out (make test-vm)
 #
 # All parts run even when one fails; the exit status says whether any did. Of parts that run side by
 # side, each one's output is printed when it ends, and kept in .cache/tests/ until the next run.
@@ -80,19 +81,23 @@ fi
 
 # The longest come first, so that none is left over alone at the end. While the first scenario builds
 # the images that the others start from, the other lane has parts that need none.
-everything=(molecule:nvidia_vm lint types docs units page firewall bench molecule:shapes
-    molecule:nvidia_driver molecule:frameworks runs molecule:vm molecule:pairs molecule:pairs_vm
-    molecule:firewall_packets
-    molecule:gpu_tools second-core molecule:mirror molecule:site molecule:base molecule:ssh sweep
-    molecule:time molecule:hardware_tools)
+everything=(molecule:shapes lint types docs units page firewall bench molecule:firewall
+    molecule:nvidia_driver molecule:frameworks molecule:site runs molecule:vm molecule:firewall_packets
+    molecule:pairs molecule:pairs_vm molecule:gpu_tools second-core molecule:mirror molecule:network
+    molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
+# A quarter of an hour and more each, nearly all of it emulation: beside the others they would not let
+# the whole end in time. They are run by their names (make test-vm).
+emulated=(molecule:nvidia_vm molecule:network_vm)
 
 summary='' failed=0
 if [ $# = 0 ]; then
+    echo "=== not among these: ${emulated[*]} (make test-vm)"
     rm -rf "$logs" && mkdir -p "$logs" || exit
     printf '%s\n' "${everything[@]}" |
         xargs -n 1 -P "${LANES:-2}" scripts/run_tests.sh --side-by-side || failed=1
     summary=$(cat "$logs/summary")
 else
+    [ "$1" != emulated ] || set -- "${emulated[@]}"
     for part in "$@"; do
         printf '\n=== %s\n' "$part"
         run_part "$part" || failed=1
