@@ -137,5 +137,11 @@ def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:
     for way in ways:
         if way.link in names:
             version = ipaddress.ip_network(way.to).version
-            at = ["via", way.via, "dev", way.link]
-            yield ["ip", f"-{version}", "route", "replace", way.to, *at]
+            ip = f"ip -{version} route"
+            # Replaced, it would no longer be the back end's own.
+            yield [
+                "sh",
+                "-c",
+                f'test -n "$({ip} show exact {way.to} via {way.via} dev {way.link})" || '
+                f"{ip} add {way.to} via {way.via} dev {way.link}",
+            ]
