@@ -137,5 +137,6 @@ def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:
     for way in ways:
         if way.link in names:
             version = ipaddress.ip_network(way.to).version
-            at = ["via", way.via, "dev", way.link]
-            yield ["ip", f"-{version}", "route", "replace", way.to, *at]
+            ip, what = f"ip -{version} route", f"{way.to} via {way.via} dev {way.link}"
+            # Replaced, it would no longer be the back end's own.
+            yield ["sh", "-c", f'test -n "$({ip} show exact {what})" || {ip} add {what}']
