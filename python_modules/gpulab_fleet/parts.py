@@ -95,6 +95,12 @@ def of(record: Mapping[str, Any]) -> Iterator[Part]:
             yield part
 
 
+def dimms(hardware: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the memory modules of a node's facts, without the slots that are empty."""
+    slots = (hardware.get("dimms") or {}).get("slots") or []
+    return [slot for slot in slots if slot.get("installed")]
+
+
 def _all(host: Mapping[str, Any], hardware: Mapping[str, Any], contained: bool) -> Iterator[Part]:
     machine = hardware.get("system") or {}
     serial = host["serial"] or ("" if contained else _serial(machine.get("serial")))
@@ -109,11 +115,10 @@ def _all(host: Mapping[str, Any], hardware: Mapping[str, Any], contained: bool) 
     for disk in hardware.get("disks") or []:
         if _serial(disk.get("serial")) and disk.get("transport") not in _MADE_UP:
             yield _part("disk", disk["serial"], {**disk, "name": disk.get("model")})
-    for dimm in hardware.get("dimms") or []:
+    for dimm in dimms(hardware):
         if _serial(dimm.get("serial")):
             name = " ".join(str(dimm[k]) for k in ("manufacturer", "part_number") if dimm.get(k))
-            slot = dimm.get("locator") or dimm.get("slot")
-            yield _part("dimm", dimm["serial"], {**dimm, "name": name, "slot": slot})
+            yield _part("dimm", dimm["serial"], {**dimm, "name": name})
     for nic in hardware.get("nics") or []:
         if nic.get("physical") and nic.get("mac") and nic.get("bus") != "virtio":
             yield _part("nic", nic["mac"].lower(), {**nic, "serial": nic["mac"]})

@@ -68,14 +68,20 @@ def _firmware(facts: Mapping[str, Any], node: str) -> Iterator[Vote]:
         yield Vote(model, parts.node_part(node), str(system["firmware_version"]))
 
 
+def _section(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Take a section that is a list of what is there."""
+    return lambda facts: facts.get(name)
+
+
 def _population(
-    section: str, name: Callable[[Mapping[str, Any]], str]
+    items: Callable[[Mapping[str, Any]], Any], name: Callable[[Mapping[str, Any]], str]
 ) -> Callable[[Mapping[str, Any], str], Iterator[Vote]]:
-    """Vote with how many there are of each kind in a section."""
+    """Vote with how many there are of each kind; None is what was not read."""
 
     def votes(facts: Mapping[str, Any], node: str) -> Iterator[Vote]:
-        if facts.get(section) is not None:
-            count = Counter(name(item) for item in facts[section])
+        there = items(facts)
+        if there is not None:
+            count = Counter(name(item) for item in there)
             value = ", ".join(f"{n} x {what}" for what, n in sorted(count.items()) if what)
             yield Vote("", parts.node_part(node), value or "none")
 
@@ -90,6 +96,10 @@ def _gpu_name(gpu: Mapping[str, Any]) -> str:
 def _dimm_name(dimm: Mapping[str, Any]) -> str:
     size = dimm.get("size_bytes")
     return f"{size / _GIB:g} GiB" if size else ""
+
+
+def _modules(facts: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    return None if facts.get("dimms") is None else parts.dimms(facts)
 
 
 def _disk_name(disk: Mapping[str, Any]) -> str:
@@ -130,10 +140,10 @@ TRAITS: Sequence[Trait] = (
     Trait("cuda", "CUDA of the driver", _of_node("nvidia", "cuda_version"), _BUILD),
     Trait("firmware", "system firmware", _firmware, _FLASH),
     Trait("cpu", "processor", _of_node("cpu", "model"), _FIT),
-    Trait("gpus", "GPUs on the bus", _population("gpus", _gpu_name), _FIT),
-    Trait("dimms", "DIMMs", _population("dimms", _dimm_name), _FIT),
-    Trait("disks", "disks", _population("disks", _disk_name), _FIT),
-    Trait("nics", "network ports", _population("nics", _nic_name), _FIT),
+    Trait("gpus", "GPUs on the bus", _population(_section("gpus"), _gpu_name), _FIT),
+    Trait("dimms", "DIMMs", _population(_modules, _dimm_name), _FIT),
+    Trait("disks", "disks", _population(_section("disks"), _disk_name), _FIT),
+    Trait("nics", "network ports", _population(_section("nics"), _nic_name), _FIT),
     Trait("vbios", "VBIOS", _vbios, _FLASH),
     Trait("nic_firmware", "adapter firmware", _adapter_firmware, _FLASH),
 )

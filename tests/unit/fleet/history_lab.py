@@ -28,7 +28,18 @@ def hardware(*gpus: dict[str, Any], **sections: Any) -> dict[str, Any]:
         "nvidia": {"gpus": list(gpus)},
         "disks": [disk],
         "nics": [{"name": "eth0", "physical": True, "mac": "0C:42:A1:00:00:01", "bus": "pci"}],
-        "dimms": [{"serial": "3A1C", "slot": "P0_DIMM_A1", "part_number": "M393"}],
+        "dimms": {
+            "ecc": "Multi-bit ECC",
+            "slots": [
+                {
+                    "serial": "3A1C",
+                    "slot": "P0_DIMM_A1",
+                    "part_number": "M393",
+                    "installed": True,
+                },
+                {"serial": None, "slot": "P0_DIMM_A2", "part_number": None, "installed": False},
+            ],
+        },
         "probes": {},
         **sections,
     }
@@ -76,7 +87,7 @@ def node(name: str, *gpus: dict[str, Any], **kinds: Any) -> records.Record:
     found = hardware(*gpus)
     number = name[-1]
     found["disks"][0]["serial"] += number
-    found["dimms"][0]["serial"] += number
+    found["dimms"]["slots"][0]["serial"] += number
     found["nics"][0]["mac"] += number
     found.update(kinds.pop("facts", {}))
     checks = kinds.pop("checks", None)

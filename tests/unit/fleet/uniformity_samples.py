@@ -36,7 +36,13 @@ def facts() -> Facts:
                 for bus in (1, 2)
             ],
         },
-        "dimms": [{"serial": str(n), "size_bytes": 64 * 1024**3} for n in range(16)],
+        "dimms": {
+            "ecc": "Multi-bit ECC",
+            "slots": [
+                {"serial": str(n), "size_bytes": 64 * 1024**3, "installed": True} for n in range(16)
+            ]
+            + [{"serial": None, "size_bytes": None, "installed": False}],
+        },
         "disks": [{"model": "PM9A3", "size_bytes": 3840755982336, "kind": "ssd"}],
         "nics": [{"physical": True, "driver": "mlx5_core"}, {"physical": False, "driver": "veth"}],
         "infiniband": [{"device": "mlx5_0", "firmware": "28.39.1002", "bdf": "0000:51:00.0"}],
@@ -69,7 +75,7 @@ CHANGES: dict[str, Callable[[Facts], object]] = {
     "firmware": lambda f: f["system"].update(firmware_version="1.2"),
     "cpu": lambda f: f["cpu"].update(model="AMD EPYC 9454"),
     "gpus": lambda f: f["gpus"].pop(0),
-    "dimms": lambda f: f["dimms"].pop(),
+    "dimms": lambda f: f["dimms"]["slots"].pop(0),
     "disks": lambda f: f["disks"].clear(),
     "nics": lambda f: f["nics"].append({"physical": True, "driver": "igb"}),
     "vbios": lambda f: f["nvidia"]["gpus"][1].update(vbios_version="95.9"),

@@ -1,0 +1,68 @@
+"""A whole report of facts that the probes really give: samples by hand may have another shape."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import fleet_samples as samples
+import pytest
+
+# The machines of the hardware tests.
+sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
+
+from hardware_machines import MACHINES
+from host_machines import HOST_MACHINES
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from gpulab_fleet import parts, report, uniformity
+
+ALL = {**MACHINES, **HOST_MACHINES}
+
+
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    facts = {}
+    for name, machine in ALL.items():
+        root = machine.lay(tmp_path_factory.mktemp(name))
+        facts[name] = gather(Tree(str(root)), machine.run, machine.machine, 2.0, pause_s=0.01)
+    return facts
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_machine_can_be_reported(
+    name: str,
+    gathered: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GPULAB_STATE_DIR", str(tmp_path / "state"))
+    folder = tmp_path / samples.RUN_ID
+    folder.mkdir()
+    for node in ("node01", "node02"):
+        record = {**samples.record(node, spec="gpu-node"), "hardware": gathered[name]}
+        (folder / f"{node}.json").write_text(json.dumps(record))
+    written = report.write(folder, [], "lab")
+    assert [node["name"] for node in written.summary["nodes"]] == ["node01", "node02"]
+    assert not written.summary["notices"]
+    # A record that does not fit its schema would be told instead of read.
+    assert "run.record" not in json.dumps(written.summary)
+
+
+def test_memory_modules_are_parts_and_are_compared(gathered: dict[str, dict[str, Any]]) -> None:
+    facts = gathered["server"]
+    record = {**samples.record("node01", spec="gpu-node"), "hardware": facts}
+    modules = [part for part in parts.of(record) if part.kind == "dimm"]
+    assert len(modules) == 16
+    assert all(part.serial and part.slot and part.name for part in modules)
+    fewer = json.loads(json.dumps(facts))
+    fewer["dimms"]["slots"][2]["installed"] = False
+    other = {**record, "hardware": fewer}
+    judged = uniformity.judge({"node01": record, "node02": record, "node03": other})
+    odd = [finding for finding in judged["node03"] if finding["status"] != "pass"]
+    assert [finding["id"] for finding in odd] == ["uniform.dimms"]
+    assert "16 x" in str(odd[0])
+    assert "15 x" in str(odd[0])
