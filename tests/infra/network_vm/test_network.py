@@ -295,7 +295,9 @@ def test_a_reboot_before_the_confirmation_brings_the_former_network_and_firewall
     assert state(host) != before
     # A power cut: what was not confirmed must not depend on a clean shutdown. Not in this session,
     # which would wait for an answer for ever.
-    host.check_output("sync; systemd-run --quiet --on-active=2 sh -c 'echo b > /proc/sysrq-trigger'")
+    host.check_output(
+        "sync; systemd-run --quiet --on-active=2 sh -c 'echo b > /proc/sysrq-trigger'"
+    )
     deadline = time.monotonic() + 600
     while True:
         seen = host.run("cat /proc/sys/kernel/random/boot_id")
