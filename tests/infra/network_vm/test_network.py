@@ -298,6 +298,8 @@ def test_a_reboot_before_the_confirmation_brings_the_former_network_and_firewall
     host.check_output(
         "sync; systemd-run --quiet --on-active=2 sh -c 'echo b > /proc/sysrq-trigger'"
     )
+    # A connection that the cut catches would hang.
+    time.sleep(20)
     deadline = time.monotonic() + 600
     while True:
         seen = host.run("cat /proc/sys/kernel/random/boot_id")
