@@ -45,7 +45,7 @@ clean: ## remove the sandbox, its cached image, the environments and the reports
 		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true; fi
 	rm -rf .cache .venv .venv-* reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-test: ## set everything up and pass all tests (over an hour on two cores)
+test: ## set everything up and pass the tests but test-vm (over an hour on two cores)
 	scripts/second_core.sh --check
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh

@@ -16,6 +16,7 @@ class _Echo(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:
         self._transport = transport
 
+    # asyncio calls it by position, so what is not used cannot be left out.
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:  # noqa: ARG002
         self._transport.sendto(str(address[0]).encode(), address)
 
@@ -24,6 +25,7 @@ class _Heard(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
+    # As above.
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:  # noqa: ARG002
         if not self.answer.done():
             self.answer.set_result(data)
@@ -48,7 +50,7 @@ async def serve(ports: list[int]) -> None:
         for address in addresses:
             await asyncio.start_server(_greet, address, port)
             await loop.create_datagram_endpoint(_Echo, local_addr=(address, port))
-    print("serving", flush=True)  # noqa: T201
+    print("serving", flush=True)  # noqa: T201  whoever started it waits for this line
     await asyncio.Event().wait()
 
 
@@ -103,4 +105,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         asyncio.run(serve([int(port) for port in sys.argv[2:]]))
     else:
-        print(json.dumps(asyncio.run(ask(json.loads(sys.argv[2])))))  # noqa: T201
+        answers = asyncio.run(ask(json.loads(sys.argv[2])))
+        print(json.dumps(answers))  # noqa: T201  its result, for whoever started it

@@ -196,6 +196,7 @@ def rendered(value: Any, variables: dict[str, Any]) -> Any:  # noqa: ANN401 - an
         return [rendered(item, variables) for item in value]
     if not isinstance(value, str) or "{{" not in value:
         return value
+    # Escaping is for HTML; these are addresses and ports.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     # Where the nodes' links are measured: in the scenario's zone of that name.
     environment.filters["gpulab.core.pairs_zone"] = lambda *_: "fabric"

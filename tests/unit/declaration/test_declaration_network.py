@@ -1,25 +1,14 @@
-"""Names that flows need, routers among the machines, and which way the default route goes."""
+"""Names that flows need, and routers among the machines."""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.links import (
-    default_route_interface,
-)
-
 if TYPE_CHECKING:
     from tests.unit.declaration.conftest import Lab
-
-ZONES: dict[str, Any] = {
-    "management": {"cidr": "10.20.0.0/24", "gateway": "10.20.0.1"},
-    "fabric": {"cidr": "10.20.2.0/24"},
-    "public": {"cidr": "10.20.5.0/24", "gateway": "10.20.5.1"},
-    "six": {"cidr": "10.20.6.0/24", "cidr6": "fd12::/64", "gateway6": "fd12::1"},
-}
 
 
 @pytest.mark.parametrize("name", ["outside", "gateways"])
@@ -148,24 +137,3 @@ def test_a_zone_that_is_not_up_yet_is_one_mistake(sound: Lab) -> None:
     (error,) = sound.check()
 
     assert (error["key"], error["wrong"]) == ("lab_zones.new.cidr", "the zone has no network")
-
-
-@pytest.mark.parametrize(
-    ("interfaces", "chosen"),
-    [
-        ({}, ""),
-        ({"a": {"zone": "fabric"}}, ""),
-        ({"a": {"zone": "fabric"}, "b": {"zone": "public"}, "c": {"zone": "management"}}, "b"),
-        ({"b": {"zone": "management"}, "a": {"zone": "public", "gateway": True}}, "a"),
-        ({"b": {"zone": "management", "gateway": False}, "a": {"zone": "public"}}, "a"),
-        ({"b": {"zone": "management", "gateway": False}}, ""),
-        # The machine is the router of the zone itself.
-        ({"b": {"zone": "management", "address": "10.20.0.1"}, "a": {"zone": "public"}}, "a"),
-        ({"a": {"zone": "six"}}, "a"),
-        ({"bond0": {"bond": {}}, "bond0.5": {"parent": "bond0", "zone": "public"}}, "bond0.5"),
-    ],
-)
-def test_the_default_route_goes_over_the_first_zone_with_a_gateway(
-    interfaces: dict[str, Any], chosen: str
-) -> None:
-    assert default_route_interface(interfaces, ZONES) == chosen

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet_samples import RUN_ID
+from gathered_machines import gather_all
 
 from gpulab_fleet import folders
 
@@ -23,6 +24,12 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's own history and admission stay as they are."""
     monkeypatch.setenv(folders.STATE_VARIABLE, str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+@pytest.fixture(scope="session")
+def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The facts of every machine of the hardware tests; who changes some, changes a copy."""
+    return gather_all(tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture

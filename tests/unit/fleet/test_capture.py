@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-# The machines of the hardware tests, whose parts this is about.
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
-
 from case import Change
 from cases_parts import CASES, WARNS
-from hardware_machines import MACHINES
-from host_machines import HOST_MACHINES
+from gathered_machines import ALL, HOST_MACHINES
 from jsonschema import Draft202012Validator
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
     REQUIREMENTS,
     resolve_spec,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
 from gpulab_fleet.capture import CaptureError, capture, describe, render
 
-ALL = {**MACHINES, **HOST_MACHINES}
 _SCHEMA = json.loads(
     (Path(__file__).parents[3] / "inventory" / "lab.schema.json").read_text(encoding="utf-8")
 )
@@ -40,16 +31,6 @@ FAULTS = [
     for name, case in CASES.items()
     for number, change in enumerate((*case.fails, *WARNS.get(name, ())))
 ]
-
-
-@pytest.fixture(scope="module")
-def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The facts of every fixture machine."""
-    facts = {}
-    for name, machine in ALL.items():
-        root = machine.lay(tmp_path_factory.mktemp(name))
-        facts[name] = gather(Tree(str(root)), machine.run, machine.machine, 2.0, pause_s=0.01)
-    return facts
 
 
 def readable(facts: dict[str, Any]) -> bool:

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import fleet_samples as samples
 import pytest
+from gathered_machines import ALL
 
-# The machines of the hardware tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
-
-from hardware_machines import MACHINES
-from host_machines import HOST_MACHINES
-
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 from gpulab_fleet import parts, report, uniformity
-
-ALL = {**MACHINES, **HOST_MACHINES}
-
-
-@pytest.fixture(scope="module")
-def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    facts = {}
-    for name, machine in ALL.items():
-        root = machine.lay(tmp_path_factory.mktemp(name))
-        facts[name] = gather(Tree(str(root)), machine.run, machine.machine, 2.0, pause_s=0.01)
-    return facts
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_machine_can_be_reported(
-    name: str,
-    gathered: dict[str, dict[str, Any]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, gathered: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("GPULAB_STATE_DIR", str(tmp_path / "state"))
     folder = tmp_path / samples.RUN_ID
     folder.mkdir()
     for node in ("node01", "node02"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -9,7 +10,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.gpulab.core.plugins.module_utils.ddp.plan import PlanError, plan
 
 
-def ddp_plan(nodes: list[str], hostvars: Any, zone: str) -> dict[str, Any]:  # noqa: ANN401 - Ansible's own mapping
+def ddp_plan(
+    nodes: list[str], hostvars: Mapping[str, Mapping[str, Any]], zone: str
+) -> dict[str, Any]:
     """Plan a training over nodes.
 
     Args:

@@ -244,7 +244,8 @@ ARGUMENTS = {
     "stages": {"type": "list", "elements": "str"},
     "spec_name": {"type": "str"},
     "specs": {"type": "dict", "default": {}},
-    "disk_folder": {"type": "path", "default": "/var/tmp"},  # noqa: S108  the file has no name
+    # A disk, where /tmp may be memory. The file has no name in it that somebody could take first.
+    "disk_folder": {"type": "path", "default": "/var/tmp"},  # noqa: S108
     "ratings": {"type": "path"},
     "device": {"type": "str", "choices": ["auto", "cpu", "cuda"], "default": "auto"},
     "seed": {"type": "int", "default": 1234},

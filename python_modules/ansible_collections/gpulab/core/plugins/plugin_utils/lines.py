@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible import constants
 
 if TYPE_CHECKING:
+    from ansible.utils.display import Display
+
     from gpulab_fleet.terminal import Line
 
 _COLOURS = {
@@ -19,7 +21,7 @@ _COLOURS = {
 }
 
 
-def show(display: Any, lines: Iterable[Line]) -> None:  # noqa: ANN401  ansible ships no types
+def show(display: Display, lines: Iterable[Line]) -> None:
     """Print each line on ``display`` in the colour of its status."""
     for line in lines:
         display.display(line.text, color=_COLOURS[line.status])

@@ -11,6 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Machine
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import mapping
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed import RoleFlows
 
 FLOWS = Path("meta", "flows.yml")
@@ -57,8 +58,8 @@ def find_role_flows(
     for name, role in sorted(roles.items()):
         if not (role / FLOWS).is_file():
             continue
-        defaults = _read(role / DEFAULTS, loader) if (role / DEFAULTS).is_file() else None
-        templar = Templar(loader=loader, variables={**(defaults or {}), **variables})
+        defaults = _read(role / DEFAULTS, loader) if (role / DEFAULTS).is_file() else {}
+        templar = Templar(loader=loader, variables={**mapping(defaults), **variables})
         found.append(
             RoleFlows(
                 name,
@@ -71,7 +72,7 @@ def find_role_flows(
     return found
 
 
-def _read(file: Path, loader: DataLoader) -> Any:  # noqa: ANN401 -- whatever YAML holds
+def _read(file: Path, loader: DataLoader) -> object:
     try:
         return loader.load_from_file(str(file), cache="none", trusted_as_template=True)
     except AnsibleError as error:

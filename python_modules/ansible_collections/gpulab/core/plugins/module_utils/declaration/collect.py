@@ -29,7 +29,7 @@ Resolve = Callable[[Any], Any]
 LAB_PREFIX = "lab_"
 NODE_PREFIX = "node_"
 UNDECRYPTED = "the secret cannot be decrypted"
-GIVE_PASSWORD = "give the vault's password: --ask-vault-pass, or --vault-password-file FILE"  # noqa: S105 -- a message
+HOW_TO_DECRYPT = "give the vault's password: --ask-vault-pass, or --vault-password-file FILE"
 ANOTHER_VALUE = "this machine sees another value than the rest"
 BELONGS_TO_ALL = "say it once, in group_vars/all: it is a fact of the whole lab"
 
@@ -164,12 +164,12 @@ class _Resolver:
     def _failure(self, error: AnsibleError, value: Value, path: Path) -> Problem:
         reason = str(error).splitlines()[0]
         if isinstance(value, EncryptedString):
-            return Problem(self.owner, path, UNDECRYPTED, GIVE_PASSWORD)
+            return Problem(self.owner, path, UNDECRYPTED, HOW_TO_DECRYPT)
         if "decrypt" in reason.lower():
             # Told where the secret stands: one place, however many machines refer to it.
             reference = REFERENCE.fullmatch(str(value).strip())
             where: Path = (reference[1],) if reference else path
-            return Problem(self.owner, where, UNDECRYPTED, GIVE_PASSWORD)
+            return Problem(self.owner, where, UNDECRYPTED, HOW_TO_DECRYPT)
         wrong = f"its template cannot be resolved: {reason}"
         return Problem(
             self.owner, path, wrong, "define the variable that it names, or write a value"

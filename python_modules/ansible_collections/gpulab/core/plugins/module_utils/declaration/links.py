@@ -31,6 +31,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.model impo
 )
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.suggest import did_you_mean
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.zones import Zone
+from ansible_collections.gpulab.core.plugins.module_utils.network.default_route import (
+    default_routes,
+    routers,
+)
 
 #: The modes of Linux's bonding driver (Documentation/networking/bonding.rst).
 MODES = (
@@ -49,39 +53,6 @@ MODES_OF_OPTION = {
     "hash_policy": ("802.3ad", "balance-xor", "balance-tlb"),
 }
 EXAMPLE = "10.99.0.0/16"
-
-
-def default_route_interface(
-    interfaces: Mapping[str, Mapping[str, Any]], zones: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """Name the interface whose zone's gateways are a machine's default route.
-
-    Args:
-        interfaces: ``node_interfaces``, in the order in which they are declared.
-        zones: ``lab_zones``.
-
-    Returns:
-        The interface with ``gateway: true``; else the first one whose zone has a gateway that is
-        not the machine itself, unless it says ``gateway: false``; "" without any.
-    """
-    chosen = [name for name, body in interfaces.items() if body.get("gateway") is True]
-    able = [
-        name
-        for name, body in interfaces.items()
-        if body.get("gateway") is not False
-        and _routers(body, mapping(zones.get(text(body.get("zone")))))
-    ]
-    return next(iter([*chosen, *able]), "")
-
-
-def _routers(body: Mapping[str, Any], zone: Mapping[str, Any]) -> set[str]:
-    """The zone's gateways, by their keys, that are not the interface's own addresses."""
-    pairs = (("gateway", "address"), ("gateway6", "address6"))
-    return {
-        key
-        for key, own in pairs
-        if zone.get(key) and parse_address(zone[key]) != parse_address(body.get(own))
-    }
 
 
 def link_problems(
@@ -252,16 +223,15 @@ def _default_route(
         if name != chosen[0]:
             wrong = f"the default route already goes over '{chosen[0]}'"
             yield Problem(owner, path, wrong, "gateway: true at one interface of the machine")
-        elif not _routers(interfaces[name], zone):
+        elif not routers(interfaces[name], zone):
             wrong = f"zone {show(interfaces[name].get('zone'))} has no gateway for this machine"
             right = "gateway: true at an interface whose zone has one, or add it to the zone"
             yield Problem(owner, path, wrong, right)
-    over = default_route_interface(interfaces, declared)
-    zone = mapping(declared.get(text(interfaces.get(over, {}).get("zone"))))
-    taken = {4 if key == "gateway" else 6 for key in _routers(interfaces.get(over, {}), zone)}
+    routes = default_routes(interfaces, declared)
+    taken = {4: routes.get("gateway"), 6: routes.get("gateway6")}
     for name, body in sorted(interfaces.items()):
         for number, to in enumerate(_destinations(body)):
-            if to is not None and to.prefixlen == 0 and to.version in taken:
+            if to is not None and to.prefixlen == 0 and (over := taken[to.version]):
                 wrong = f"the default route already goes over the gateway of '{over}'"
                 right = f"remove this route, or set gateway: false at {over}"
                 at: Path = ("node_interfaces", name, "routes", number, "to")

@@ -173,7 +173,9 @@ def _read(
 
 
 def _name(file: Path, working_directory: Path) -> str:
-    below = Path(os.path.abspath(file))  # noqa: PTH100 -- resolve() would follow links
+    # Path.resolve() would follow links, and name a file that nobody knows by that name;
+    # Path.absolute() would leave a ".." in the way of the comparison below.
+    below = Path(os.path.abspath(file))  # noqa: PTH100
     return str(
         below.relative_to(working_directory) if below.is_relative_to(working_directory) else below
     )

@@ -10,6 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.network.default_route import (
+    default_routes,
+)
+
 ETHERNET_MTU = 1500  # IEEE 802.3, what a link carries when nobody says otherwise
 #: An InfiniBand packet of 4096 bytes, less the four of the IPoIB header (RFC 4391). More needs
 #: connected mode, which today's cards do not have ("enhanced IPoIB" of mlx5).
@@ -219,36 +223,19 @@ def _has_member(of: Mapping[str, Any], member: str) -> bool:
 def _gateway_interfaces(
     interfaces: Mapping[str, Mapping[str, Any]], zones: Mapping[str, Mapping[str, Any]]
 ) -> set[tuple[str, str]]:
-    """Name the interfaces of the default routes: by ``gateway: true``, else the first that can.
-
-    Returns:
-        (interface, ``gateway`` or ``gateway6``): IPv4 and IPv6 may leave by different ones.
-    """
-    chosen = [name for name, of in interfaces.items() if of.get("gateway")]
-    found: set[tuple[str, str]] = set()
-    for gateway, address in (("gateway", "address"), ("gateway6", "address6")):
-        able = [
-            name
-            for name, of in interfaces.items()
-            if of.get(address) and _zone_of(name, of, zones).get(gateway)
-            and of.get("gateway") is not False
-        ]  # fmt: skip
-        wanted = [name for name in able if name in chosen]
-        if len(wanted) > 1:
-            msg = f"node_interfaces: gateway is true at {' and '.join(wanted)}: leave it at one"
-            raise NetworkError(msg)
-        if chosen:
-            found.update((name, gateway) for name in wanted)
-        else:
-            found.update((name, gateway) for name in able[:1])
-    lost = [name for name in chosen if not {(name, "gateway"), (name, "gateway6")} & found]
-    if lost:
+    """Name the interfaces of the default routes, each with ``gateway`` or ``gateway6``."""
+    chosen = [name for name, of in interfaces.items() if of.get("gateway") is True]
+    if len(chosen) > 1:
+        msg = f"node_interfaces: gateway is true at {' and '.join(chosen)}: leave it at one"
+        raise NetworkError(msg)
+    found = default_routes(interfaces, zones)
+    if chosen and chosen[0] not in found.values():
         msg = (
-            f"node_interfaces.{lost[0]}.gateway: zone {interfaces[lost[0]].get('zone')!r} has no "
-            "gateway: declare it at lab_zones, or leave this key out"
+            f"node_interfaces.{chosen[0]}.gateway: zone {interfaces[chosen[0]].get('zone')!r} has "
+            "no gateway for this machine: declare it at lab_zones, or leave this key out"
         )
         raise NetworkError(msg)
-    return found
+    return {(name, key) for key, name in found.items()}
 
 
 def _link(

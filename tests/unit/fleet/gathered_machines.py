@@ -1,0 +1,28 @@
+"""The machines of the hardware tests, and the facts that the probes give of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
+
+from hardware_machines import MACHINES
+from host_machines import HOST_MACHINES
+
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+
+ALL = {**MACHINES, **HOST_MACHINES}
+
+
+def gather_all(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read every machine, laid out below a folder."""
+    facts = {}
+    for name, machine in ALL.items():
+        root = folder / name
+        root.mkdir()
+        laid = machine.lay(root)
+        facts[name] = gather(Tree(str(laid)), machine.run, machine.machine, 2.0, pause_s=0.01)
+    return facts
