@@ -54,7 +54,7 @@ test-vm: ## the two scenarios that emulation makes long: drivers and interfaces 
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh emulated
 
-test-fast: ## lint, types and units: about two minutes, without root
+test-fast: ## lint, types and units: nine minutes on two cores, without root
 	scripts/bootstrap.sh dev
 	scripts/run_tests.sh lint types docs units
 
