@@ -275,8 +275,14 @@ def test_an_interface_that_looks_like_a_container_bridge_is_its_zone() -> None:
 
 
 def test_without_container_engines_there_is_no_word_of_them() -> None:
-    policy = lab(SSH, container_interfaces=[])
-    assert "container" not in compile_rulesets(policy)["node01"]
+    nodes = copy.deepcopy(LAB["nodes"])
+    nodes["node01"]["container_interfaces"] = []
+    nodes["node02"]["container_interfaces"] = ["cni0"]
+    compiled = compile_rulesets(lab(SSH, nodes=nodes))
+    assert "container" not in compiled["node01"]
+    assert 'iifname "cni0"' in compiled["node02"]
+    assert "podman" not in compiled["node02"]
+    assert 'iifname "podman*"' in compiled["head01"]
 
 
 def test_a_flow_of_rate_and_log_has_both_and_its_name() -> None:

@@ -110,6 +110,7 @@ def test_every_service_has_its_flow(example: dict[str, Any]) -> None:
     assert opened("iperf3.bandwidth")[:3] == ("compute@fabric", "compute@fabric", "tcp")
     assert opened("iperf3.round-trip") == ("compute@fabric", "compute@fabric", "icmp", ())
     assert opened("base.packages") == ("all", "outside", "tcp", ((80, 80), (443, 443)))
+    assert opened("network.mtu-storage") == ("all@storage", "all@storage", "icmp", ())
     assert opened("base.ping") == ("management", "all", "icmp", ())
     assert {opened(f"base.{name}")[1:3] for name in ("names", "long-names")} == {
         ("outside", "udp"),
@@ -275,14 +276,20 @@ def test_an_option_of_the_lab_counts_and_one_of_a_machine_does_not(
 ) -> None:
     text = small.read_text().replace("lab_name: small", "lab_name: small\n    ssh_rate: 5/second")
     second = (
-        "node02: {ssh_rate_outside: 1/hour, ssh_rate: 5/second}\n    bastions: {hosts: {node01}}"
+        "node02: {ssh_rate_outside: 1/hour, ssh_rate: 5/second, bridge: br-lab,"
+        " firewall_container_interfaces: ['{{ bridge }}']}\n    bastions: {hosts: {node01}}"
     )
     small.write_text(f"{text}        {second}\n")
 
-    flows = flows_of(collect(tmp_path, small))
+    result = collect(tmp_path, small)
 
+    flows = flows_of(result)
     assert flows["ssh.administer"].rate == "5/second"
     assert flows["ssh.bastion"].rate == "10/minute"
+    # What is about a machine and no flow is the machine's, all the same.
+    nodes = policy_from_plain(result["policy"]).nodes
+    assert nodes["node02"].container_interfaces == ("br-lab",)
+    assert "podman*" in nodes["node01"].container_interfaces
 
 
 def test_mistakes_of_lab_and_roles_are_told_with_their_files(

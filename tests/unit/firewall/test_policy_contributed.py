@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
 
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Resolve
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.flows import Ends, ends_of
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import (
     Declaration,
@@ -21,7 +23,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed i
     contributed_flows,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.gather import Gathered, gather
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import policy_from_plain
+from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+    CONTAINER_INTERFACES,
+    policy_from_plain,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "inventory" / "lab.schema.json").read_text())
@@ -47,7 +52,13 @@ HEAD = Host(
         }
     },
 )
-WORDS = {"{{ yes }}": True, "{{ no }}": False, "{{ port }}": 8080, "{{ text }}": "perhaps"}
+WORDS = {
+    "{{ yes }}": True,
+    "{{ no }}": False,
+    "{{ port }}": 8080,
+    "{{ text }}": "perhaps",
+    "{{ lab_zones | list }}": ["management", "edge"],
+}
 
 
 def declaration(**lab: object) -> Declaration:
@@ -58,22 +69,30 @@ def ends() -> Ends:
     return ends_of(declaration(), read_zones(declaration()))
 
 
-def resolve(value: object) -> object:
+def resolve_with(variables: Mapping[str, object]) -> Resolve:
     """Stands for Ansible's templating: knows a few words and nothing else."""
-    if isinstance(value, str) and "{{" in value:
-        if value not in WORDS:
-            msg = f"'{value}' is undefined"
-            raise AnsibleUndefinedVariable(msg)
-        return WORDS[value]
-    return value
+
+    def resolve(value: object) -> object:
+        for name, known in variables.items():
+            value = (
+                value.replace(f"{{{{ {name} }}}}", str(known)) if isinstance(value, str) else value
+            )
+        if isinstance(value, str) and "{{" in value:
+            if value not in WORDS:
+                msg = f"'{value}' is undefined"
+                raise AnsibleUndefinedVariable(msg)
+            return WORDS[value]
+        return value
+
+    return resolve
 
 
 def role(content: str, name: str = "web") -> RoleFlows:
-    return RoleFlows(name, FILE, content, yaml.safe_load(content), resolve)
+    return RoleFlows(name, FILE, content, yaml.safe_load(content), resolve_with)
 
 
 def wants(content: str) -> Gathered:
-    return gather(declaration(), [role(content)], SCHEMA)
+    return gather(declaration(), [role(content)], SCHEMA, {})
 
 
 ONE = "{name: serve, from: edge, to: head01, protocol: tcp, ports: ['{{ port }}']}"
@@ -98,7 +117,7 @@ def test_a_roles_flow_has_its_name_and_its_origin() -> None:
 def test_no_name_clashes_with_another_roles_or_the_declarations() -> None:
     roles = [role(f"- {ONE}"), role(f"- {ONE}", "mail")]
 
-    gathered = gather(declaration(), roles, SCHEMA)
+    gathered = gather(declaration(), roles, SCHEMA, {})
 
     assert gathered.problems == []
     flows = policy_from_plain(gathered.policy).flows
@@ -114,6 +133,29 @@ def test_when_says_whether_a_flow_is_wanted(when: object, wanted: int) -> None:
 
     assert (len(found.flows), found.problems) == (wanted, [])
     assert all("when" not in flow for flow in found.flows)
+
+
+def test_a_flow_is_wanted_for_each_item_of_a_loop() -> None:
+    content = """
+    - name: mtu-{{ item }}
+      loop: "{{ lab_zones | list }}"
+      from: all@{{ item }}
+      to: all@{{ item }}
+      protocol: icmp
+    """
+
+    found = contributed_flows(role(content), ends(), SCHEMA)
+
+    assert found.problems == []
+    assert [(flow["name"], flow["from"], flow["to"]) for flow in found.flows] == [
+        ("web.mtu-management", "all@management", "all@management"),
+        ("web.mtu-edge", "all@edge", "all@edge"),
+    ]
+    assert all(not {"loop", "item"} & flow.keys() for flow in found.flows)
+
+
+def test_a_loop_over_nothing_opens_nothing() -> None:
+    assert len(wants(f"- {ONE[:-1]}, loop: []}}").policy["flows"]) == 1
 
 
 def test_what_is_not_wanted_is_not_resolved_either() -> None:
@@ -177,6 +219,18 @@ def test_a_zone_that_is_kept_in_stays_so() -> None:
             '"perhaps" is not true or false',
         ),
         (
+            "- name: x\n  loop: '{{ port }}'\n  from: all\n  to: all\n  protocol: any",
+            2,
+            (0, "loop"),
+            "8080 is no list",
+        ),
+        (
+            "- name: x\n  loop: [a, b]\n  from: all\n  to: all\n  protocol: any",
+            1,
+            (0, "name"),
+            "the name 'x' is already taken by [0].name",
+        ),
+        (
             "- name: x\n  from: all\n  to: '{{ nobody }}'\n  protocol: any",
             3,
             (0, "to"),
@@ -214,7 +268,7 @@ def test_a_policy_has_what_is_in_a_zone_and_all_groups() -> None:
 def test_mistakes_of_the_declaration_and_of_roles_are_told_together() -> None:
     flow = {"name": "x", "from": "egde", "to": "all", "protocol": "any"}
 
-    gathered = gather(declaration(lab_flows=[flow]), [role("- serve")], SCHEMA)
+    gathered = gather(declaration(lab_flows=[flow]), [role("- serve")], SCHEMA, {})
 
     wrong = [problem.wrong for problem in gathered.problems]
     assert wrong == ["there is no zone, group or node 'egde'", '"serve" is no flow']
@@ -223,6 +277,47 @@ def test_mistakes_of_the_declaration_and_of_roles_are_told_together() -> None:
 def test_without_zones_nothing_can_be_compiled() -> None:
     lab = {"lab_name": "aurora"}
 
-    gathered = gather(Declaration(lab, (Host("head01"),)), [], SCHEMA)
+    gathered = gather(Declaration(lab, (Host("head01"),)), [], SCHEMA, {})
 
     assert [problem.path for problem in gathered.problems] == [("lab_zones",)]
+
+
+def test_each_machine_has_its_own_container_engines() -> None:
+    containers = {"head01": ["podman*", "br-lab"]}
+
+    gathered = gather(declaration(), [], SCHEMA, containers)
+
+    assert gathered.problems == []
+    (node,) = policy_from_plain(gathered.policy).nodes.values()
+    assert node.container_interfaces == ("podman*", "br-lab")
+    (other,) = policy_from_plain(wants("").policy).nodes.values()
+    assert other.container_interfaces == CONTAINER_INTERFACES
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "wrong"),
+    [
+        ("podman*", (), '"podman*" is no list'),
+        (["podman*", "*"], (1,), '"*" is no name of an interface'),
+        (["br-*x"], (0,), '"br-*x" is no name of an interface'),
+        (["a-name-too-long1"], (0,), '"a-name-too-long1" is no name of an interface'),
+        ([3], (0,), "3 is no name of an interface"),
+    ],
+)
+def test_what_names_no_bridges_is_refused(
+    patterns: object, path: tuple[int, ...], wrong: str
+) -> None:
+    gathered = gather(declaration(), [], SCHEMA, {"head01": patterns})
+
+    (problem,) = gathered.problems
+    assert (problem.owner, problem.path) == (
+        "head01",
+        ("firewall_container_interfaces", *path),
+    )
+    assert problem.wrong == wrong
+
+
+def test_the_roles_default_is_what_is_compiled_without_it() -> None:
+    defaults = yaml.safe_load((ROOT / "roles/firewall/defaults/main.yml").read_text())
+
+    assert tuple(defaults["firewall_container_interfaces"]) == CONTAINER_INTERFACES

@@ -58,8 +58,15 @@ class ActionModule(ActionBase):
 def _policy(task_vars: dict[str, Any], folders: list[Path], loader: DataLoader) -> dict[str, Any]:
     # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
     from ansible_collections.gpulab.core.plugins.module_utils.declaration import check, sources
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import collect
-    from ansible_collections.gpulab.core.plugins.module_utils.firewall.gather import gather
+    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import (
+        collect,
+        resolved,
+    )
+    from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Problem
+    from ansible_collections.gpulab.core.plugins.module_utils.firewall.gather import (
+        CONTAINER_INTERFACES,
+        gather,
+    )
     from ansible_collections.gpulab.core.plugins.plugin_utils import inventory, role_flows
 
     machines = [
@@ -80,10 +87,22 @@ def _policy(task_vars: dict[str, Any], folders: list[Path], loader: DataLoader) 
         frozenset(map(str, task_vars["groups"])),
     )
     variables = role_flows.common_variables(machines) | {"hostvars": task_vars["hostvars"]}
+    unresolved: list[Problem] = []
+    containers = {
+        machine.name: resolved(
+            machine.variables[CONTAINER_INTERFACES],
+            (CONTAINER_INTERFACES,),
+            machine.resolve,
+            unresolved,
+        )
+        for machine in machines
+        if CONTAINER_INTERFACES in machine.variables
+    }
     gathered = gather(
-        declaration,
+        dataclasses.replace(declaration, problems=(*declaration.problems, *unresolved)),
         role_flows.find_role_flows(folders, variables, loader),
         json.loads(inventory.SCHEMA.read_text(encoding="utf-8")),
+        containers,
     )
     if gathered.problems:
         places = sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd())

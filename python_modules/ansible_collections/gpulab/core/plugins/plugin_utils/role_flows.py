@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Machine
+from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import (
+    Machine,
+    Resolve,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import mapping
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed import RoleFlows
 
@@ -59,17 +62,26 @@ def find_role_flows(
         if not (role / FLOWS).is_file():
             continue
         defaults = _read(role / DEFAULTS, loader) if (role / DEFAULTS).is_file() else {}
-        templar = Templar(loader=loader, variables={**mapping(defaults), **variables})
         found.append(
             RoleFlows(
                 name,
                 _shown(role / FLOWS),
                 (role / FLOWS).read_text(encoding="utf-8"),
                 _read(role / FLOWS, loader),
-                templar.template,
+                _resolver({**mapping(defaults), **variables}, loader),
             )
         )
     return found
+
+
+def _resolver(
+    variables: Mapping[str, Any], loader: DataLoader
+) -> Callable[[Mapping[str, Any]], Resolve]:
+    def resolve_with(further: Mapping[str, Any]) -> Resolve:
+        resolve: Resolve = Templar(loader=loader, variables={**variables, **further}).template
+        return resolve
+
+    return resolve_with
 
 
 def _read(file: Path, loader: DataLoader) -> object:

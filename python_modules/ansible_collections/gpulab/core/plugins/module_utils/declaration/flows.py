@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ def flow_problems(declaration: Declaration, zones: dict[str, Zone]) -> Iterator[
         if ends is not None:
             yield from end_problems(at, flow, ends)
         yield from port_problems(at, flow)
-    yield from repeated_names(("lab_flows",), flows)
+    yield from repeated_names((("lab_flows", number), flow) for number, flow in enumerate(flows))
 
 
 def end_problems(at: Path, flow: dict[Any, Any], ends: Ends) -> Iterator[Problem]:
@@ -141,12 +141,12 @@ def port_problems(at: Path, flow: dict[Any, Any]) -> Iterator[Problem]:
         yield from _port_range((*at, "ports", place), port)
 
 
-def repeated_names(at: Path, flows: list[Any]) -> list[Problem]:
-    """Report flows that have the name of an earlier one."""
+def repeated_names(flows: Iterable[tuple[Path, Any]]) -> list[Problem]:
+    """Report flows that have the name of an earlier one; each is given with where it stands."""
     names = [
-        Claim(flow["name"], "", (*at, number, "name"), f"the name '{flow['name']}'")
-        for number, flow in enumerate(map(mapping, flows))
-        if text(flow.get("name"))
+        Claim(name, "", (*at, "name"), f"the name '{name}'")
+        for at, flow in flows
+        if (name := text(mapping(flow).get("name")))
     ]
     return conflicts(names, "give each flow a name of its own")
 

@@ -61,10 +61,6 @@ class _Compiler:
         self._policy = policy
         self._ends = Ends(policy)
         self._renderer = rules.Renderer(policy, self._ends)
-        self._patterns = tuple(
-            checked("container interface", pattern)
-            for pattern in sorted(set(policy.container_interfaces))
-        )
         names = Counter(flow.name for flow in policy.flows)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
@@ -107,7 +103,11 @@ class _Compiler:
 
     def _write(self, own: Machine, parts: _Parts) -> None:
         to, of = self._to[own.node.name], self._from[own.node.name]
-        patterns, words = self._patterns, self._renderer.zone_words
+        words = self._renderer.zone_words
+        patterns = tuple(
+            checked("container interface", pattern)
+            for pattern in sorted(set(own.node.container_interfaces))
+        )
         parts.chain(
             "input",
             [chains.hook("input", "filter", "drop"), *chains.input_start(own, patterns)],

@@ -6,7 +6,7 @@ Runs on the controller only.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
 
 #: Says whether a flow of a role is wanted; lab_flows have no such key.
 WHEN = "when"
+#: What a flow of a role is wanted once for each of; it stands for one of them as `ITEM`.
+LOOP = "loop"
+ITEM = "item"
 #: Between a role and the name of its flow. No name in lab_flows has it, so none is taken twice.
 SEPARATOR = "."
 
@@ -46,14 +49,15 @@ class RoleFlows:
         file: where they stand, for messages.
         content: the text of that file.
         flows: what Ansible read in it.
-        resolve: resolves the templates in one value; raises AnsibleError.
+        resolve_with: makes, of further variables, what resolves the templates in one value and
+            raises AnsibleError.
     """
 
     role: str
     file: str
     content: str
     flows: Value
-    resolve: Resolve
+    resolve_with: Callable[[Mapping[str, Any]], Resolve]
 
 
 @dataclass
@@ -87,14 +91,14 @@ def contributed_flows(given: RoleFlows, ends: Ends, schema: dict[str, Any]) -> C
         right = "flows as in lab_flows: - {name: …, from: …, to: …, protocol: …}"
         found.problems.append(Problem("", (), f"{show(given.flows)} is no list", right))
     flows = given.flows if isinstance(given.flows, list) else []
-    wanted = dict(_wanted(given, flows, found.problems))
-    for number, flow in wanted.items():
+    wanted = list(_wanted(given, flows, found.problems))
+    for number, flow in wanted:
         found.problems += [
             dataclasses.replace(problem, path=(number, *problem.path))
             for problem in shape_problems(flow, schema, "flow", "")
         ]
         found.problems += port_problems((number,), flow)
-    found.problems += repeated_names((), [wanted.get(number) for number in range(len(flows))])
+    found.problems += repeated_names(((number,), flow) for number, flow in wanted)
     found.problems = [
         dataclasses.replace(
             problem, file=given.file, line=line_of(given.content, given.file, problem.path)
@@ -102,7 +106,7 @@ def contributed_flows(given: RoleFlows, ends: Ends, schema: dict[str, Any]) -> C
         for problem in found.problems
     ]
     if not found.problems:
-        _take(given.role, wanted.values(), ends, found)
+        _take(given.role, (flow for _, flow in wanted), ends, found)
     return found
 
 
@@ -114,15 +118,33 @@ def _wanted(
             right = "a mapping with name, from, to and protocol"
             problems.append(Problem("", (number,), f"{show(flow)} is no flow", right))
             continue
-        at: Path = (number, WHEN)
-        when = resolved(flow.get(WHEN, True), at, given.resolve, problems)
-        if isinstance(when, bool):
-            if when:
-                rest = {str(key): value for key, value in flow.items() if key != WHEN}
-                yield number, mapping(resolved(rest, (number,), given.resolve, problems))
-        elif not isinstance(when, Unresolved):
-            right = "true, false, or a template that gives one of them"
-            problems.append(Problem("", at, f"{show(when)} is not true or false", right))
+        rest = {str(key): value for key, value in flow.items() if key not in (WHEN, LOOP)}
+        for variables in _turns(given, number, flow, problems):
+            resolve = given.resolve_with(variables)
+            at: Path = (number, WHEN)
+            when = resolved(flow.get(WHEN, True), at, resolve, problems)
+            if isinstance(when, bool):
+                if when:
+                    yield number, mapping(resolved(rest, (number,), resolve, problems))
+            elif not isinstance(when, Unresolved):
+                right = "true, false, or a template that gives one of them"
+                problems.append(Problem("", at, f"{show(when)} is not true or false", right))
+
+
+def _turns(
+    given: RoleFlows, number: int, flow: dict[Any, Any], problems: list[Problem]
+) -> list[dict[str, Any]]:
+    """Give the variables that a flow is resolved with, for each time that it is wanted."""
+    if LOOP not in flow:
+        return [{}]
+    at: Path = (number, LOOP)
+    items = resolved(flow[LOOP], at, given.resolve_with({}), problems)
+    if isinstance(items, list):
+        return [{ITEM: item} for item in items]
+    if not isinstance(items, Unresolved):
+        right = "a list, or a template that gives one"
+        problems.append(Problem("", at, f"{show(items)} is no list", right))
+    return []
 
 
 def _take(role: str, flows: Iterable[dict[str, Any]], ends: Ends, found: Contributed) -> None:

@@ -5,7 +5,8 @@ Runs on the controller only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.declaration.interfaces
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import (
     Declaration,
     Problem,
+    Unresolved,
+    Value,
     mapping,
     sequence,
+    show,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.declaration.network import (
     network_problems,
@@ -31,6 +35,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed i
 
 #: What ``origin`` says of a flow that no role wants.
 DECLARED = "lab_flows"
+#: The role's variable that names the bridges of a machine's container engines.
+CONTAINER_INTERFACES = "firewall_container_interfaces"
+#: As the kernel takes names of interfaces (15 bytes, no slash, no space), with nftables' wildcard.
+_PATTERN = re.compile(r"(?=.{1,15}$)[A-Za-z0-9_][A-Za-z0-9_.:@+-]*\*?")
 
 
 @dataclass
@@ -49,7 +57,10 @@ class Gathered:
 
 
 def gather(
-    declaration: Declaration, roles: Iterable[RoleFlows], schema: dict[str, Any]
+    declaration: Declaration,
+    roles: Iterable[RoleFlows],
+    schema: dict[str, Any],
+    containers: Mapping[str, Value],
 ) -> Gathered:
     """Check what a firewall is made of, and put it together.
 
@@ -57,6 +68,7 @@ def gather(
         declaration: the lab and all of its machines.
         roles: the flows of the roles.
         schema: the document ``inventory/lab.schema.json``.
+        containers: machine → its ``firewall_container_interfaces``; without those that have none.
     """
     gathered = Gathered(problems=list(declaration.problems))
     problems = gathered.problems
@@ -64,6 +76,7 @@ def gather(
     for host in declaration.hosts:
         problems += shape_problems(host.variables, schema, "host", host.name)
     problems += network_problems(declaration)
+    problems += _container_problems(containers)
     if "lab_zones" not in declaration.lab and not problems:
         right = "declare the lab's networks: nothing can be let through between unknown ones"
         problems.append(Problem("", ("lab_zones",), "this key is missing", right))
@@ -85,9 +98,29 @@ def gather(
                         name: body for name, body in interfaces_of(host).items() if "zone" in body
                     },
                     "groups": sorted(host.groups),
+                    **(
+                        {"container_interfaces": containers[host.name]}
+                        if host.name in containers
+                        else {}
+                    ),
                 }
                 for host in declaration.by_name()
             },
             "flows": flows,
         }
     return gathered
+
+
+def _container_problems(containers: Mapping[str, Value]) -> Iterator[Problem]:
+    for name, patterns in sorted(containers.items()):
+        if isinstance(patterns, Unresolved):
+            continue
+        if not isinstance(patterns, list):
+            right = 'a list of names of bridges, such as ["podman*"]; [] for none'
+            yield Problem(name, (CONTAINER_INTERFACES,), f"{show(patterns)} is no list", right)
+            continue
+        for number, pattern in enumerate(patterns):
+            if not (isinstance(pattern, str) and _PATTERN.fullmatch(pattern)):
+                wrong = f"{show(pattern)} is no name of an interface"
+                right = "at most 15 characters, a letter or digit first; * only at the end"
+                yield Problem(name, (CONTAINER_INTERFACES, number), wrong, right)

@@ -26,6 +26,9 @@ RESERVED_ENDS = (OUTSIDE, GATEWAYS)
 #: reached by its zone's or its machine's name.
 WAYS_OUT = (OUTSIDE, GATEWAYS)
 PROTOCOLS = ("tcp", "udp", "icmp", "any")
+#: The bridges of container engines on a machine, unless `Node.container_interfaces` says otherwise:
+#: podman's and docker's own, their further networks (docker: ``br-<id>``), CNI's, libvirt's.
+CONTAINER_INTERFACES = ("podman*", "docker*", "br-*", "cni-*", "virbr*")
 
 
 class PolicyError(ValueError):
@@ -71,11 +74,19 @@ class Interface:
 
 @dataclass(frozen=True)
 class Node:
-    """One machine: its inventory name, its interfaces, and its groups without ``all``."""
+    """One machine.
+
+    Attributes:
+        name: its inventory name.
+        interfaces: those that are in a zone.
+        groups: its groups without ``all``.
+        container_interfaces: names, also with ``*`` at the end, of its container engines' bridges.
+    """
 
     name: str
     interfaces: tuple[Interface, ...]
     groups: frozenset[str] = frozenset()
+    container_interfaces: tuple[str, ...] = CONTAINER_INTERFACES
 
 
 @dataclass(frozen=True)
@@ -106,16 +117,11 @@ class Flow:
 
 @dataclass(frozen=True)
 class Policy:
-    """The whole of it: zones and machines by name, flows in no order that matters.
-
-    Attributes:
-        container_interfaces: names, with ``*``, of the bridges of container engines on a machine.
-    """
+    """The whole of it: zones and machines by name, flows in no order that matters."""
 
     zones: dict[str, Zone]
     nodes: dict[str, Node]
     flows: tuple[Flow, ...]
-    container_interfaces: tuple[str, ...] = ("podman*", "docker*", "br-*", "cni-*", "virbr*")
 
 
 def policy_from_plain(plain: dict[str, Any]) -> Policy:
@@ -123,8 +129,8 @@ def policy_from_plain(plain: dict[str, Any]) -> Policy:
 
     Args:
         plain: ``zones`` as ``lab_zones`` declares them; ``nodes``: machine →
-            ``{"interfaces": node_interfaces, "groups": [...]}``; ``flows``: a list as ``lab_flows``
-            declares them, each with ``origin``; ``container_interfaces`` when it differs.
+            ``{"interfaces": node_interfaces, "groups": [...]}``, and ``container_interfaces`` when
+            they differ; ``flows``: a list as ``lab_flows`` declares them, each with ``origin``.
 
     Raises:
         PolicyError: a value is none of what it must be. Preflight refuses such a declaration with
@@ -137,12 +143,7 @@ def policy_from_plain(plain: dict[str, Any]) -> Policy:
     except (KeyError, TypeError, AttributeError) as error:
         msg = f"the policy lacks or misuses {error}: the stage preflight names each mistake"
         raise PolicyError(msg) from error
-    extra = (
-        {"container_interfaces": tuple(plain["container_interfaces"])}
-        if "container_interfaces" in plain
-        else {}
-    )
-    return Policy(zones, nodes, flows, **extra)
+    return Policy(zones, nodes, flows)
 
 
 def parse_ports(ports: list[Any]) -> tuple[tuple[int, int], ...]:
@@ -201,7 +202,12 @@ def _node(name: str, body: dict[str, Any]) -> Node:
         )
         for interface, of in sorted((body.get("interfaces") or {}).items())
     )
-    return Node(name, interfaces, frozenset(body.get("groups", ())))
+    return Node(
+        name,
+        interfaces,
+        frozenset(body.get("groups", ())),
+        tuple(body.get("container_interfaces", CONTAINER_INTERFACES)),
+    )
 
 
 def _flow(body: dict[str, Any]) -> Flow:
