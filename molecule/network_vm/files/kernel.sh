@@ -11,6 +11,7 @@ cd /srv
 apt-get download --quiet=2 "linux-image-$release"
 dpkg-deb --extract "linux-image-$release"_*.deb kernel
 # What a virtual machine with disks of virtio, and this scenario, can use; the rest takes minutes to copy.
+depmod --basedir /srv/kernel "$release"
 cd "kernel/lib/modules/$release/kernel"
 mkdir /srv/wanted
 cp --parents --recursive --target-directory=/srv/wanted arch/x86/crypto crypto lib \
@@ -18,6 +19,11 @@ cp --parents --recursive --target-directory=/srv/wanted arch/x86/crypto crypto l
     net/{802,8021q,core,ipv4,ipv6,llc,netfilter,packet,sched} \
     drivers/{block/virtio_blk.ko,char/hw_random,firmware,scsi/{scsi_mod,sd_mod,virtio_scsi}.ko,virtio} \
     drivers/infiniband/{core,sw/rxe} drivers/net/{bonding,dummy.ko,net_failover.ko,virtio_net.ko}
+# What these need besides.
+(cd /srv/wanted && find . -name '*.ko' -printf 'kernel/%P\n') > /srv/names
+awk -F ': *' 'NR == FNR { wanted[$1]; next } $1 in wanted { gsub(" ", "\n", $2); if ($2) print $2 }' \
+    /srv/names ../modules.dep | sort --unique | sed 's,^kernel/,,' |
+    xargs cp --parents --target-directory=/srv/wanted
 cd /srv
 rm -r /srv/kernel/usr /srv/kernel/lib/modules/"$release"/kernel
 mv /srv/wanted /srv/kernel/lib/modules/"$release"/kernel

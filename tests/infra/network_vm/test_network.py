@@ -7,13 +7,22 @@ are as an installer leaves them.
 from __future__ import annotations
 
 import copy
-import json
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from network_vm.machines import (
+    FILES,
+    addresses,
+    cut_power,
+    fabric,
+    interfaces,
+    link,
+    octet,
+    ping,
+    state,
+)
 from playbook_run import Play
 from testinfra.host import Host
 
@@ -21,87 +30,12 @@ Machine = Callable[[str], Host]
 Converge = Callable[..., Any]
 NODES = ("vm01", "vm02")
 STAGE = "playbooks/network.yml"
-FILES = "/etc/systemd/network"
 
 
 @pytest.fixture
 def nodes(machine: Machine) -> dict[str, Host]:
     """Both machines."""
     return {name: machine(name) for name in NODES}
-
-
-def addresses(host: Host, link: str) -> set[str]:
-    """Read a link's global addresses, with prefix length."""
-    shown = json.loads(host.check_output(f"ip -json address show dev {link}"))
-    return {
-        f"{each['local']}/{each['prefixlen']}"
-        for each in shown[0]["addr_info"]
-        if each["scope"] == "global"
-    }
-
-
-def link(host: Host, name: str) -> dict[str, Any]:
-    """Read a link with its details."""
-    shown: list[dict[str, Any]] = json.loads(
-        host.check_output(f"ip -json -details link show dev {name}")
-    )
-    return shown[0]
-
-
-def state(host: Host) -> str:
-    """What of the network must be the same after a change that did not win."""
-    return host.check_output(
-        'cd / && for f in etc/systemd/network/*; do echo "== $f"; cat $f; done;'
-        "ip -brief address | sort; ip route; nft -s list table inet gpulab 2> /dev/null || true"
-    )
-
-
-def boot_id(host: Host) -> str:
-    """Read which boot of the machine this is; "" while it does not answer."""
-    words = ["ssh", "-F", host.backend.ssh_config, "-o", "ConnectTimeout=10", "-o", "BatchMode=yes"]
-    words += [host.backend.host.name, "cat /proc/sys/kernel/random/boot_id"]
-    try:
-        # A connection that the power cut catches would wait for ever.
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout.strip()
-
-
-def ping(host: Host, address: str) -> bool:
-    """Say whether one of five pings is answered."""
-    return host.run(f"ping -c 5 -i 0.3 -w 10 {address}").succeeded
-
-
-def octet(declared: dict[str, Any], name: str) -> str:
-    """Give a machine's number, the last of each of its addresses."""
-    return str(declared[name]["ansible_host"].rpartition(".")[2])
-
-
-def fabric(declared: dict[str, Any], name: str) -> str:
-    """Give a machine's address in the fabric."""
-    return str(declared[name]["node_interfaces"]["eth1"]["address"])
-
-
-def interfaces(declared: dict[str, Any], name: str) -> dict[str, Any]:
-    """Write a machine's interfaces as molecule/network_vm/inventory/network.yml has them."""
-    of, number = declared[name], octet(declared, name)
-    return {
-        "eth0": {"zone": "management", "address": of["ansible_host"], "gateway": True},
-        "bond0": {
-            "zone": "fabric",
-            "address": fabric(declared, name),
-            "address6": f"fd12:3456:789a:20::{number}",
-            "bond": {"mode": "active-backup", "members": ["eth1", "eth2"], "primary": "eth1"},
-        },
-        "bond0.30": {
-            "zone": "storage",
-            "address": f"10.77.30.{number}",
-            "address6": f"fd12:3456:789a:30::{number}",
-            "parent": "bond0",
-        },
-        "eth3": {"zone": "narrow", "address": of["node_interfaces"]["eth3"]["address"]},
-    }
 
 
 def test_files_of_others_and_the_mac_of_another_card_are_refused(
@@ -295,22 +229,15 @@ def test_a_reboot_before_the_confirmation_brings_the_former_network_and_firewall
     host = nodes["vm01"]
     before = state(host)
     assert "table inet gpulab" in before
-    boot = boot_id(host)
     other = copy.deepcopy(interfaces(declared, "vm01"))
     other["bond0"]["address"] = fabric(declared, "vm01").rpartition(".")[0] + ".199"
     del other["bond0.30"]
-    run = play("tests/infra/network_vm/applied_only.yml", node_interfaces=other)
+    run = play("tests/infra/network/applied_only.yml", "--limit=vm01", node_interfaces=other)
     assert run.returncode == 0, run.stdout
     deadline = time.monotonic() + 60
     while f"{other['bond0']['address']}/24" not in addresses(host, "bond0"):
         assert time.monotonic() < deadline
         time.sleep(2)
     assert state(host) != before
-    # A power cut: what was not confirmed must not depend on a clean shutdown.
-    host.check_output("sync; systemd-run --quiet sh -c 'sleep 3; echo b > /proc/sysrq-trigger'")
-    deadline = time.monotonic() + 600
-    while boot_id(host) in ("", boot):
-        assert time.monotonic() < deadline, "the machine did not come back"
-        time.sleep(5)
-    host.check_output("systemctl is-system-running --wait || true")
+    cut_power(host)
     assert state(host) == before

@@ -132,7 +132,9 @@ def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:
         if link.addresses:
             yield ["ip", "link", "set", "dev", link.name, "up"]
         for address in link.addresses:
-            yield ["ip", "address", "replace", address, "dev", link.name]
+            # Replaced, it would lose what the back end says of it, such as whose its route is.
+            there = f"ip -oneline address show dev {link.name} | grep -qF ' {address} '"
+            yield ["sh", "-c", f"{there} || ip address add {address} dev {link.name}"]
     names = [link.name for link in touched if link.addresses]
     for way in ways:
         if way.link in names:
