@@ -19,8 +19,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import 
 
 #: firewall_confirm_timeout of the scenario, the role's default, in seconds.
 CONFIRM_S = 30
-#: What a rollback takes besides: waking up, three commands, sshd's answer, on a loaded host.
-LITTLE_S = 8
+#: What a rollback takes besides: waking up, three commands, sshd's answer; half a second on a
+#: quiet host, and seconds beside compilers and other machines.
+LITTLE_S = 15
+#: For what has no promise to keep: daemons that start, programs that end.
+PATIENCE_S = 120
 
 
 @dataclass

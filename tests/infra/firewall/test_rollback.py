@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from firewall.nodes import CONFIRM_S, LITTLE_S, Controller, Node, Watch
+from firewall.nodes import CONFIRM_S, LITTLE_S, PATIENCE_S, Controller, Node, Watch
 from playbook_run import PROJECT, Converge, Play
 
 TABLE = "table inet gpulab {}\ndelete table inet gpulab\ntable inet gpulab {\n%s\n}\n"
@@ -61,7 +61,7 @@ def test_a_ruleset_that_locks_us_out(
     journal = node02.shell("journalctl --output=cat | wc -l")
     with Watch(node01) as watch:
         run = converge("--limit=node01,node02", __firewall_ruleset=LOCKOUT)
-        node01.wait_until(node01.greets, 5)
+        node01.wait_until(node01.greets, LITTLE_S)
     measured("locked out: node01 was unreachable for", watch.outage_s)
     assert run.returncode != 0
     assert f"nobody confirmed it within {CONFIRM_S} s; the former state is back" in run.said
@@ -80,7 +80,7 @@ def test_a_ruleset_with_a_syntax_error_is_never_applied(converge: Converge, node
     assert run.returncode != 0
     assert "nothing was changed: nft refuses the new files" in run.said
     assert "drp" in run.said
-    assert watch.outage_s < 3
+    assert watch.outage_s < LITTLE_S
 
 
 def test_the_controller_is_killed_between_apply_and_confirm(
@@ -94,10 +94,10 @@ def test_the_controller_is_killed_between_apply_and_confirm(
         run.read_until("changed: [node01]")
         run.read_until(APPLIED)
         run.kill()
-        node01.wait_until(node01.is_applied, 10)
+        node01.wait_until(node01.is_applied, LITTLE_S)
         assert not node01.greets(), "the ruleset that locks out is in effect"
         node01.wait_until(lambda: not node01.is_under_way(), CONFIRM_S + LITTLE_S)
-        node01.wait_until(node01.greets, 5)
+        node01.wait_until(node01.greets, LITTLE_S)
     measured("controller killed: node01 was unreachable for", watch.outage_s)
     assert watch.outage_s < CONFIRM_S + LITTLE_S
     # And the next run finds nothing in its way.
@@ -118,7 +118,7 @@ def test_a_second_run_does_not_meddle_with_a_change_under_way(
     )
     run.read_until(APPLIED)
     run.kill()
-    node01.wait_until(node01.is_applied, 10)
+    node01.wait_until(node01.is_applied, LITTLE_S)
     opened = node01.table()
     second = converge("--limit=node01")
     assert second.returncode != 0
@@ -161,7 +161,7 @@ def test_a_reboot_in_between(
     run = start("converge.yml", "--limit=node02", __firewall_ruleset=LOCKOUT)
     run.read_until(APPLIED)
     run.kill()
-    node02.wait_until(node02.is_applied, 10)
+    node02.wait_until(node02.is_applied, LITTLE_S)
     assert not node02.greets()
     # A container boots systemd anew; molecule/network does it with a kernel of its own.
     node02.engine.run("kill", node02.container)
@@ -170,7 +170,8 @@ def test_a_reboot_in_between(
         "rebooted: node02 was reachable again after", node02.wait_until(node02.greets, CONFIRM_S)
     )
     node02.wait_until(
-        lambda: node02.shell("systemctl is-system-running || true").strip() == "running", 30
+        lambda: node02.shell("systemctl is-system-running || true").strip() == "running",
+        PATIENCE_S,
     )
     assert "the node rebooted before anybody confirmed it" in node02.shell("gpulab-rollback status")
     assert node02.shell("systemctl is-active gpulab-firewall.service").strip() == "active"
@@ -199,9 +200,9 @@ def test_a_connection_from_before_cannot_confirm(
         run = start("converge.yml", "--limit=node01", __firewall_ruleset=OPEN)
         run.read_until(APPLIED)
         run.kill()
-        node01.wait_until(node01.is_applied, 10)
+        node01.wait_until(node01.is_applied, LITTLE_S)
         node01.shell("touch /root/go")
-        said, _ = old.communicate(timeout=20)
+        said, _ = old.communicate(timeout=PATIENCE_S)
     assert "confirmed=False, again=True" in said
     assert "opened before the change" in said
     assert node01.is_under_way(), "and the change still waits"

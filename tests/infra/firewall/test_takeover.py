@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from firewall.nodes import CONFIRM_S, LITTLE_S, Node, Watch
+from firewall.nodes import CONFIRM_S, LITTLE_S, PATIENCE_S, Node, Watch
 from playbook_run import Converge
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import takeover
@@ -32,7 +32,7 @@ def theirs(request: pytest.FixtureRequest, node: Callable[[str], Node]) -> Node:
         f"nft delete table inet gpulab; {start}"
     )
     # firewalld is "active" a moment before its rules are there.
-    machine.wait_until(lambda: rules(machine), 20)
+    machine.wait_until(lambda: rules(machine), PATIENCE_S)
     return machine
 
 
@@ -68,12 +68,12 @@ def test_a_rollback_brings_it_back(converge: Converge, theirs: Node) -> None:
     before = rules(theirs)
     with Watch(theirs) as watch:
         run = converge(f"--limit={theirs.name}", __firewall_ruleset=LOCKOUT)
-        theirs.wait_until(theirs.greets, 5)
+        theirs.wait_until(theirs.greets, LITTLE_S)
     assert run.returncode != 0
     assert "the former state is back" in run.said
     assert watch.outage_s < CONFIRM_S + LITTLE_S
     assert (unit(theirs), theirs.table()) == ("enabled", "")
-    theirs.wait_until(lambda: rules(theirs) == before, 20)
+    theirs.wait_until(lambda: rules(theirs) == before, PATIENCE_S)
 
 
 def test_power_that_fails_in_the_moment_of_the_confirmation_brings_it_back(theirs: Node) -> None:
@@ -100,7 +100,7 @@ def test_power_that_fails_in_the_moment_of_the_confirmation_brings_it_back(their
     theirs.engine.run("kill", theirs.container)
     theirs.engine.run("start", theirs.container)
     theirs.wait_until(theirs.greets, CONFIRM_S)
-    theirs.wait_until(lambda: rules(theirs), 20)
+    theirs.wait_until(lambda: rules(theirs), PATIENCE_S)
     assert unit(theirs) == "enabled"
     assert "rebooted" in theirs.shell("gpulab-rollback status")
 
