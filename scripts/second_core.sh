@@ -26,7 +26,8 @@ fi
 GPULAB_VENV=.venv-second PYTHON=$python scripts/bootstrap.sh test
 PATH="$PWD/.venv-second/bin:$PATH"
 export PATH
-ansible --version | head -n 1
+# To its end, or Ansible complains of the broken pipe.
+ansible --version | sed -n 1p
 ansible-playbook --syntax-check site.yml
-python -m pytest tests/unit
+python -m pytest tests/unit --numprocesses 2 --dist loadfile
 molecule test --scenario-name "${1:-ssh}" --destroy always

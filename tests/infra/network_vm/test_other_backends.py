@@ -52,15 +52,15 @@ class Network:
 
 
 @pytest.fixture(scope="module")
-def host(machine: Callable[[str], Host]) -> Host:
+def changed(machine: Callable[[str], Host]) -> Host:
     """The machine that changes."""
     return machine(NAME)
 
 
 @pytest.fixture(scope="module")
-def before(host: Host) -> Network:
+def before(changed: Host) -> Network:
     """What networkd has set; every other one must come to the same."""
-    return Network.of(host)
+    return Network.of(changed)
 
 
 @pytest.fixture
@@ -93,23 +93,23 @@ def install(host: Host, backend: str) -> None:
         host.check_output(f"systemctl start {own}")
 
 
-@pytest.mark.parametrize("backend", list(PACKAGE))
+@pytest.mark.parametrize("backend", list(PACKAGE), scope="class")
 class TestBackend:
     """In this order, on the machine that the former one has left."""
 
     def test_it_sets_what_is_declared(
         self,
         backend: str,
-        host: Host,
+        changed: Host,
         before: Network,
         change: Callable[..., Run],
         declared: dict[str, Any],
         machine: Callable[[str], Host],
     ) -> None:
-        install(host, backend)
+        install(changed, backend)
         run = change(backend)
         assert run.returncode == 0, run.stdout
-        assert Network.of(host) == before
+        assert Network.of(changed) == before
         peer = machine(PEER)
         assert ping(peer, fabric(declared, NAME))
         assert ping(peer, f"10.77.30.{octet(declared, NAME)}")
@@ -117,7 +117,7 @@ class TestBackend:
     def test_a_wrong_address_goes_back_by_itself(
         self,
         backend: str,
-        host: Host,
+        changed: Host,
         before: Network,
         change: Callable[..., Run],
         declared: dict[str, Any],
@@ -129,14 +129,14 @@ class TestBackend:
         assert run.returncode != 0
         assert "No new connection could be opened for" in run.said, run.stdout
         assert "the former state is back" in run.said, run.stdout
-        assert Network.of(host) == before
+        assert Network.of(changed) == before
 
     def test_it_sets_the_same_at_boot_by_itself(
-        self, backend: str, host: Host, before: Network, change: Callable[..., Run]
+        self, backend: str, changed: Host, before: Network, change: Callable[..., Run]
     ) -> None:
-        cut_power(host)
-        assert host.check_output(f"systemctl is-active {UNITS[backend][-1]}") == "active"
-        assert Network.of(host) == before
+        cut_power(changed)
+        assert changed.check_output(f"systemctl is-active {UNITS[backend][-1]}") == "active"
+        assert Network.of(changed) == before
         # Nothing is forced any more: it is what the machine uses.
         run = change("")
         assert run.returncode == 0, run.stdout

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 PLACEHOLDER_KEYS = (
     *(r"lab_users\[\d\]\.ssh_keys\[0\]", r"lab_zones\.\w+\.cidr6?", r"vault_\w+"),

@@ -14,6 +14,8 @@ from firewall_samples import LAB, flow, lab
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
 
+pytestmark = pytest.mark.ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 ANSIBLE = Path(sys.executable).parent
 

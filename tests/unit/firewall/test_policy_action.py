@@ -20,6 +20,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import
     policy_from_plain,
 )
 
+pytestmark = pytest.mark.ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
 EXAMPLE = ROOT / "inventory" / "example"

@@ -18,6 +18,8 @@ from host_machines import HOST_MACHINES
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
+pytestmark = pytest.mark.ansible
+
 PROJECT = Path(__file__).resolve().parents[3]
 PLAYBOOK = """
 - hosts: node01

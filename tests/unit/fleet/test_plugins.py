@@ -15,6 +15,8 @@ import pytest
 
 from gpulab_fleet import folders, records, runs
 
+pytestmark = pytest.mark.ansible
+
 PROJECT = Path(__file__).resolve().parents[3]
 
 INVENTORY = """

@@ -13,6 +13,8 @@ import pytest
 
 from gpulab_fleet import folders, records
 
+pytestmark = pytest.mark.ansible
+
 PROJECT = Path(__file__).resolve().parents[3]
 
 INVENTORY = """

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from test_plugins import PROJECT, Lab, Result
 
+pytestmark = pytest.mark.ansible
+
 GROUPS = """
 [controllers]
 head01 ansible_connection=local

@@ -14,6 +14,8 @@ from pairs_samples import everybody
 
 from gpulab_fleet import records
 
+pytestmark = pytest.mark.ansible
+
 PROJECT = Path(__file__).resolve().parents[3]
 NODES = ("a", "b", "c")
 PLAYBOOK = """

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.ansible
+
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
 PLATFORMS = ("el9", "el9fips", "stream10", "ubuntu2204", "ubuntu2404", "debian13")

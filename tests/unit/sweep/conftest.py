@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
 from hardware_machines import MACHINES, FactsOf, Machine
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import PAUSE_S
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
     NOT_FOUND,
     ToolResult,
@@ -42,7 +43,6 @@ _BASE = (
         "head",
         "id",
         "sed",
-        "sleep",
         "timeout",
         "tr",
     ),
@@ -83,6 +83,10 @@ def lay_tools(machine: Machine, folder: Path) -> str:
         found = shutil.which(name)
         assert found, name
         (folder / name).symlink_to(found)
+    # The counters of a fixture stand still between their two readings.
+    sleep = folder / "sleep"
+    sleep.write_text(f'#!/bin/sh\n[ "$*" = {PAUSE_S:g} ] || exec {shutil.which("sleep")} "$@"\n')
+    sleep.chmod(0o755)
     answers = {**machine.tools, "uname": ToolResult(0, machine.machine)}
     for name in {line.split()[0] for line in answers}:
         # By its whole line, else by its name, as `Machine.run` answers.
