@@ -210,6 +210,8 @@ def test_a_wrong_address_goes_back_by_itself(
     before = state(nodes["vm02"])
     wrong = copy.deepcopy(interfaces(declared, "vm02"))
     wrong["eth0"]["address"] = declared["vm02"]["ansible_host"].rpartition(".")[0] + ".199"
+    # Made anew for it, with what is on top of it.
+    wrong["bond0"]["bond"] = {"mode": "balance-rr", "members": ["eth1", "eth2"]}
     run = play(
         STAGE,
         "--limit=vm02",

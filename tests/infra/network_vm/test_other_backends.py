@@ -35,7 +35,7 @@ class Network:
     addresses: dict[str, set[str]]
     mtus: dict[str, int]
     vlan: int
-    members: set[str]
+    bond: str
     routes: str
 
     @classmethod
@@ -46,7 +46,7 @@ class Network:
             {name: addresses(host, name) for name in names},
             {name: link(host, name)["mtu"] for name in names},
             link(host, "bond0.30")["linkinfo"]["info_data"]["id"],
-            set(host.check_output("cat /sys/class/net/bond0/bonding/slaves").split()),
+            host.check_output("cd /sys/class/net/bond0/bonding && cat mode miimon slaves primary"),
             host.check_output("ip route show default | cut --delimiter=' ' --fields=1-5"),
         )
 
@@ -124,6 +124,8 @@ class TestBackend:
     ) -> None:
         wrong = copy.deepcopy(interfaces(declared, NAME))
         wrong["eth0"]["address"] = declared[NAME]["ansible_host"].rpartition(".")[0] + ".199"
+        # Made anew for it, and taken away.
+        wrong["bond0"]["bond"] = {"mode": "balance-rr", "members": ["eth1", "eth2"]}
         del wrong["bond0.30"]
         run = change(backend, node_interfaces=wrong, network_confirm_timeout_s=60)
         assert run.returncode != 0

@@ -357,6 +357,65 @@ def test_what_is_undone_is_all_that_was_done(backend: str, first: list[str]) -> 
     assert found["boot"] == ([["netplan", "generate"]] if backend == "netplan" else [])
 
 
+def gone(commands: list[list[str]]) -> list[str]:
+    return [command[-1].rpartition(" ")[2] for command in commands if "link delete" in command[-1]]
+
+
+@pytest.mark.parametrize(
+    ("backend", "back"),
+    [
+        ("systemd-networkd", ["systemctl", "restart", "systemd-networkd.service"]),
+        ("netplan", ["systemctl", "restart", "systemd-networkd.service"]),
+        ("NetworkManager", "nmcli --wait 10 connection up gpulab-store || true"),
+        ("ifupdown", ["ifup", "--force", "eno1", "store"]),
+    ],
+)
+@pytest.mark.parametrize("becomes", ["another", "nothing"])
+def test_what_was_made_otherwise_is_made_so_again(
+    becomes: str, backend: str, back: list[str] | str
+) -> None:
+    ours = "/etc/network/interfaces.d/gpulab"
+    files = {"/etc/network/interfaces": f"source {ours}", ours: "auto eno1 store\n"}
+    tag = {"linkinfo": {"info_kind": "vlan", "info_data": {"id": 31}}}
+    info = machine(files=files)
+    info["links"].append({**STORE, **tag})
+    interfaces = {**INTERFACES, "eno2": {"zone": "storage", "address": "10.20.3.12"}}
+    if becomes == "another":
+        interfaces = INTERFACES
+    else:
+        del interfaces["store"]
+
+    found = plan(info, interfaces, ZONES, Options(backend=backend))
+
+    assert gone(found["apply"][:1]) == ["store"]
+    undo = found["undo"]
+    assert gone(undo) == ["store"]
+    deleted, made = (
+        [number for number, command in enumerate(undo) if is_it(command)]
+        for is_it in (
+            lambda command: "link delete" in command[-1],
+            lambda command: back in (command, command[-1]),
+        )
+    )
+    assert deleted < made
+
+
+def test_what_is_on_top_of_something_goes_with_it() -> None:
+    interfaces = {
+        "bond0": {"zone": "storage", "bond": {"mode": "802.3ad", "members": ["eno1", "eno2"]}},
+        "store": {"zone": "storage", "address": "10.20.3.12", "parent": "bond0"},
+    }
+    info = machine()
+    bond = {"info_kind": "bond", "info_data": {"mode": "active-backup"}}
+    info["links"] += [card("bond0", "3c:ec:ef:00:00:0a", linkinfo=bond), {**STORE, "link": "bond0"}]
+
+    found = plan(info, interfaces, ZONES, Options())
+
+    assert gone(found["apply"]) == ["store", "bond0"]
+    reconfigured = [command for command in found["apply"] if "reconfigure" in command]
+    assert not {"store", "bond0"} & set(reconfigured[0])
+
+
 def test_a_lease_is_not_kept_as_an_address() -> None:
     info = machine()
     info["links"][1]["addr_info"][0]["dynamic"] = True

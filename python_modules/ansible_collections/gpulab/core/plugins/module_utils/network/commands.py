@@ -45,15 +45,12 @@ def apply(
     commands = [_delete(name) for name in stale]
     kept = [link.name for link in model.links if link.name in there and link.name not in stale]
     if backend == NETPLAN:
-        commands.append(["netplan", "apply"])
+        commands += _netplan(stale)
     elif backend == NETWORKD:
-        commands += [["networkctl", "reload"], ["networkctl", "reconfigure", *kept]]
+        commands += [_networkd(stale), ["networkctl", "reconfigure", *kept]]
     elif backend == MANAGER:
         commands.append(["nmcli", "connection", "reload"])
-        commands += [
-            ["nmcli", "--wait", str(_MANAGER_WAIT_S), "connection", "up", profile(link.name)]
-            for link in model.links
-        ]
+        commands += [_up(link.name) for link in model.links]
     else:
         # What another program or a lease has set would stay beside ours.
         commands += [_release(name) for name in kept if there[name].leased]
@@ -68,6 +65,7 @@ def undo(
     there: Mapping[str, Present],
     ways: list[Way],
     former: set[str],
+    stale: list[str],
 ) -> list[Command]:
     """Give what puts the former network into effect.
 
@@ -80,9 +78,13 @@ def undo(
         there: the interfaces before the change.
         ways: the routes before the change.
         former: words of the back end's files before the change.
+        stale: interfaces that went, or were made anew; what is on top comes first.
     """
     touched = [there[link.name] for link in model.links if link.name in there]
     made = [_delete(link.name) for link in reversed(model.links) if link.name not in there]
+    # The back end would keep them as the change has made them. What was below comes back first.
+    gone = [_delete(name) for name in stale]
+    again = stale[::-1]
     mtus = [
         ["ip", "link", "set", "dev", link.name, "mtu", str(link.mtu)]
         for link in touched
@@ -90,19 +92,22 @@ def undo(
     ]
     names = [link.name for link in touched]
     if backend == NETPLAN:
-        commands = [["netplan", "generate"], *made, *mtus, ["netplan", "apply"]]
+        commands = [["netplan", "generate"], *gone, *made, *mtus, *_netplan(stale)]
     elif backend == NETWORKD:
-        commands = [["networkctl", "reload"], *made, *mtus]
-        commands.append(["networkctl", "reconfigure", *names])
+        commands = [*gone, _networkd(stale), *made, *mtus]
+        kept = [name for name in names if name not in stale]
+        commands.append(["networkctl", "reconfigure", *kept])
     elif backend == MANAGER:
-        commands = [["nmcli", "connection", "reload"], *made, *mtus]
-        commands += [_connect(name) for name in names]
+        commands = [["nmcli", "connection", "reload"], *gone, *made, *mtus]
+        commands += [_connect(name) for name in names if name not in stale]
+        commands += [_if_it_can(_up(name)) for name in again]
     else:
-        commands = [*made, *mtus]
-        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in names]
-        again = [name for name in names if name.lower() in former]
-        if again:
-            commands.append(["ifup", "--force", *again])
+        kept = [name for name in names if name not in stale]
+        commands = [*gone, *made, *mtus]
+        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in kept]
+        known = [name for name in [*kept, *again] if name.lower() in former]
+        if known:
+            commands.append(["ifup", "--force", *known])
     return [*commands, *_as_it_was(touched, ways)]
 
 
@@ -121,10 +126,34 @@ def _release(name: str) -> Command:
     return ["sh", "-c", f"test ! -s {pid} || dhclient -x -pf {pid} {name}"]
 
 
+def _networkd(stale: list[str]) -> Command:
+    """Let networkd read its files.
+
+    After a reload, the files of a bond's members still mean the bond that was there before, so that
+    they wait for ever where it is made anew (systemd 252): only a restart lets it forget.
+    """
+    return (
+        ["systemctl", "restart", "systemd-networkd.service"] if stale else ["networkctl", "reload"]
+    )
+
+
+def _netplan(stale: list[str]) -> list[Command]:
+    """Let netplan write networkd's files, and reload it."""
+    return [["netplan", "apply"], *([_networkd(stale)] if stale else [])]
+
+
+def _up(name: str) -> Command:
+    """Let NetworkManager put our profile of an interface into effect."""
+    return ["nmcli", "--wait", str(_MANAGER_WAIT_S), "connection", "up", profile(name)]
+
+
 def _connect(name: str) -> Command:
     """Let NetworkManager choose the interface's profile, where it has one."""
-    wait = ["nmcli", "--wait", str(_MANAGER_WAIT_S), "device", "connect", name]
-    return ["sh", "-c", f"{' '.join(wait)} || true"]
+    return _if_it_can(["nmcli", "--wait", str(_MANAGER_WAIT_S), "device", "connect", name])
+
+
+def _if_it_can(command: Command) -> Command:
+    return ["sh", "-c", f"{' '.join(command)} || true"]
 
 
 def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:

@@ -174,7 +174,8 @@ def _is_made_so(link: Link, present: Present) -> bool:
 def stale(model: Model, there: Mapping[str, Present], former: set[str]) -> list[str]:
     """Name the interfaces that must go before they are made anew, or for good.
 
-    No back end changes what a VLAN or a bond is made of while it exists.
+    No back end changes what a VLAN or a bond is made of while it exists. What is on top of one goes
+    with it.
 
     Args:
         model: as declared.
@@ -189,5 +190,6 @@ def stale(model: Model, there: Mapping[str, Present], former: set[str]) -> list[
         link = declared.get(name)
         if (link is None and name.lower() in former) or (link and not _is_made_so(link, present)):
             gone.append(name)
+    gone += [name for name, link in there.items() if link.parent in gone and name not in gone]
     # What is on top goes first.
     return sorted(gone, key=lambda name: (not there[name].parent, name))

@@ -106,13 +106,14 @@ def plan(
         return {**done, "problems": wrong, **nothing}
     former = set[str]().union(*(words(text) for text in info["files"].values()))
     own = set[str]().union(*(words(text) for path, text in info["files"].items() if is_ours(path)))
+    going = stale(model, there, own)
     return {
         **done,
         "taken_over": [file.path for file in found],
         "files": _files(wanted, found, info["files"]),
         "check": commands.check(backend.name),
-        "apply": commands.apply(backend.name, model, there, stale(model, there, own)),
-        "undo": commands.undo(backend.name, model, there, ways, former),
+        "apply": commands.apply(backend.name, model, there, going),
+        "undo": commands.undo(backend.name, model, there, ways, former, going),
         "boot": commands.boot(backend.name),
     }
 
