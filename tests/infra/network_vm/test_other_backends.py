@@ -46,7 +46,10 @@ class Network:
             {name: addresses(host, name) for name in names},
             {name: link(host, name)["mtu"] for name in names},
             link(host, "bond0.30")["linkinfo"]["info_data"]["id"],
-            host.check_output("cd /sys/class/net/bond0/bonding && cat mode miimon slaves primary"),
+            host.check_output(
+                "cd /sys/class/net/bond0 && ls --directory lower_*; "
+                "cd bonding && cat mode miimon primary"
+            ),
             host.check_output("ip route show default | cut --delimiter=' ' --fields=1-5"),
         )
 

@@ -69,8 +69,8 @@ def undo(
 ) -> list[Command]:
     """Give what puts the former network into effect.
 
-    The addresses and routes are set besides: a machine whose addresses came from no file that its
-    back end reads has them again, too.
+    The addresses and routes of what stayed are set besides: a machine whose addresses came from no
+    file that its back end reads has them again, too.
 
     Args:
         backend: which one the new files are for.
@@ -80,35 +80,34 @@ def undo(
         former: words of the back end's files before the change.
         stale: interfaces that went, or were made anew; what is on top comes first.
     """
-    touched = [there[link.name] for link in model.links if link.name in there]
+    kept = [there[link.name] for link in model.links if link.name in there.keys() - {*stale}]
     made = [_delete(link.name) for link in reversed(model.links) if link.name not in there]
-    # The back end would keep them as the change has made them. What was below comes back first.
+    # The back end would keep them as the change has made them.
     gone = [_delete(name) for name in stale]
-    again = stale[::-1]
     mtus = [
         ["ip", "link", "set", "dev", link.name, "mtu", str(link.mtu)]
-        for link in touched
+        for link in kept
         if link.physical and link.mtu
     ]
-    names = [link.name for link in touched]
+    names = [link.name for link in kept]
+    # What was below comes back before what was on top of it.
+    again = stale[::-1]
     if backend == NETPLAN:
         commands = [["netplan", "generate"], *gone, *made, *mtus, *_netplan(stale)]
     elif backend == NETWORKD:
         commands = [*gone, _networkd(stale), *made, *mtus]
-        kept = [name for name in names if name not in stale]
-        commands.append(["networkctl", "reconfigure", *kept])
+        commands.append(["networkctl", "reconfigure", *names])
     elif backend == MANAGER:
         commands = [["nmcli", "connection", "reload"], *gone, *made, *mtus]
-        commands += [_connect(name) for name in names if name not in stale]
+        commands += [_connect(name) for name in names]
         commands += [_if_it_can(_up(name)) for name in again]
     else:
-        kept = [name for name in names if name not in stale]
         commands = [*gone, *made, *mtus]
-        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in kept]
-        known = [name for name in [*kept, *again] if name.lower() in former]
+        commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in names]
+        known = [name for name in [*names, *again] if name.lower() in former]
         if known:
             commands.append(["ifup", "--force", *known])
-    return [*commands, *_as_it_was(touched, ways)]
+    return [*commands, *_as_it_was(kept, ways)]
 
 
 def boot(backend: str) -> list[Command]:
@@ -156,15 +155,15 @@ def _if_it_can(command: Command) -> Command:
     return ["sh", "-c", f"{' '.join(command)} || true"]
 
 
-def _as_it_was(touched: list[Present], ways: list[Way]) -> Iterator[Command]:
-    for link in touched:
+def _as_it_was(links: list[Present], ways: list[Way]) -> Iterator[Command]:
+    for link in links:
         if link.addresses:
             yield ["ip", "link", "set", "dev", link.name, "up"]
         for address in link.addresses:
             # Replaced, it would lose what the back end says of it, such as whose its route is.
             there = f"ip -oneline address show dev {link.name} | grep -qF ' {address} '"
             yield ["sh", "-c", f"{there} || ip address add {address} dev {link.name}"]
-    names = [link.name for link in touched if link.addresses]
+    names = [link.name for link in links if link.addresses]
     for way in ways:
         if way.link in names:
             version = ipaddress.ip_network(way.to).version
