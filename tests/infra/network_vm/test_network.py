@@ -223,6 +223,11 @@ def test_a_wrong_address_goes_back_by_itself(
     assert "the former state is back" in run.said
     assert "No new connection could be opened for" in run.said
     assert state(nodes["vm02"]) == before
+    # Soft RoCE had gone with the bond.
+    deadline = time.monotonic() + 120
+    while not nodes["vm02"].file("/sys/class/infiniband/rxe_bond0").exists:
+        assert time.monotonic() < deadline
+        time.sleep(2)
 
 
 def test_a_reboot_before_the_confirmation_brings_the_former_network_and_firewall(

@@ -337,6 +337,7 @@ def test_what_is_undone_is_all_that_was_done(backend: str, first: list[str]) -> 
     assert found["problems"] == []
     assert found["apply"][0] == first
     undo = found["undo"]
+    assert not any("gpulab-rdma" in command[-1] for command in [*found["apply"], *undo])
     # The VLAN did not exist; the addresses and the way out come back whoever had set them.
     assert [command[-1] for command in undo if "delete" in command[-1]] == [
         "test ! -e /sys/class/net/store || ip link delete dev store"
@@ -388,6 +389,9 @@ def test_what_was_made_otherwise_is_made_so_again(
     found = plan(info, interfaces, ZONES, Options(backend=backend))
 
     assert gone(found["apply"][:1]) == ["store"]
+    # Soft RoCE may have been on it.
+    for way in ("apply", "undo"):
+        assert any("gpulab-rdma.service" in command[-1] for command in found[way])
     undo = found["undo"]
     assert gone(undo) == ["store"]
     deleted, made = (

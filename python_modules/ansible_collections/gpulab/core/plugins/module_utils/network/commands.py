@@ -22,6 +22,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.network.networkmanager
 Command = list[str]
 #: How long NetworkManager may take for one profile. It waits for the link, and not for a lease.
 _MANAGER_WAIT_S = 10
+#: Soft RoCE goes with the interface that it is on. The role's unit waits for that.
+_RDMA_AGAIN = ["sh", "-c", "systemctl --no-block try-restart gpulab-rdma.service || true"]
 
 
 def check(backend: str) -> list[Command]:
@@ -56,7 +58,7 @@ def apply(
         commands += [_release(name) for name in kept if there[name].leased]
         commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in kept]
         commands.append(["ifup", "--force", *(link.name for link in model.links)])
-    return commands
+    return [*commands, *([_RDMA_AGAIN] if stale else [])]
 
 
 def undo(
@@ -107,7 +109,7 @@ def undo(
         known = [name for name in [*names, *again] if name.lower() in former]
         if known:
             commands.append(["ifup", "--force", *known])
-    return [*commands, *_as_it_was(kept, ways)]
+    return [*commands, *([_RDMA_AGAIN] if stale else []), *_as_it_was(kept, ways)]
 
 
 def boot(backend: str) -> list[Command]:
