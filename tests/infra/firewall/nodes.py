@@ -95,17 +95,21 @@ class Watch(threading.Thread):
         """Start with a machine that answers."""
         super().__init__(daemon=True)
         self._node, self._over = node, threading.Event()
+        self._answered = 0.0
         self.outage_s = 0.0
 
     def run(self) -> None:
         """Knock until told to stop."""
-        answered = time.monotonic()
+        self._answered = time.monotonic()
         while not self._over.is_set():
-            if self._node.greets(0.5):
-                now = time.monotonic()
-                self.outage_s = max(self.outage_s, now - answered)
-                answered = now
+            self._knock(0.5)
             self._over.wait(0.1)
+
+    def _knock(self, wait_s: float) -> None:
+        if self._node.greets(wait_s):
+            now = time.monotonic()
+            self.outage_s = max(self.outage_s, now - self._answered)
+            self._answered = now
 
     def __enter__(self) -> Watch:
         """Begin."""
@@ -116,6 +120,8 @@ class Watch(threading.Thread):
         """Stop; `outage_s` is then final."""
         self._over.set()
         self.join()
+        # An outage that has ended since the last knock is one, too.
+        self._knock(LITTLE_S)
 
 
 @dataclass
