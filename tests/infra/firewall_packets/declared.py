@@ -182,9 +182,11 @@ def _contributed(file: Path, variables: dict[str, Any]) -> list[dict[str, Any]]:
     known = {**(yaml.safe_load(defaults.read_text()) or {}), **variables}
     flows = []
     for flow in yaml.safe_load(file.read_text()):
-        wanted = rendered(flow.get("when", True), known)
-        if wanted in (True, "True", "true"):
-            flows.append(rendered({k: v for k, v in flow.items() if k != "when"}, known))
+        rest = {key: value for key, value in flow.items() if key not in ("when", "loop")}
+        for item in rendered(flow["loop"], known) if "loop" in flow else [None]:
+            turn = {**known, "item": item}
+            if rendered(flow.get("when", True), turn) in (True, "True", "true"):
+                flows.append(rendered(rest, turn))
     return flows
 
 
