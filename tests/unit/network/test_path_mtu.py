@@ -108,3 +108,29 @@ def test_one_answer_proves_the_way() -> None:
 )
 def test_why_a_link_fails(said: str, small: str, why: str) -> None:
     assert why in path_mtu.why(said, small)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "wrong"),
+    [
+        ([SOME], [9000], ""),
+        # The peer's card was replaced a moment ago.
+        ([LOST, SOME, SOME], [9000, 1280, 9000], ""),
+        ([LOST, SOME, LOST], [9000, 1280, 9000], "packets of 1280 bytes pass"),
+        ([LOST, LOST], [9000, 1280], "smaller packets do not come back either"),
+    ],
+)
+def test_packets_of_the_mtu_are_tried_again_where_smaller_ones_pass(
+    answers: list[str], asked: list[int], wrong: str
+) -> None:
+    said, sizes = iter(answers), []
+
+    def ask(size: int) -> str:
+        sizes.append(size)
+        return next(said)
+
+    told = path_mtu.judge(ask, 9000)
+
+    assert sizes == asked
+    assert told.startswith(wrong)
+    assert bool(told) == bool(wrong)

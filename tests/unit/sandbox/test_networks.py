@@ -63,11 +63,15 @@ def test_a_network_passes_what_its_zone_declares(tmp_path: Path, name: str, opti
 def test_podman_attaches_a_machine_to_all_its_zones_at_once(tmp_path: Path) -> None:
     arguments = containers.create_args(recorder(tmp_path, "podman"), LAB, NODE, PLAN, "image")
 
+    outer, inner = (networks.mac(LAB, "node01", zone) for zone in ("management", "fabric"))
     attached = [arguments[place + 1] for place, one in enumerate(arguments) if one == "--network"]
     assert attached == [
-        f"{LAB}-management:ip=10.192.0.11,ip6=fd01:2:3:4::11,interface_name=eth0",
-        f"{LAB}-fabric:ip=10.192.1.11,ip6=fd01:2:3:5::11,interface_name=eth1",
+        f"{LAB}-management:ip=10.192.0.11,ip6=fd01:2:3:4::11,interface_name=eth0,mac={outer}",
+        f"{LAB}-fabric:ip=10.192.1.11,ip6=fd01:2:3:5::11,interface_name=eth1,mac={inner}",
     ]
+    # The same after a restart, when the engine makes the interfaces anew.
+    again = containers.create_args(recorder(tmp_path, "podman"), LAB, NODE, PLAN, "image")
+    assert again == arguments
 
 
 def test_docker_attaches_it_to_the_first_zone_and_then_to_the_others(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import containers, vms
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import containers, networks, vms
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
@@ -66,7 +66,7 @@ def test_one_card_per_zone_in_the_zones_order() -> None:
     command = vms.qemu_command(LAB, VM)
     cards = [device for device in options(command, "-device") if device.startswith("virtio-net")]
     assert cards == [
-        f"virtio-net-pci,netdev=net{index},mac={vms.mac(LAB, 'vm01', zone)}"
+        f"virtio-net-pci,netdev=net{index},mac={networks.mac(LAB, 'vm01', zone)}"
         for index, zone in enumerate(VM.zones)
     ]
     assert len(options(command, "-netdev")) == 2
@@ -79,7 +79,7 @@ def test_the_command_is_the_same_at_every_start() -> None:
 
 def test_card_addresses_are_local_and_differ() -> None:
     found = {
-        vms.mac(lab, machine, zone)
+        networks.mac(lab, machine, zone)
         for lab in ("a", "b")
         for machine in ("vm01", "vm02")
         for zone in VM.zones
@@ -118,7 +118,7 @@ def test_only_the_first_outside_zone_has_the_default_route() -> None:
     assert "Gateway=10.192.0.1\nGateway=fd01:2:3:4::1\n" in first
     assert "Address=10.192.1.11/24\nAddress=fd01:2:3:5::11/64\n" in second
     assert "Gateway" not in second
-    assert f"MACAddress={vms.mac(LAB, 'vm01', 'storage')}" in second
+    assert f"MACAddress={networks.mac(LAB, 'vm01', 'storage')}" in second
     assert files["etc/resolv.conf"].data == b"nameserver 10.192.0.1\n"
 
 

@@ -68,6 +68,7 @@ failed_links:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -109,11 +110,11 @@ def main() -> None:
             f"{target['zone']}: {target['interface']} to {target['peer']} ({target['address']}) "
             f"with {target['mtu']} bytes"
         )
-        said = ping(target, target["mtu"])
-        if path_mtu.received(said):
-            passed.append(link)
+        wrong = path_mtu.judge(partial(ping, target), target["mtu"])
+        if wrong:
+            failed.append(f"{link}: {wrong}")
         else:
-            failed.append(f"{link}: {path_mtu.why(said, ping(target, path_mtu.SMALL))}")
+            passed.append(link)
     if failed:
         msg = f"packets that must not be cut did not come back: {'; '.join(failed)}"
         module.fail_json(msg=msg, passed=passed, failed_links=failed)

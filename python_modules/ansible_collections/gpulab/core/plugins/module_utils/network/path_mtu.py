@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
 #: Headers before what ping sends: IPv4 20 bytes (RFC 791) or IPv6 40 (RFC 8200), and 8 of ICMP.
 _HEADERS = {4: 20 + 8, 6: 40 + 8}
@@ -94,6 +94,21 @@ def received(said: str) -> int:
     """
     summary = _SUMMARY.search(said)
     return int(summary[2]) if summary else 0
+
+
+def judge(ask: Callable[[int], str], mtu: int) -> str:
+    """Say what is wrong with a link; "" where packets of the MTU cross it.
+
+    Args:
+        ask: pings with packets of so many bytes, and gives what ping printed.
+        mtu: bytes.
+    """
+    said = ask(mtu)
+    small = "" if received(said) else ask(SMALL)
+    if received(small):
+        # Where the peer's card has just been replaced, the first pings went to the former one.
+        said = ask(mtu)
+    return "" if received(said) else why(said, small)
 
 
 def why(said: str, small: str) -> str:

@@ -53,6 +53,9 @@ def create_args(engine: Engine, lab: str, machine: Machine, plan: Plan, image: s
         address6 = plan.address6(machine.name, zone)
         if engine.name == "podman":
             options = f"ip={address},ip6={address6},interface_name=eth{index}"
+            # A virtual machine's own card has it; docker's follow from the addresses.
+            if machine.kind == "container":
+                options += f",mac={networks.mac(lab, machine.name, zone)}"
             attach += ["--network", f"{network}:{options}"]
         else:
             attach += ["--network", network, "--ip", address, "--ip6", address6]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Plan
 
@@ -14,6 +16,16 @@ _MTU_OPTION = {"podman": "mtu", "docker": "com.docker.network.driver.mtu"}
 def network_name(lab: str, zone: str) -> str:
     """Name a zone's network."""
     return f"{lab}-{zone}"
+
+
+def mac(lab: str, machine: str, zone: str) -> str:
+    """Give a network card's address: QEMU's prefix and a hash, the same at every start.
+
+    With another one after a restart, a machine would not be found for up to a minute: until its
+    neighbours ask for it anew.
+    """
+    digest = hashlib.sha256(f"{lab}/{machine}/{zone}".encode()).digest()
+    return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
 
 
 def existing(engine: Engine, lab: str) -> set[str]:

@@ -11,12 +11,12 @@ console is the container's log, a reset starts QEMU anew, and a power-off ends t
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 import uuid
 from pathlib import Path
 
+from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import (
@@ -150,12 +150,6 @@ def check_host(engine_name: str, tun: Path = _TUN) -> None:
         raise SandboxError(msg)
 
 
-def mac(lab: str, machine: str, zone: str) -> str:
-    """Give a network card's address: QEMU's prefix and a hash, the same at every start."""
-    digest = hashlib.sha256(f"{lab}/{machine}/{zone}".encode()).digest()
-    return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
-
-
 def root_serial(machine: Machine) -> str:
     """Give the serial number of the disk that the system is on."""
     return f"root-{machine.name}"[:20]
@@ -200,9 +194,10 @@ def qemu_command(lab: str, machine: Machine) -> list[str]:
         "-device", "virtio-scsi-pci,id=scsi",
     ]  # fmt: skip
     for index, zone in enumerate(machine.zones):
+        card = networks.mac(lab, machine.name, zone)
         arguments += [
             "-netdev", f"tap,id=net{index},ifname=tap{index},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=net{index},mac={mac(lab, machine.name, zone)}",
+            "-device", f"virtio-net-pci,netdev=net{index},mac={card}",
         ]  # fmt: skip
     root = f"drive=root,bootindex=0,serial={root_serial(machine)}"
     # Losing the host loses the sandbox anyway, so the host need not be waited for (cache=unsafe).
@@ -258,7 +253,7 @@ def network_files(
         length = ipaddress.ip_network(plan.subnets[zone]).prefixlen
         lines = [
             "[Match]",
-            f"MACAddress={mac(lab, machine.name, zone)}",
+            f"MACAddress={networks.mac(lab, machine.name, zone)}",
             "[Network]",
             f"Address={addresses[zone]}/{length}",
             f"Address={plan.address6(machine.name, zone)}/64",
