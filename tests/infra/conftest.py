@@ -127,6 +127,7 @@ def play() -> Callable[..., Run]:
     def run(playbook: str, *options: str, **variables: object) -> Run:
         done = subprocess.run(
             command(inventory, playbook, *options, **variables),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

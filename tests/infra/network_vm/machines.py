@@ -44,7 +44,15 @@ def boot_id(host: Host) -> str:
     words += [host.backend.host.name, "cat /proc/sys/kernel/random/boot_id"]
     try:
         # A connection that the power cut catches would wait for ever.
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        # Killed, it leaves a standard input that it shares with us in a state that Ansible refuses.
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     except subprocess.TimeoutExpired:
         return ""
     return done.stdout.strip()

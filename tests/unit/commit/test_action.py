@@ -14,12 +14,16 @@ LOST = {**WON, "failed": True, "msg": "nobody confirmed it within 30 s; the form
 OLD = {**WON, "again": True, "proved": False}
 
 
+_tries = commit._Tries
+
+
 class Connection:
     """Counts how often it was closed, and remembers its options."""
 
     def __init__(self) -> None:
         """Start open."""
         self.resets, self.options = 0, {"timeout": 15}
+        self.tried: list[int] = []
 
     def reset(self) -> None:
         self.resets += 1
@@ -27,8 +31,12 @@ class Connection:
     def has_option(self, name: str) -> bool:
         return name in self.options
 
+    def get_option(self, name: str) -> int:
+        return self.options[name]
+
     def set_option(self, name: str, value: int) -> None:
         self.options[name] = value
+        self.tried.append(value)
 
 
 class Action(commit.ActionModule):
@@ -60,6 +68,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(commit.time, "sleep", sleep)
     monkeypatch.setattr(commit.time, "monotonic", tick)
+    # Bound when the class was made.
+    monkeypatch.setattr(commit, "_Tries", lambda: _tries(since=tick()))
 
 
 def confirm(*answers: dict[str, Any] | str) -> tuple[dict[str, Any], Action]:
@@ -97,6 +107,15 @@ def test_a_plugin_that_keeps_its_connection_is_told() -> None:
 def test_a_connection_that_is_not_ssh_proves_nothing() -> None:
     found, _ = confirm({**WON, "proved": False})
     assert "proves nothing about the way in by SSH" in found["msg"]
+
+
+def test_a_node_that_has_gone_back_may_take_its_time_to_answer() -> None:
+    """An emulated one's sshd took more than five seconds; there is no hurry any more."""
+    found, action = confirm(*["Connection timed out"] * 20, LOST)
+    tried = action._connection.tried
+    assert tried == sorted(tried)
+    assert {tried[0], tried[-1]} == {5, 15}
+    assert "and now one can" in found["msg"]
 
 
 def test_a_node_that_never_comes_back_is_unreachable() -> None:

@@ -18,7 +18,7 @@ _OVER_A_NEW_ONE = ("reached", "confirmed")
 #: The commands start a second after the module has answered, and most take less than another.
 _SETTLE_S = 1.5
 _PAUSE_S = 1.0
-#: One attempt must not take the whole time that there is.
+#: One attempt must not take the whole time that there is to confirm.
 _CONNECT_S = 5
 _NEXT = {
     "firewall": "correct lab_zones or lab_flows; playbooks/firewall_show.yml shows what they allow",
@@ -61,10 +61,15 @@ class ActionModule(ActionBase):
 
     def _confirm(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         tries = _Tries()
-        limit_s = float(arguments.get("timeout_s", 30)) + _GRACE_S
+        timeout_s = float(arguments.get("timeout_s", 30))
+        limit_s = timeout_s + _GRACE_S
+        connection = self._connection
+        own_s = int(connection.get_option("timeout")) if connection.has_option("timeout") else 0
         time.sleep(_SETTLE_S)
         while True:
-            found = self._try(arguments, task_vars, tries)
+            # A node that has gone back may take its time to answer: there is no hurry any more.
+            connect_s = _CONNECT_S if tries.spent_s < timeout_s else max(_CONNECT_S, own_s)
+            found = self._try(arguments, task_vars, tries, connect_s)
             if found is not None and not found.get("again"):
                 return _told(found, tries, str(arguments["subject"]))
             if tries.spent_s > limit_s:
@@ -72,11 +77,15 @@ class ActionModule(ActionBase):
             time.sleep(_PAUSE_S)
 
     def _try(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any], tries: _Tries
+        self,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        tries: _Tries,
+        connect_s: int,
     ) -> dict[str, Any] | None:
         self._connection.reset()
         if self._connection.has_option("timeout"):
-            self._connection.set_option("timeout", _CONNECT_S)
+            self._connection.set_option("timeout", connect_s)
         try:
             found: dict[str, Any] = self._execute_module(MODULE, arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
