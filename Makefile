@@ -54,7 +54,7 @@ test-vm: ## the two scenarios that emulation makes long: drivers and interfaces 
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh emulated
 
-test-fast: ## lint, types and units, without root and without running Ansible
+test-fast: ## lint, types and units, without root, machines or runs of playbooks
 	scripts/bootstrap.sh dev
 	scripts/run_tests.sh fast
 

@@ -2,7 +2,7 @@
 # Run the tests, all or the named parts, and print how long each part took.
 #
 #   scripts/run_tests.sh                 everything, two parts at a time (LANES names another number)
-#   scripts/run_tests.sh fast            what needs no machines and no Ansible (make test-fast), likewise
+#   scripts/run_tests.sh fast            what needs no machines and runs no playbook (make test-fast), likewise
 #   scripts/run_tests.sh lint units      these parts, one after the other
 #   scripts/run_tests.sh molecule:ssh    one molecule scenario
 #   scripts/run_tests.sh emulated        the scenarios that everything leaves out (make test-vm)
@@ -99,7 +99,7 @@ everything=(molecule:shapes lint types docs units plugins page firewall bench mo
     molecule:pairs molecule:pairs_vm molecule:gpu_tools second-core molecule:mirror molecule:network
     molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
 fast=(lint units types docs)
-# A quarter of an hour and more each, nearly all of it emulation: beside the others they would not let
+# About half an hour each, nearly all of it emulation: beside the others they would not let
 # the whole end in time. They are run by their names (make test-vm).
 emulated=(molecule:nvidia_vm molecule:network_vm)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 Facts = Mapping[str, Any]
+_Value = TypeVar("_Value")
 
 
 def _gpus(facts: Facts) -> list[Mapping[str, Any]]:
     return (facts.get("nvidia") or {}).get("gpus") or []
 
 
-def _alike(values: list[Any]) -> Any:  # noqa: ANN401 - any requirement's value
+def _alike(values: list[_Value]) -> _Value | None:
     """Return the value that all have, or None."""
     return values[0] if values and None not in values and len(set(values)) == 1 else None
 

@@ -14,9 +14,6 @@ LOST = {**WON, "failed": True, "msg": "nobody confirmed it within 30 s; the form
 OLD = {**WON, "again": True, "proved": False}
 
 
-_tries = commit._Tries
-
-
 class Connection:
     """Counts how often it was closed, and remembers its options."""
 
@@ -68,8 +65,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(commit.time, "sleep", sleep)
     monkeypatch.setattr(commit.time, "monotonic", tick)
-    # Bound when the class was made.
-    monkeypatch.setattr(commit, "_Tries", lambda: _tries(since=tick()))
 
 
 def confirm(*answers: dict[str, Any] | str) -> tuple[dict[str, Any], Action]:

@@ -6,7 +6,7 @@ Documentation: plugins/modules/commit.py. Everything but the confirmation is the
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -32,7 +32,7 @@ _GRACE_S = 60.0
 class _Tries:
     """What happened since the change, in seconds."""
 
-    since: float = field(default_factory=time.monotonic)
+    since: float
     lost: int = 0
     old: int = 0
     last_error: str = ""
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
         return result | self._confirm(arguments, task_vars or {})
 
     def _confirm(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        tries = _Tries()
+        tries = _Tries(time.monotonic())
         timeout_s = float(arguments.get("timeout_s", 30))
         limit_s = timeout_s + _GRACE_S
         connection = self._connection
