@@ -33,7 +33,7 @@ verify: ## verify, benchmark and report only, on machines that are already built
 	$(mitogen) ansible-playbook site.yml --tags verify $(ARGS)
 
 sweep: ## read and judge all machines' hardware at once, without Python on them (ARGS="--limit compute")
-	PYTHONPATH=python_modules python -m gpulab_fleet.sweep $(ARGS)
+	PYTHONPATH=python_modules python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep $(ARGS)
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml

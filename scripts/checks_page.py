@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.catalogue import DDP_GATES
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.catalogue import (
+    SMOKE_GATES,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.catalogue import DDP_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Gate
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import CATALOGUE
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     LOAD_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.catalogue import SMOKE_GATES
-from gpulab_fleet.baselines import BASELINE_GATES
-from gpulab_fleet.pairs.catalogue import PAIR_GATES
-from gpulab_fleet.past import RETURNED
-from gpulab_fleet.run_gates import RUN_GATES
-from gpulab_fleet.uniformity import UNIFORM_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.catalogue import PAIR_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers.uniformity import (
+    UNIFORM_GATES,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.history.baselines import BASELINE_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.history.history_queries import RETURNED
+from ansible_collections.gpulab.core.plugins.plugin_utils.records.run_gates import RUN_GATES
 
 FLEET_GATES: tuple[Gate, ...] = (*UNIFORM_GATES, *BASELINE_GATES, RETURNED)
 # Heading, where more is said, and what is judged there.

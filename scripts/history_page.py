@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gpulab_fleet import baselines, past, uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers import uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import baselines, history_queries
 
 INTRODUCTION = """\
-<!-- Generated from gpulab_fleet's baselines and uniformity by `make docs`. -->
+<!-- Generated from plugin_utils' baselines and uniformity by `make docs`. -->
 # History and baselines
 
 Every report writes its run into the lab's history, `state/history.sqlite3` on the controller. It is
@@ -104,8 +105,8 @@ they differ, and none is blamed. What was not read has no vote.
 def page() -> str:
     """Render the page."""
     return INTRODUCTION.format(
-        quiet=past.QUIET_RUNS,
-        most=past.MOST_SAMPLES,
+        quiet=history_queries.QUIET_RUNS,
+        most=history_queries.MOST_SAMPLES,
         many=baselines.MANY,
         tiers=_tiers(),
         rules=_rules(),

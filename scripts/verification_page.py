@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import DECLARED, Check
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import (
     ALL_CHECKS,
     CATALOGUE,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     LOAD_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import DECLARED, Check
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
     BUILTIN_SPECS,
     REQUIREMENTS,
 )
@@ -40,7 +40,7 @@ ansible-playbook site.yml --tags verify --limit node01
   declared, and the next action.
 
 `ansible-doc -t module gpulab.core.hardware_info` lists the facts; their JSON Schema is
-`python_modules/gpulab_fleet/schemas/hardware.schema.json`.
+`…/plugin_utils/records/schemas/hardware.schema.json`.
 
 ## Verdict
 

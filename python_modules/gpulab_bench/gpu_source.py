@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvidia_smi, nvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError
 
 Gpu = dict[str, Any]
 

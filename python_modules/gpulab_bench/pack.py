@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parent
 # What the collection's modules and the benchmark both read the hardware by.
 _HARDWARE = "ansible_collections/gpulab/core/plugins/module_utils/hardware"
 SHARED = tuple(
-    f"{_HARDWARE}/{name}.py" for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "tree")
+    f"{_HARDWARE}/{name}.py"
+    for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "sysfs")
 )
 
 # The earliest time that a zip file can hold.

@@ -14,8 +14,8 @@ from namespaces import World
 from nft_text import Packet
 from test_compile_size import large_lab
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import policy_from_plain
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import policy_from_plain
 
 STRANGER = "8.8.8.8"
 FLOWS = [

@@ -9,7 +9,8 @@ from typing import Any
 import fleet_samples as samples
 import lab_samples
 
-from gpulab_fleet import page, records, report
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import page, report
 
 SMALL = "4-nodes"
 LARGE = "50-nodes"

@@ -29,6 +29,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import 
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+SWEEP = "ansible_collections.gpulab.core.plugins.plugin_utils.sweep"
 SIZE = 50
 # Longer than any sweep here may take; one that hangs is a failure.
 _SWEEP_S = 120
@@ -174,7 +175,14 @@ class Fleet:
         reports = self.folder / "reports"
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "gpulab_fleet.sweep", "-i", str(self.inventory), *words],
+            [
+                sys.executable,
+                "-m",
+                "ansible_collections.gpulab.core.plugins.plugin_utils.sweep",
+                "-i",
+                str(self.inventory),
+                *words,
+            ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

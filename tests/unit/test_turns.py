@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
+from ansible_collections.gpulab.core.plugins.module_utils.file_lock import one_at_a_time
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
+from ansible_collections.gpulab.core.plugins.module_utils.file_lock import one_at_a_time
 with one_at_a_time(Path(sys.argv[1]), 1):
     print("held", flush=True)
     time.sleep(60)

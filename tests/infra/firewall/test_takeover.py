@@ -9,7 +9,7 @@ import pytest
 from firewall.nodes import CONFIRM_S, LITTLE_S, PATIENCE_S, Node, Watch
 from playbook_run import Converge
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import takeover
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import takeover
 
 LOCKOUT = (
     "table inet gpulab {}\ndelete table inet gpulab\ntable inet gpulab {\n"

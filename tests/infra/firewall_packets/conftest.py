@@ -15,7 +15,7 @@ from firewall_packets.matrix import LISTENER, Machines, listen
 from playbook_run import PROJECT, Play
 from testinfra.host import Host
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
     policy_from_plain,
 )

@@ -12,8 +12,8 @@ import re
 import pytest
 from firewall_packets.matrix import Machines, differences, patiently, probes
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import Policy
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.reach import may
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import Policy
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.reach import may
 
 #: Where the rates of flows have no say: nmap looks at a port more than once.
 NMAP_SKIPS = {"22", "2222", "514"}

@@ -15,8 +15,8 @@ sys.path.insert(0, str(PROJECT / "tests/unit/network"))
 
 import network_samples as samples
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.backends import by_name
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import build
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.backends import by_name
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import build
 
 Converge = Callable[..., subprocess.CompletedProcess[str]]
 MODEL = build(samples.INTERFACES, samples.ZONES, (), samples.NAMESERVERS, samples.SEARCH)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
 from fake_nvml import fake_nvml
 from gpu_boards import Board, smi_tools
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     verify_load,
 )
 from gpulab_bench import gpu_source, telemetry

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ddp_samples import DDP, document
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.judge import judge
 
 
 def judged(stdout: str, **how: Any) -> dict[str, Any]:

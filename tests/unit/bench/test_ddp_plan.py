@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.plan import PlanError, plan
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.plan import PlanError, plan
 from gpulab_bench import ddp_node
 
 NODES = ["node01", "node02"]

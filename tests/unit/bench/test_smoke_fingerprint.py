@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.fingerprint import fingerprint
+from ansible_collections.gpulab.core.plugins.module_utils.benchmark.fingerprint import fingerprint
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
 PYTHON = "/opt/gpulab/pytorch/bin/python"
 BENCH = "/opt/gpulab/bench/gpulab_bench.pyz"

@@ -7,10 +7,13 @@ from typing import Any, Optional
 import pytest
 from cases_gates import CASES, Change, Document
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import part
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import (
+    GateLimits,
+    Request,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import part
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
 
 Bus = Optional[list[dict[str, Any]]]
 

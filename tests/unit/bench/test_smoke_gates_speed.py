@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates_speed
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.published import TABLE, published
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates_speed
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.published import (
+    TABLE,
+    published,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
 
 Document = dict[str, Any]
 

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.metrics import GUIDE, metrics_of
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.metrics import (
+    GUIDE,
+    metrics_of,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 from gpulab_bench.result import to_json
-from gpulab_fleet import records
 
 Document = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_run
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.result import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.outcome import judge_run
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.result import (
     ResultError,
     parse_result,
 )

@@ -10,11 +10,11 @@ from typing import Callable
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils import process
-from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
+from ansible_collections.gpulab.core.plugins.module_utils.benchmark.environment import (
     parse_oom_kills,
     restricted_environment,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
 
 FakePython = Callable[[str], str]
 ENV = {"PATH": os.environ["PATH"]}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates, gates_sdc
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.gates_sdc import vote
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates, gates_sdc
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.gates_sdc import vote
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
 
 H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB"}
 REQUEST = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [H100])

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import gates_service
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.outcome import judge_stages
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates_service
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.outcome import (
+    judge_stages,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
 from gpulab_bench import reliability
 from gpulab_bench.result import to_json
 

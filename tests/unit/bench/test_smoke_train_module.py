@@ -9,9 +9,9 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.modules import smoke_train
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import GateLimits
 
 FakePython = Callable[[str], str]
 Run = Callable[..., dict[str, Any]]

@@ -8,8 +8,8 @@ from typing import Any
 from ddp_samples import DDP, document
 from gate_case import Case, Findings, Fixture
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.judge import judge
 
 
 def ended(error: dict[str, str] | None = None, **changes: Any) -> Fixture:

@@ -11,7 +11,9 @@ from gate_case import Case, Findings, Fixture
 from history_lab import OTHER, Lab, bad, gpu, node
 from uniformity_samples import CHANGES, lab, same
 
-from gpulab_fleet import baselines, folders, history, records, uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers import uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import baselines, history
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 
 
 def of_three(change: Callable[[dict[str, Any]], object]) -> Fixture:
@@ -57,7 +59,7 @@ def stayed(folder: Path) -> Findings:
 
 def forgot(folder: Path) -> Findings:
     """The history is no database."""
-    state = folders.state_dir()
+    state = paths.state_dir()
     state.mkdir(parents=True)
     (state / history.FILE).write_bytes(b"this is no database at all, is it")
     return stayed(folder)

@@ -10,8 +10,8 @@ from typing import Any
 from gate_case import Case, Findings, Fixture
 from pairs_samples import LINE_GBPS, Measured, everybody, lab, measured, not_run
 
-from gpulab_fleet.pairs.judge import judge
-from gpulab_fleet.pairs.observe import Limits
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.observe import Limits
 
 # What is measured where c meets only a and b, and all others are fine with each other.
 _C_MEETS_A_AND_B = [

@@ -10,10 +10,11 @@ from typing import Any
 import fleet_samples as samples
 from gate_case import Case, Findings, Fixture
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import FACTS_SCHEMA
-from gpulab_fleet import lab, records, runs, schema
-from gpulab_fleet.sweep import judge, targets
-from gpulab_fleet.sweep.nodes import Answer
+from ansible_collections.gpulab.core.plugins.module_utils.facts.schema import FACTS_SCHEMA
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs, schema
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import lab_summary
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import judge, targets
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.nodes import Answer
 
 _SCHEMA = Path(schema.__file__).parent / "schemas" / "hardware.schema.json"
 _SECTIONS = json.loads(_SCHEMA.read_text(encoding="utf-8"))["properties"]
@@ -44,7 +45,7 @@ def summarised(prepare: Callable[[Path], object]) -> Fixture:
         reports.mkdir()
         prepare(reports)
         hosts = [{"name": "node01", "groups": ["compute"]}]
-        summary = lab.summarise(runs.read(reports), hosts, "basement")
+        summary = lab_summary.summarise(runs.read(reports), hosts, "basement")
         return [finding for fault in summary["faults"] for finding in fault["findings"]]
 
     return judged

@@ -13,8 +13,8 @@ from ddp_samples import DDP
 from gate_case import Case, Findings, Fixture
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
 from gpulab_bench.result import to_json
 
 _H100 = {"bdf": GPU["bdf"], "slot": "3", "name": "H100 SXM5 80GB"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpulab_fleet import folders
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths
 
 # pytest's importlib mode puts no test folder on the path.
 _UNIT = Path(__file__).parents[1]
@@ -18,4 +18,4 @@ for folder in ("bench", "pairs", "fleet", "catalogue"):
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The project's own history stays as it is."""
-    monkeypatch.setenv(folders.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))

@@ -15,8 +15,10 @@ from cases_smoke import CASES as SMOKE
 from checks_page import GATES, STAGES, SUBJECTS, page
 from gate_case import Case, Fixture
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import ALL_CHECKS
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Gate
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Gate
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import (
+    ALL_CHECKS,
+)
 
 # The checks of the hardware have cases of their own, in tests/unit/hardware.
 CASES: dict[str, Case] = {**SMOKE, **DDP, **PAIRS, **FLEET, **RUN}

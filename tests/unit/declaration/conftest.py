@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.check import (
-    check_declaration,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import BUILTIN_SPECS
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.check import check_declaration
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import (
     Declaration,
     Host,
     Problem,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.sources import Sources
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.sources import Sources
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUPS = {

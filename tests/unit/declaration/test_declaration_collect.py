@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleUndefinedVariable
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.collect import (
     Machine,
     collect,
     plain,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Secret, Value
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import Secret, Value
 
 if TYPE_CHECKING:
     from tests.unit.declaration.conftest import Lab

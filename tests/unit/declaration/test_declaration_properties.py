@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.check import block
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.check import block
 
 if TYPE_CHECKING:
     from tests.unit.declaration.conftest import Lab

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import REQUIREMENTS
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.controller import (
     controller_problem,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import REQUIREMENTS
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.check import block
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Secret, show
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.sources import Sources
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.check import block
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import Secret, show
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.sources import Sources
 
 if TYPE_CHECKING:
     from tests.unit.declaration.conftest import Lab

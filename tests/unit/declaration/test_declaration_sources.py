@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Host
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Path as Keys
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.sources import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import Host
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import Path as Keys
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.sources import (
     Place,
     Sources,
     read_sources,

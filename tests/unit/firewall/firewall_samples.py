@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
     policy_from_plain,
 )

@@ -10,8 +10,8 @@ import pytest
 from firewall_samples import LAB, flow, lab
 from nft_text import Packet, Ruleset
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import PolicyError
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import PolicyError
 
 SSH = flow("ssh", "management", "all", origin="role ssh")
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from meaning import declared, owned
 from nft_text import Packet, Ruleset
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import reach
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import policy_from_plain
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import reach
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import policy_from_plain
 
 ZONES = ("alpha", "beta", "gamma")
 NODES = ("node1", "node2", "node3")

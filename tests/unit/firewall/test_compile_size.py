@@ -6,8 +6,8 @@ import re
 import time
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import policy_from_plain
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import policy_from_plain
 
 NODES, FLOWS = 2000, 500
 MAX_S = 5.0

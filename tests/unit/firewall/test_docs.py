@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import reach, show
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.matrix import matrix
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import reach, show
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.matrix import matrix
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
     policy_from_plain,
 )

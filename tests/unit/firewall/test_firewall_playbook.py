@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from firewall_samples import LAB, flow, lab
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.compile import compile_rulesets
 
 pytestmark = pytest.mark.ansible
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import (
-    admit,
+from ansible_collections.gpulab.core.plugins.module_utils.firewall import listing
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import (
     change,
-    listing,
+    lockout,
     routing,
     takeover,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
     policy_from_plain,
 )
@@ -185,7 +185,7 @@ def policy() -> Policy:
 class TestLockout:
     def test_whoever_is_let_in_is_not_locked_out(self, policy: Policy) -> None:
         here = {"client": "10.0.1.200", "server": "10.0.1.11", "port": 22}
-        assert admit.lockout(policy, "node01", here) == ""
+        assert lockout.lockout(policy, "node01", here) == ""
 
     @pytest.mark.parametrize(
         ("client", "port", "source"),
@@ -200,7 +200,7 @@ class TestLockout:
         self, policy: Policy, client: str, port: int, source: str
     ) -> None:
         here = {"client": client, "server": "10.0.1.11", "port": port}
-        said = admit.lockout(policy, "node01", here)
+        said = lockout.lockout(policy, "node01", here)
         assert f"{client}, from where it is connected" in said
         assert "lab_flows" in said
         flow = said.partition("such as: ")[2]
@@ -208,27 +208,27 @@ class TestLockout:
 
     def test_an_address_that_nobody_declared_is_told(self, policy: Policy) -> None:
         here = {"client": "10.0.1.200", "server": "10.0.1.99", "port": 22}
-        said = admit.lockout(policy, "node01", here)
+        said = lockout.lockout(policy, "node01", here)
         assert "10.0.1.99, where it is connected, is no declared address of node01" in said
         assert "-> declare it in node_interfaces" in said
 
     def test_the_flow_that_is_told_does_open(self, policy: Policy) -> None:
         here = {"client": "203.0.113.9", "server": "10.0.1.11", "port": 22}
-        assert admit.lockout(policy, "node01", here) != ""
+        assert lockout.lockout(policy, "node01", here) != ""
         opened = lab(
             [{"name": "x", "from": "outside", "to": "node01", "protocol": "tcp", "ports": [22]}]
         )
-        assert admit.lockout(opened, "node01", here) == ""
+        assert lockout.lockout(opened, "node01", here) == ""
 
 
 class TestWitness:
     def test_the_first_that_may_reach_it(self, policy: Policy) -> None:
-        found = admit.witness(policy, "head01", ["head01", "edge01", "node01"], 22)
+        found = lockout.witness(policy, "head01", ["head01", "edge01", "node01"], 22)
         assert found == {"name": "node01", "address": "10.0.1.10"}
 
     def test_none_may(self, policy: Policy) -> None:
-        assert admit.witness(policy, "head01", ["edge01"], 22) == {"name": "", "address": ""}
-        assert admit.witness(policy, "head01", ["node01"], 2222)["name"] == ""
+        assert lockout.witness(policy, "head01", ["edge01"], 22) == {"name": "", "address": ""}
+        assert lockout.witness(policy, "head01", ["node01"], 2222)["name"] == ""
 
 
 class TestForwarding:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Flow,
     policy_from_plain,
 )
@@ -197,7 +197,7 @@ def test_where_nodes_are_measured_is_open(tmp_path: Path) -> None:
 
     flow = flows_of(result)["iperf3.bandwidth"]
     assert (flow.source, flow.target) == ("compute@storage", "compute@storage")
-    # As many servers as the measurement ever starts: MOST_PROCESSES of gpulab_fleet.pairs.nodes.
+    # As many servers as the measurement ever starts: MOST_PROCESSES of checks/pairs/nodes.py.
     assert flow.ports == ((6000, 6015),)
 
 

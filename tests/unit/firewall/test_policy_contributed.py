@@ -11,19 +11,16 @@ import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import Resolve
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.flows import Ends, ends_of
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import (
-    Declaration,
-    Host,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.zones import read_zones
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.contributed import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.collect import Resolve
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.flows import Ends, ends_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.model import Declaration, Host
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.zones import read_zones
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.contributed import (
     RoleFlows,
     contributed_flows,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.gather import Gathered, gather
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.gather import Gathered, gather
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     CONTAINER_INTERFACES,
     policy_from_plain,
 )

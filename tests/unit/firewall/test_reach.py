@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from firewall_samples import flow, lab
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import reach, show
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.matrix import matrix
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import PolicyError
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import reach, show
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.matrix import matrix
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import PolicyError
 
 FLOWS = (
     flow("ssh.administer", "management", "all", origin="role ssh", rate="60/minute"),

@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fleet_samples import RUN_ID
 from gathered_machines import gather_all
 
-from gpulab_fleet import folders
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths
 
 
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's own history and admission stay as they are."""
-    monkeypatch.setenv(folders.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
     return tmp_path / "state"
 
 

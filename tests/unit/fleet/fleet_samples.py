@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpulab_fleet import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
 RUN_ID = "20261123T171500Z"
 

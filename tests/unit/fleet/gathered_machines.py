@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
 from hardware_machines import MACHINES
 from host_machines import HOST_MACHINES
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
 ALL = {**MACHINES, **HOST_MACHINES}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import fleet_samples as samples
 
-from gpulab_fleet import records, report
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import report
 
 GPU = "GPU-6ac3a5f2-0000-4000-8000-000000000001"
 OTHER = "GPU-77b1c0de-0000-4000-8000-000000000002"

@@ -9,7 +9,7 @@ from typing import Any
 
 import fleet_samples as samples
 
-from gpulab_fleet import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
 GPU = "NVIDIA H100 80GB HBM3"
 # Checks of each GPU, so that a node has as many findings as a real one.

@@ -11,8 +11,21 @@ from typing import Any
 import fleet_samples as samples
 import pytest
 
-from gpulab_fleet import admission, admission_table, records, report, runs, schema
-from gpulab_fleet.admission import IN_SERVICE, QUARANTINED, UNVERIFIED, Entry, Evidence
+from ansible_collections.gpulab.core.plugins.plugin_utils.admission import (
+    admission,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.admission import (
+    table as admission_table,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.admission.admission import (
+    IN_SERVICE,
+    QUARANTINED,
+    UNVERIFIED,
+    Entry,
+    Evidence,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs, schema
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import report
 
 WEEK = 168.0
 

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpulab_fleet import baselines
-from gpulab_fleet.baselines import HIGHER, LOWER, judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import baselines
+from ansible_collections.gpulab.core.plugins.plugin_utils.history.baselines import (
+    HIGHER,
+    LOWER,
+    judge,
+)
 
 # 100 +- 1, as eight GPUs of one kind would be.
 EIGHT = [99.0, 99.5, 100.0, 100.5, 101.0, 99.2, 100.8, 100.1]

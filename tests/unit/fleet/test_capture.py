@@ -14,13 +14,18 @@ from cases_parts import CASES, WARNS
 from gathered_machines import ALL, HOST_MACHINES
 from jsonschema import Draft202012Validator
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import verify
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
     REQUIREMENTS,
     resolve_spec,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
-from gpulab_fleet.capture import CaptureError, capture, describe, render
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.spec_from_node.spec_from_node import (
+    CaptureError,
+    capture,
+    describe,
+    render,
+)
 
 _SCHEMA = json.loads(
     (Path(__file__).parents[3] / "inventory" / "lab.schema.json").read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
 
 from host_machines import HOST_MACHINES
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
 pytestmark = pytest.mark.ansible
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gpulab_fleet import heat, page
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import heatmap, page
 
 CSS = (page.TEMPLATES / "report.css").read_text(encoding="utf-8")
 LIGHT, DARK = "light", "dark"
@@ -21,7 +21,7 @@ TEXTS = [
     *(("link", behind) for behind in ("paper", "card")),
     *((verdict, f"{verdict}-bg") for verdict in VERDICTS),
     *((verdict, "card") for verdict in VERDICTS),
-    *(("ink", f"{scale}{shade}") for scale in "hr" for shade in range(heat.SHADES)),
+    *(("ink", f"{scale}{shade}") for scale in "hr" for shade in range(heatmap.SHADES)),
 ]
 MARKS = [
     *((f"c{hue}", "card") for hue in range(6)),
@@ -91,6 +91,6 @@ def test_the_themes_have_the_same_colours_and_no_other_is_used() -> None:
 def test_neighbouring_shades_of_a_heat_map_differ() -> None:
     for colours in themes().values():
         for scale in "hr":
-            shades = [luminance(colours[f"{scale}{n}"]) for n in range(heat.SHADES)]
+            shades = [luminance(colours[f"{scale}{n}"]) for n in range(heatmap.SHADES)]
             assert shades in (sorted(shades), sorted(shades, reverse=True))
-            assert len(set(shades)) == heat.SHADES
+            assert len(set(shades)) == heatmap.SHADES

@@ -10,7 +10,9 @@ import fleet_samples as samples
 import pytest
 from gathered_machines import ALL
 
-from gpulab_fleet import parts, report, uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers import uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import parts
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import report
 
 
 @pytest.mark.parametrize("name", ALL)

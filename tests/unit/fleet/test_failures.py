@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpulab_fleet import failures
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import failures
 
 
 @pytest.mark.parametrize(

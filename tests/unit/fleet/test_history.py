@@ -12,7 +12,14 @@ import fleet_samples as samples
 import pytest
 from history_lab import GPU, OTHER, Lab, bad, checks_of, gpu, node
 
-from gpulab_fleet import baselines, folders, history, lookup, parts, past, rebuild, records, report
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import (
+    baselines,
+    history,
+    history_queries,
+    lookup,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import parts, paths, records
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import rebuild_history, report
 
 
 @pytest.fixture
@@ -149,7 +156,7 @@ def test_a_gpu_that_fell_off_the_bus_is_known_by_its_place(lab: Lab) -> None:
 
 
 def returned(folder: Path, name: str) -> list[str]:
-    return [found["status"] for found in checks_of(folder, name, past.RETURNED.id)]
+    return [found["status"] for found in checks_of(folder, name, history_queries.RETURNED.id)]
 
 
 def test_the_same_bad_gpu_comes_back_from_repair(lab: Lab) -> None:
@@ -157,7 +164,7 @@ def test_the_same_bad_gpu_comes_back_from_repair(lab: Lab) -> None:
     lab.run(node("node01", gpu(OTHER)), node("node02"))
     folder = lab.run(node("node01", gpu(OTHER)), node("node02", gpu()))
     assert returned(folder, "node01") == ["pass"]
-    (finding,) = checks_of(folder, "node02", past.RETURNED.id)
+    (finding,) = checks_of(folder, "node02", history_queries.RETURNED.id)
     assert (finding["status"], finding["severity"]) == ("warn", "warn")
     assert finding["part"]["uuid"] == GPU
     assert (
@@ -361,7 +368,7 @@ def test_a_lost_history_is_made_anew_from_the_reports(lab: Lab, state_dir: Path)
     before = tables()
     for file in state_dir.glob(f"{history.FILE}*"):
         file.unlink()
-    taken, (problem,) = rebuild.from_reports(lab.reports)
+    taken, (problem,) = rebuild_history.from_reports(lab.reports)
     assert taken == 2
     assert problem.startswith("broken: no report that can be used")
     assert tables() == before
@@ -452,11 +459,11 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path) -> None:
 
 
 def test_the_files_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(folders.STATE_VARIABLE, "")
-    monkeypatch.setenv(folders.REPORTS_VARIABLE, str(tmp_path / "reports"))
-    assert folders.state_dir() == tmp_path / "state"
-    monkeypatch.setenv(folders.STATE_VARIABLE, str(tmp_path / "mine"))
-    assert folders.state_dir() == tmp_path / "mine"
+    monkeypatch.setenv(paths.STATE_VARIABLE, "")
+    monkeypatch.setenv(paths.REPORTS_VARIABLE, str(tmp_path / "reports"))
+    assert paths.state_dir() == tmp_path / "state"
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "mine"))
+    assert paths.state_dir() == tmp_path / "mine"
 
 
 def test_the_outlier_of_the_file_is_the_judges() -> None:

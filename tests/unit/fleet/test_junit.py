@@ -11,7 +11,8 @@ import fleet_samples as samples
 import lab_samples
 import pytest
 
-from gpulab_fleet import junit, lab, records, report, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import junit, lab_summary, report
 
 # What the schemas that CI systems publish agree on (Jenkins' junit-10.xsd, Apache Ant's
 # JUnit.xsd): element, its required and optional attributes, its children.
@@ -157,5 +158,5 @@ def test_the_time_of_a_suite_leaves_out_what_was_not_timed(run_dir: Path) -> Non
     record["durations_s"] = {"verify.cpu": 0.5, "verify.gpu": None, "benchmark.total": 40.0}
     records.save(record, run_dir)
     run = runs.read(run_dir)
-    text = junit.render(lab.summarise(run, [], "basement"), run.records)
+    text = junit.render(lab_summary.summarise(run, [], "basement"), run.records)
     assert 'time="0.500"' in text

@@ -9,23 +9,29 @@ from typing import Any
 import fleet_samples as samples
 import pytest
 
-from gpulab_fleet import lab, matrix, records, runs, schema, terminal, words
+from ansible_collections.gpulab.core.plugins.plugin_utils import formatting
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs, schema
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import (
+    lab_summary,
+    metric_table,
+    terminal,
+)
 
-NO_METRICS = matrix.Table([], [])
+NO_METRICS = metric_table.Table([], [])
 
 
-def summarise(folder: Path, *expected: str, name: str = "basement") -> lab.Summary:
+def summarise(folder: Path, *expected: str, name: str = "basement") -> lab_summary.Summary:
     hosts = [{"name": host, "groups": ["compute"]} for host in expected]
-    summary = lab.summarise(runs.read(folder), hosts, name)
+    summary = lab_summary.summarise(runs.read(folder), hosts, name)
     schema.check(summary, "lab")
     return summary
 
 
-def node_of(summary: lab.Summary, name: str) -> dict[str, Any]:
+def node_of(summary: lab_summary.Summary, name: str) -> dict[str, Any]:
     return next(node for node in summary["nodes"] if node["name"] == name)
 
 
-def text_of(summary: lab.Summary, metrics: matrix.Table = NO_METRICS) -> str:
+def text_of(summary: lab_summary.Summary, metrics: metric_table.Table = NO_METRICS) -> str:
     lines = terminal.lines(summary, metrics, Path("index.html"))
     return "\n".join(line.text for line in lines)
 
@@ -241,18 +247,18 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
         ),
     }
     found["node03"] = samples.record("node03", groups=("edge",))
-    nodes, rows = matrix.table(found)
+    nodes, rows = metric_table.table(found)
     assert nodes == ["node01", "node02"]
     assert [(row.id, row.unit, row.cells) for row in rows] == [
         ("gemm", "TFLOP/s", ["610 … 650.5", "610"]),
-        ("mfu", "", [words.NOTHING, words.NOTHING]),
+        ("mfu", "", [formatting.NOTHING, formatting.NOTHING]),
     ]
 
 
 @pytest.mark.parametrize(
     ("item", "unit", "told"),
     [
-        (None, "GiB", words.NOTHING),
+        (None, "GiB", formatting.NOTHING),
         (0, "", "0"),
         (True, "", "yes"),
         (1234567, "W", "1,234,567 W"),
@@ -267,17 +273,17 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
     ],
 )
 def test_values_in_words(item: object, unit: str, told: str) -> None:
-    assert words.value(item, unit) == told
+    assert formatting.value(item, unit) == told
 
 
-def metrics_of(nodes: int) -> matrix.Table:
+def metrics_of(nodes: int) -> metric_table.Table:
     measured = [
         {"id": "train.tokens_per_s", "scope": "node", "value": 37370.8, "unit": "1/s"},
         {"id": "memory.peak", "scope": "node", "value": 2**30, "unit": "B"},
     ]
     trained = samples.smoke(metrics=measured)
     names = [f"node{number:02}" for number in range(1, nodes + 1)]
-    return matrix.table({name: samples.record(name, trained=trained) for name in names})
+    return metric_table.table({name: samples.record(name, trained=trained) for name in names})
 
 
 def test_metrics_of_a_small_lab_are_printed(run_dir: Path) -> None:

@@ -12,8 +12,13 @@ import fleet_samples as samples
 import lab_samples
 import pytest
 
-from gpulab_fleet import curve, lab, records, report, runs
-from gpulab_fleet import page as page_module
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import (
+    lab_summary,
+    line_chart,
+    report,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import page as page_module
 
 EVIL = "<script>alert('x')</script>\"'&"
 VOID = {"br", "meta"}
@@ -133,7 +138,7 @@ def test_nothing_from_pairs_history_or_admission_becomes_markup(run_dir: Path) -
     records.add_stage(record, records.FLEET, [odd])
     records.save(record, run_dir)
     run = runs.read(run_dir)
-    summary = lab.summarise(run, [], EVIL)
+    summary = lab_summary.summarise(run, [], EVIL)
     summary["notices"] = [EVIL]
     summary["nodes"][0].update(state=EVIL, state_since=EVIL, state_reason=EVIL)
     past = {"run_id": EVIL, "at": EVIL, "verdict": EVIL, "metrics": {}}
@@ -146,7 +151,7 @@ def test_nothing_from_pairs_history_or_admission_becomes_markup(run_dir: Path) -
 def test_the_summarys_own_history_is_drawn(run_dir: Path) -> None:
     records.save(samples.record("node01"), run_dir)
     run = runs.read(run_dir)
-    summary = lab.summarise(run, [], "basement")
+    summary = lab_summary.summarise(run, [], "basement")
     assert "history" not in Page(page_module.render(summary, run.records)).ids
     summary["history"] = lab_samples.history(["node01"])
     read = Page(page_module.render(summary, run.records))
@@ -157,7 +162,7 @@ def test_the_summarys_own_history_is_drawn(run_dir: Path) -> None:
 def test_who_is_in_service_is_shown_where_it_is_decided(run_dir: Path) -> None:
     records.save(samples.record("node01"), run_dir)
     run = runs.read(run_dir)
-    summary = lab.summarise(run, [], "basement")
+    summary = lab_summary.summarise(run, [], "basement")
     assert "service" not in Page(page_module.render(summary, run.records)).text
     summary["nodes"][0].update(
         state="quarantined", state_since="2026-11-23T17:20:00Z", state_reason="taken out by hand"
@@ -257,7 +262,7 @@ def test_command_on_something_else(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_curve_bridges_what_is_not_finite() -> None:
-    chart = curve.chart({"node01": [4.0, None, float("nan"), 1.0], "node02": [2.0]})
+    chart = line_chart.chart({"node01": [4.0, None, float("nan"), 1.0], "node02": [2.0]})
     assert chart is not None
     (line,) = chart.lines
     assert len(line.points.split()) == 2
@@ -270,11 +275,11 @@ def test_curve_bridges_what_is_not_finite() -> None:
 
 @pytest.mark.parametrize("values", [[2.0, 2.0], [1e-9, 1e9], [-5.0, 5.0], [0.0, 0.0, 0.0]])
 def test_curve_has_a_few_round_ticks(values: list[float]) -> None:
-    chart = curve.chart({"node01": list(values)})
+    chart = line_chart.chart({"node01": list(values)})
     assert chart is not None
     assert 2 <= len(chart.up) <= 7
     assert all(chart.top <= tick.at <= chart.bottom for tick in chart.up)
 
 
 def test_no_losses_no_chart() -> None:
-    assert curve.chart({"node01": [], "node02": [None, 1.0]}) is None
+    assert line_chart.chart({"node01": [], "node02": [None, 1.0]}) is None

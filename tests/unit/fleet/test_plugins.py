@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gpulab_fleet import folders, records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records, runs
 
 pytestmark = pytest.mark.ansible
 
@@ -136,7 +136,7 @@ class Result:
 
     @property
     def folder(self) -> Path:
-        (folder,) = [path for path in self.reports.iterdir() if path.name != folders.LATEST]
+        (folder,) = [path for path in self.reports.iterdir() if path.name != paths.LATEST]
         return folder
 
     @property

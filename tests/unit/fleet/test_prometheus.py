@@ -13,7 +13,8 @@ import fleet_samples as samples
 import lab_samples
 import pytest
 
-from gpulab_fleet import folders, records, report
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import report
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -161,7 +162,7 @@ def test_a_collectors_folder_that_is_missing_is_refused_before_anything_is_writt
     run_dir: Path, tmp_path: Path
 ) -> None:
     records.save(samples.record("node01"), run_dir)
-    with pytest.raises(folders.FolderError, match=r"report_textfile_dir is .*missing"):
+    with pytest.raises(paths.FolderError, match=r"report_textfile_dir is .*missing"):
         report.write(run_dir, [], "basement", textfile_dir=tmp_path / "missing")
     assert [path.name for path in run_dir.iterdir()] == ["node01.json"]
 

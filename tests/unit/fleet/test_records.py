@@ -9,7 +9,7 @@ from pathlib import Path
 import fleet_samples as samples
 import pytest
 
-from gpulab_fleet import folders, records, schema
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records, schema
 
 
 def save_and_load(record: records.Record, folder: Path) -> records.Record:
@@ -176,11 +176,11 @@ def test_broken_record(run_dir: Path, text: str) -> None:
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    folders.write_json(path, {"a": 1})
+    paths.write_json(path, {"a": 1})
     with pytest.raises(ValueError, match="JSON"):
-        folders.write_json(path, {"a": math.nan})
+        paths.write_json(path, {"a": math.nan})
     with pytest.raises(UnicodeEncodeError):
-        folders.write_text(path, "\ud800")
+        paths.write_text(path, "\ud800")
     assert json.loads(path.read_text()) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -188,17 +188,17 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
 def test_latest_moves_and_spares_what_is_no_link(tmp_path: Path) -> None:
     for run in ("a", "b"):
         (tmp_path / run).mkdir()
-        folders.point_latest(tmp_path / run)
-        assert folders.latest_run(tmp_path) == run
+        paths.point_latest(tmp_path / run)
+        assert paths.latest_run(tmp_path) == run
     (tmp_path / "latest").unlink()
     (tmp_path / "latest").mkdir()
-    with pytest.raises(folders.FolderError, match="not a link"):
-        folders.point_latest(tmp_path / "a")
-    assert folders.latest_run(tmp_path) == ""
+    with pytest.raises(paths.FolderError, match="not a link"):
+        paths.point_latest(tmp_path / "a")
+    assert paths.latest_run(tmp_path) == ""
 
 
 def test_run_without_id_says_what_to_do() -> None:
-    with pytest.raises(folders.FolderError, match="callbacks_enabled"):
-        folders.run_folder("")
-    with pytest.raises(folders.FolderError, match="GPULAB_RUN_ID"):
-        folders.run_folder("../../etc")
+    with pytest.raises(paths.FolderError, match="callbacks_enabled"):
+        paths.run_folder("")
+    with pytest.raises(paths.FolderError, match="GPULAB_RUN_ID"):
+        paths.run_folder("../../etc")

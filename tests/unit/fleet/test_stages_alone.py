@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gpulab_fleet import folders, records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 
 pytestmark = pytest.mark.ansible
 
@@ -69,7 +69,7 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        (folder,) = [path for path in self.reports.iterdir() if path.name != folders.LATEST]
+        (folder,) = [path for path in self.reports.iterdir() if path.name != paths.LATEST]
         return folder
 
     @property

@@ -8,14 +8,19 @@ import fleet_samples as samples
 import lab_samples
 import pytest
 
-from gpulab_fleet import lab, matrix, records, runs, terminal
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import (
+    lab_summary,
+    metric_table,
+    terminal,
+)
 
 
 def lines_of(folder: Path, *expected: str) -> list[str]:
     run = runs.read(folder)
     hosts = [{"name": name, "groups": ["compute"]} for name in expected]
-    summary = lab.summarise(run, hosts, "basement")
-    told = terminal.lines(summary, matrix.table(run.records), Path("reports/x/index.html"))
+    summary = lab_summary.summarise(run, hosts, "basement")
+    told = terminal.lines(summary, metric_table.table(run.records), Path("reports/x/index.html"))
     return [line.text for line in told]
 
 
@@ -100,12 +105,12 @@ def test_nodes_that_trained_earlier_are_counted(run_dir: Path) -> None:
 def test_who_is_in_service_is_one_line_and_notices_are_told(run_dir: Path) -> None:
     lab_samples.save(run_dir, lab_samples.lab(50, gpus=1))
     run = runs.read(run_dir)
-    summary = lab.summarise(run, [], "basement")
+    summary = lab_summary.summarise(run, [], "basement")
     for node in summary["nodes"]:
         good = node["verdict"] == "pass"
         node.update(state="in_service" if good else "quarantined", state_since="", state_reason="")
     summary["notices"] = ["the history is left out: it is locked"]
-    told = terminal.lines(summary, matrix.table(run.records), Path("reports/x/index.html"))
+    told = terminal.lines(summary, metric_table.table(run.records), Path("reports/x/index.html"))
     lines = [line.text for line in told]
     assert_fits(lines)
     assert "  In service: 47 of 50; quarantined: node02, node03, node50" in lines

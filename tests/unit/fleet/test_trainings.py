@@ -9,7 +9,8 @@ from typing import Any
 import fleet_samples as samples
 import pytest
 
-from gpulab_fleet import folders, records, trainings
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import earlier_trainings
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 
 NOW = datetime.datetime.now(datetime.UTC)
 FOUND = {"kernel": "6.1.0"}
@@ -28,7 +29,7 @@ def keep(reports: Path, run_id: str, at: int = 0, **smoke: Any) -> Path:
 def test_the_last_one_that_passed_is_given_as_the_module_gave_it(tmp_path: Path) -> None:
     keep(tmp_path, "run1")
     (tmp_path / "latest").symlink_to("run1")
-    found = trainings.passed(tmp_path, "node01", 24, NOW)
+    found = earlier_trainings.passed(tmp_path, "node01", 24, NOW)
     assert found is not None
     fresh = samples.smoke()
     assert found["training"]["fingerprint"] == FOUND
@@ -45,49 +46,49 @@ def test_the_last_one_that_passed_is_given_as_the_module_gave_it(tmp_path: Path)
 )
 def test_there_is_none(tmp_path: Path, valid_h: float, node: str) -> None:
     keep(tmp_path, "run1", at=3)
-    assert trainings.passed(tmp_path, node, valid_h, NOW) is None
+    assert earlier_trainings.passed(tmp_path, node, valid_h, NOW) is None
 
 
 def test_the_last_one_counts_also_where_it_failed(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=3)
     keep(tmp_path, "run2", checks=[samples.finding("train.loss", status="fail")])
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is None
 
 
 def test_a_record_that_can_not_be_believed_counts_as_well(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=3)
     keep(tmp_path, "run2").write_text("{")
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is None
 
 
 def test_a_node_that_was_lost_in_a_training_has_to_train(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=3)
     failure = samples.failure("node01", stage="benchmark", unreachable=True)
     document = {"schema": 1, "run_id": "run2", "failures": [failure]}
-    folders.write_json(tmp_path / "run2" / "failures.json", document)
-    assert trainings.passed(tmp_path, "node02", 24, NOW) is None
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+    paths.write_json(tmp_path / "run2" / "failures.json", document)
+    assert earlier_trainings.passed(tmp_path, "node02", 24, NOW) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is None
 
 
 def test_another_nodes_failure_or_another_stages_does_not_matter(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=3)
     failures = [samples.failure("node02", stage="benchmark"), samples.failure("node01")]
     document = {"schema": 1, "run_id": "run2", "failures": failures}
-    folders.write_json(tmp_path / "run2" / "failures.json", document)
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is not None
+    paths.write_json(tmp_path / "run2" / "failures.json", document)
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is not None
 
 
 def test_failures_that_can_not_be_read_may_be_anybodys(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=3)
     (tmp_path / "run2").mkdir()
     (tmp_path / "run2" / "failures.json").write_text("{")
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is None
 
 
 def test_gpus_that_are_not_trained_on_do_not_ask_for_another_training(tmp_path: Path) -> None:
     untrained = samples.finding("smoke.untrained", status="unknown", severity="warn")
     keep(tmp_path, "run1", checks=[samples.finding("train.loss"), untrained])
-    found = trainings.passed(tmp_path, "node01", 24, NOW)
+    found = earlier_trainings.passed(tmp_path, "node01", 24, NOW)
     assert found is not None
     assert found["verdict"] == "warn"
 
@@ -95,19 +96,19 @@ def test_gpus_that_are_not_trained_on_do_not_ask_for_another_training(tmp_path: 
 def test_one_that_could_not_tell_what_it_depends_on_stands_for_none(tmp_path: Path) -> None:
     record = samples.record("node01", trained=samples.smoke(fingerprint={}))
     records.save(record, tmp_path / samples.RUN_ID)
-    assert trainings.passed(tmp_path, "node01", 24, NOW) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, NOW) is None
 
 
 def test_standing_for_one_does_not_prolong_it(tmp_path: Path) -> None:
     keep(tmp_path, "run1", at=23)
-    first = trainings.passed(tmp_path, "node01", 24, NOW)
+    first = earlier_trainings.passed(tmp_path, "node01", 24, NOW)
     assert first is not None
     keep(tmp_path, "run2", at=1, training=first["training"])
-    again = trainings.passed(tmp_path, "node01", 24, NOW)
+    again = earlier_trainings.passed(tmp_path, "node01", 24, NOW)
     assert again is not None
     assert again["training"]["run_id"] == "run1"
     later = NOW + datetime.timedelta(hours=2)
-    assert trainings.passed(tmp_path, "node01", 24, later) is None
+    assert earlier_trainings.passed(tmp_path, "node01", 24, later) is None
 
 
 @pytest.mark.parametrize(("status", "stands"), [("pass", True), ("warn", False), ("fail", False)])
@@ -117,4 +118,4 @@ def test_an_outlier_has_to_be_measured_again(tmp_path: Path, status: str, stands
     found = samples.finding("baseline.train.tokens_per_s", status=status)
     records.add_stage(record, records.FLEET, [found])
     records.save(record, path.parent)
-    assert (trainings.passed(tmp_path, "node01", 24, NOW) is not None) == stands
+    assert (earlier_trainings.passed(tmp_path, "node01", 24, NOW) is not None) == stands

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from uniformity_samples import CHANGES, lab, same
 
-from gpulab_fleet import records, uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers import uniformity
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
 
 def test_every_trait_has_a_case() -> None:

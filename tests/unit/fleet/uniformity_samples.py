@@ -8,7 +8,7 @@ from typing import Any
 
 import fleet_samples as samples
 
-from gpulab_fleet import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
 Facts = dict[str, Any]
 

@@ -17,7 +17,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.framework.node import 
     processes_in,
     unlike,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
 
 
 def bus(root: Path, **devices: tuple[str, str]) -> Tree:

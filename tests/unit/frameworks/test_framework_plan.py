@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.framework_plan import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.frameworks.plan import (
     GIB,
     Framework,
     Plan,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.locks import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.frameworks.lock_file import (
     LockError,
     Pin,
     pins_for,

@@ -12,9 +12,9 @@ import pytest
 from hardware_machines import FIFO, Link, Machine, bridge, gpu, module
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.read import gather
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.resolve import make_plan
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.resolve import make_plan
 
 RUNNING, NEWER = "6.8.0-45-generic", "6.8.0-100-generic"
 UBUNTU = {"distribution": "Ubuntu", "distribution_major_version": "24"}

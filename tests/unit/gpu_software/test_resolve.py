@@ -19,8 +19,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue
     compiles_for,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips import identify
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.resolve import make_plan
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_names import NVIDIA_NAMES
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.resolve import make_plan
 
 V100, T4, A100, L40S, H100 = "0x1db4", "0x1eb8", "0x20b2", "0x26b9", "0x2330"
 GH200, B200, B300, GB200, RTX_5090 = "0x2342", "0x2901", "0x3182", "0x2941", "0x2b85"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.settings import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.settings import (
     judge_settings,
     mig_is_laid_out,
 )

@@ -15,8 +15,8 @@ from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
 from host_machines import HOST_MACHINES
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
 TOOLKIT = {"version": "1.20.1", "spec": "/var/run/cdi/nvidia.yaml", "image": "debian:12"}
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.

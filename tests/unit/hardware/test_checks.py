@@ -12,25 +12,25 @@ from case import GIB, Case, Change, put, unread
 from hardware_machines import FactsOf
 from verification_page import page
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Check
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.gpu_models import is_model
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import (
     ALL_CHECKS,
     CATALOGUE,
     FactsError,
     verify,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     LOAD_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_network import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.network import (
     NETWORK_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.finding import Check
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_models import is_model
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
     BUILTIN_SPECS,
     resolve_spec,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
 
 # Files of cases, by part: cases_<part>.py, each with CASES, and LOAD_CASES for checks under load.
 CASE_FILES = [

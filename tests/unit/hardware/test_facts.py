@@ -12,13 +12,15 @@ import pytest
 from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
 
 SCHEMA = json.loads(
     (
-        Path(__file__).parents[3] / "python_modules/gpulab_fleet/schemas/hardware.schema.json"
+        Path(__file__).parents[3]
+        / "python_modules/ansible_collections/gpulab/core/plugins/plugin_utils/records/schemas"
+        / "hardware.schema.json"
     ).read_text(encoding="utf-8")
 )
 SECTIONS = [

@@ -11,10 +11,10 @@ from cases_gpu import event
 from gpu_machines import FAULTS
 from hardware_machines import FactsOf
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_models import nvlinks_of
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import resolve_spec
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.gpu_models import nvlinks_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import verify
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import resolve_spec
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
 
 MINIMUM = resolve_spec("compute-minimum", {})
 GPUS = {"gpu": {"count": 2}}

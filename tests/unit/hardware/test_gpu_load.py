@@ -10,7 +10,7 @@ from case import Change, put
 from cases_gpu import LOAD_CASES, sample
 from test_checks import assert_sound
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.checks_gpu_load import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     LOAD_CHECKS,
     verify_load,
 )

@@ -17,20 +17,16 @@ from hardware_machines import MACHINES, Machine, boards, gpu, kernel_log, module
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import Wish
-from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvml
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_container import (
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gpu_container import (
     read_gpu_container,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import (
-    read_gpu_fabric,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import Wish
+from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvml
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import read_gpu_fabric
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import (
     event_reason_names,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.kernel_log import (
-    read_kernel_log,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.kernel_log import read_kernel_log
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import read_nvidia
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi import (
     parse_nvlink_errors,
@@ -39,8 +35,8 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi im
     with_nvlinks,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
 
 def by_smi(found: list[Board], driver: str = "580.65.06") -> list[dict[str, Any]]:

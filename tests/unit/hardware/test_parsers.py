@@ -38,15 +38,12 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import
     read_os,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
-    ToolResult,
-    run_tool,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import (
     ProbeError,
     Tree,
     parse_int,
 )
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult, run_tool
 
 BDF = "0000:01:00.0"
 NOW_S = 1_795_460_300.0

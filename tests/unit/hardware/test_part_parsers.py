@@ -34,9 +34,9 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.lldp import (
     read_lldp,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import parse_smart
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.topology import redirects
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
 
 
 @pytest.mark.parametrize("version", ["3.0", "3.5"])

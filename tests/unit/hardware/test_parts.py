@@ -16,17 +16,19 @@ from cases_parts import CASES, WARNS
 from hardware_machines import FactsOf
 from host_machines import HOST_MACHINES, SERVER, smart_ata, smart_nvme
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import verify
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.places import join
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.slot_names import join
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.smart import read_smart
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import verify
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
 
 SCHEMA = json.loads(
     (
-        Path(__file__).parents[3] / "python_modules/gpulab_fleet/schemas/hardware.schema.json"
+        Path(__file__).parents[3]
+        / "python_modules/ansible_collections/gpulab/core/plugins/plugin_utils/records/schemas"
+        / "hardware.schema.json"
     ).read_text(encoding="utf-8")
 )
 

@@ -16,7 +16,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import
     Probe,
     run_probes,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError
 
 
 def refuse() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
     BUILTIN_SPECS,
     SpecCycleError,
     SpecError,

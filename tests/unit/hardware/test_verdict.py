@@ -6,7 +6,7 @@ from itertools import chain, combinations
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import (
     SEVERITIES,
     STATUSES,
     verdict_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verification_page import page
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import CATALOGUE
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import CATALOGUE
 
 
 def test_every_check_is_on_the_page() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.default_route import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.default_route import (
     default_routes,
 )
 

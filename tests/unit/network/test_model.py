@@ -8,7 +8,7 @@ from typing import Any
 import network_samples as lab
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import (
     Link,
     NetworkError,
     Route,

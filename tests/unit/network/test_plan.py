@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.network import foreign
-from ansible_collections.gpulab.core.plugins.module_utils.network.backends import choose, in_use
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import NetworkError
-from ansible_collections.gpulab.core.plugins.module_utils.network.plan import (
+from ansible_collections.gpulab.core.plugins.module_utils.network.read import _SECRET, files
+from ansible_collections.gpulab.core.plugins.plugin_utils.network import foreign
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.backends import choose, in_use
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import NetworkError
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.plan import (
     CLOUD_INIT,
     KEPT,
     Options,
     compare,
     plan,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.network.read import _SECRET, files
 
 ZONES: dict[str, Any] = {
     "management": {"cidr": "10.20.0.0/24", "gateway": "10.20.0.1"},

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from ansible_collections.gpulab.core.plugins.module_utils.network.rdma import (
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
+from ansible_collections.gpulab.core.plugins.module_utils.network.rdma import read_rdma
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.rdma import (
     Settings,
     problems,
-    read_rdma,
     script,
 )
 

@@ -14,12 +14,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.backends import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.backends import (
     BACKENDS,
     by_name,
     is_ours,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import (
     Model,
     NetworkError,
     build,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
-from gpulab_fleet.pairs.nodes import Node
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.nodes import Node
 
 Measured = dict[str, Any]
 # (sender, receiver) → Gb/s; (one, other) → something of their round trip.

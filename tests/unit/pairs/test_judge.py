@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 from pairs_samples import LINE_GBPS, Measured, everybody, lab, measured, not_run, transfer
 
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
-from gpulab_fleet.pairs.judge import judge
-from gpulab_fleet.pairs.nodes import Node
-from gpulab_fleet.pairs.observe import BANDWIDTH, LOSS, MEASURED, ROUND_TRIP, Limits
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.nodes import Node
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.observe import (
+    BANDWIDTH,
+    LOSS,
+    MEASURED,
+    ROUND_TRIP,
+    Limits,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import verdict_of
 
 SLOW = 1.0
 

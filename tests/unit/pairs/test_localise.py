@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpulab_fleet.pairs.localise import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.localise import (
     ALL,
     BOTH,
     EITHER,

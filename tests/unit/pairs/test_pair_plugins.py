@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pairs_samples import everybody
 
-from gpulab_fleet import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
 pytestmark = pytest.mark.ansible
 

@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from pairs_samples import everybody, lab, measured
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import SpecError
-from gpulab_fleet.pairs import plan
-from gpulab_fleet.pairs.judge import look
-from gpulab_fleet.pairs.nodes import Node, PairsError, choose_zone, members
-from gpulab_fleet.pairs.observe import Limits
-from gpulab_fleet.pairs.retest import retest_rounds
-from gpulab_fleet.pairs.schedule import tournament
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs import plan
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.judge import look
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.nodes import (
+    Node,
+    PairsError,
+    choose_zone,
+    members,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.observe import Limits
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.retest import retest_rounds
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.schedule import tournament
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import SpecError
 
 SPECS = {
     "fast": {"network": {"speed_mbps_min": 25_000, "round_trip_ms_max": 0.5}},

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpulab_fleet.pairs.schedule import Pair, Round, estimate_s, pack, tournament
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.schedule import (
+    Pair,
+    Round,
+    estimate_s,
+    pack,
+    tournament,
+)
 
 SIZES = st.integers(min_value=0, max_value=64)
 NAMES = [f"node{number:02d}" for number in range(64)]

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.judge import (
+from ansible_collections.gpulab.core.plugins.plugin_utils.preflight.judge import (
     CHECKS,
     GIB,
     Limits,
     judge,
     judge_failure,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.table import table
+from ansible_collections.gpulab.core.plugins.plugin_utils.preflight.table import table
 
 LIMITS = Limits(root_gib_min=5, var_gib_min=2, clock_skew_s_max=30)
 FACTS: dict[str, Any] = {

@@ -11,7 +11,10 @@ import pytest
 import yaml
 
 from ansible_collections.gpulab.core.plugins.filter.openpgp_problem import openpgp_problem
-from ansible_collections.gpulab.core.plugins.plugin_utils.openpgp import block_sha256, fingerprints
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.openpgp import (
+    block_sha256,
+    fingerprints,
+)
 
 ROOT = Path(__file__).parents[3]
 # A key made for this test and never used, with gpg's own statement of its fingerprint.

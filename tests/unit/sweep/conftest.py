@@ -18,15 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
 
 from hardware_machines import MACHINES, FactsOf, Machine
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import PAUSE_S
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
     NOT_FOUND,
     ToolResult,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from gpulab_fleet.sweep import script, stream
-from gpulab_fleet.sweep.plan import Plan
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import script, stream
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.plan import Plan
 
 MARK = "gpulabTESTMARK"
 # Far above what a fixture's files need, and short enough to wait for the ones that hang.

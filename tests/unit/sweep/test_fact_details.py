@@ -13,13 +13,16 @@ import pytest
 from hardware_machines import MACHINES, Machine
 from host_machines import SERVER, smart_nvme
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import GROUPS
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nic_counters import PAUSE_S
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import run_in_turn
-from gpulab_fleet.sweep.captured import CapturedTree, captured_tools
-from gpulab_fleet.sweep.plan import Plan
-from gpulab_fleet.sweep.stream import Capture
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.captured import (
+    CapturedTree,
+    captured_tools,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.plan import Plan
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.snapshot import GROUPS
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.stream import Capture
 
 from .conftest import LIMIT_S, Ask
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hardware_machines import FactsOf
 
-from gpulab_fleet import lab, records, report, runs
-from gpulab_fleet.sweep import judge, targets
-from gpulab_fleet.sweep.nodes import Answer
-from gpulab_fleet.sweep.run import main
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.report import lab_summary, report
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import judge, targets
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.nodes import Answer
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.run import main
 
 
 def target(**variables: object) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def test_a_sweep_lacks_no_benchmark_and_a_whole_run_does(facts_of: FactsOf, tmp_
     )
     # Made anew from its files, it says the same.
     assert report.write(folder, *report.earlier(folder)).summary["verdict"] == "pass"
-    assert lab.summarise(runs.read(folder), [], "lab")["verdict"] == "unknown"
+    assert lab_summary.summarise(runs.read(folder), [], "lab")["verdict"] == "unknown"
 
 
 @pytest.mark.parametrize("words", [["--timeout", "0"], ["--parallel", "0"], ["--timeout", "soon"]])

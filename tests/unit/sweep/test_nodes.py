@@ -14,8 +14,8 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import run_tool
-from gpulab_fleet.sweep import nodes
-from gpulab_fleet.sweep.run import main
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import nodes
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.run import main
 
 TARGET = {"host": {"name": "node01", "groups": []}, "become": False}
 TIMEOUT_S = 0.5

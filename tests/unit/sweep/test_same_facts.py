@@ -12,19 +12,22 @@ from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, Machine
 from host_machines import HOST_MACHINES, SERVER
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import GROUPS
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
+from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import run_in_turn
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import (
     RunTool,
     ToolResult,
     run_tool,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from gpulab_fleet.sweep.captured import CapturedTree, captured_tools
-from gpulab_fleet.sweep.fact import Hardware
-from gpulab_fleet.sweep.plan import Plan
-from gpulab_fleet.sweep.stream import Capture
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.captured import (
+    CapturedTree,
+    captured_tools,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.fact import Hardware
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.plan import Plan
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.snapshot import GROUPS
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.stream import Capture
 
 from .conftest import LIMIT_S, Ask, missing_words
 

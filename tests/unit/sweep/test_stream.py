@@ -11,13 +11,20 @@ from hardware_machines import Link, Machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.captured import Group, Tool
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import NotCapturedError
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import NotCapturedError
-from gpulab_fleet.sweep.captured import CapturedTree, captured_tools
-from gpulab_fleet.sweep.plan import Plan, PlanError
-from gpulab_fleet.sweep.script import MOST_OUTPUT
-from gpulab_fleet.sweep.stream import StreamError, parse, unpack
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.captured import (
+    CapturedTree,
+    captured_tools,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.plan import Plan, PlanError
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.script import MOST_OUTPUT
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.snapshot import Group, Tool
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.stream import (
+    StreamError,
+    parse,
+    unpack,
+)
 
 from .conftest import LIMIT_S, MARK, Ask
 

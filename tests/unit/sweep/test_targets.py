@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from gpulab_fleet.sweep import ssh_options, targets
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import ssh_options, targets
 
 ROOT = Path(__file__).resolve().parents[3]
+INVENTORY = "ansible_collections.gpulab.core.plugins.plugin_utils.sweep.inventory"
 
 
 def described(groups: tuple[str, ...] = (), **variables: object) -> dict[str, Any]:
@@ -120,7 +121,12 @@ def test_options_that_ssh_refuses_are_told() -> None:
 
 def read(*words: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", "gpulab_fleet.sweep.inventory", *words],
+        [
+            sys.executable,
+            "-m",
+            "ansible_collections.gpulab.core.plugins.plugin_utils.sweep.inventory",
+            *words,
+        ],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "python_modules", "HOME": "/nonexistent"},
         capture_output=True,

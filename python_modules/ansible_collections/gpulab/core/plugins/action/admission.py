@@ -11,11 +11,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, lines
-
-fleet_path.add()
-
-from gpulab_fleet import admission, admission_table, history
+from ..plugin_utils import lines
+from ..plugin_utils.admission import admission
+from ..plugin_utils.admission import table as admission_table
+from ..plugin_utils.history import history
 
 
 class ActionModule(ActionBase):

@@ -12,12 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import FactsError
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-
-fleet_path.add()
-
-from gpulab_fleet import capture, folders
+from ..plugin_utils.checks.hardware.catalogue import FactsError
+from ..plugin_utils.records import paths
+from ..plugin_utils.spec_from_node import spec_from_node
 
 
 class ActionModule(ActionBase):
@@ -49,15 +46,15 @@ class ActionModule(ActionBase):
         node = str((task_vars or {})["inventory_hostname"])
         facts = arguments["hardware"]
         try:
-            name = folders.safe_name(arguments["name"], "the spec's name")
-            captured = capture.capture(
+            name = paths.safe_name(arguments["name"], "the spec's name")
+            captured = spec_from_node.capture(
                 facts,
-                arguments["description"] or capture.describe(facts, node),
+                arguments["description"] or spec_from_node.describe(facts, node),
                 allow_unread=arguments["allow_unread"],
             )
-        except (capture.CaptureError, FactsError, folders.FolderError) as error:
+        except (spec_from_node.CaptureError, FactsError, paths.FolderError) as error:
             raise AnsibleActionFail(str(error)) from error
-        text = capture.render(name, captured, node)
+        text = spec_from_node.render(name, captured, node)
         result.update(changed=False, spec=captured.spec, yaml=text, left_out=captured.left_out)
         if arguments["dest"]:
             result["path"] = arguments["dest"]
@@ -77,5 +74,5 @@ class ActionModule(ActionBase):
                     "(capture_overwrite: true)"
                 )
         if not self._task.check_mode:
-            folders.write_text(path, text)
+            paths.write_text(path, text)
         return True

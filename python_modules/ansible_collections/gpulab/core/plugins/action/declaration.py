@@ -15,9 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller import (
-    controller_problem,
-)
+from ..plugin_utils.declaration.controller import controller_problem
 
 # The checks below need it.
 MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
@@ -45,16 +43,16 @@ class ActionModule(ActionBase):
 
 def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) -> dict[str, Any]:
     # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration import check, sources
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import collect
-    from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import BUILTIN_SPECS
-    from ansible_collections.gpulab.core.plugins.plugin_utils import inventory
+    from ..plugin_utils.checks.specs import BUILTIN_SPECS
+    from ..plugin_utils.declaration import check, shape, sources
+    from ..plugin_utils.declaration.collect import collect
+    from ..plugin_utils.inventory.machines import read_machines
 
-    machines = inventory.read_machines(task_vars, loader)
+    machines = read_machines(task_vars, loader)
     declaration = collect(machines, frozenset(map(str, task_vars["groups"])))
     errors = check.check_declaration(
         declaration,
-        json.loads(Path(schema or inventory.SCHEMA).read_text(encoding="utf-8")),
+        json.loads(Path(schema or shape.SCHEMA).read_text(encoding="utf-8")),
         sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd()),
         BUILTIN_SPECS,
     )

@@ -10,11 +10,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
-    PolicyError,
-    policy_from_plain,
-)
+from ..plugin_utils.firewall.compile import compile_rulesets
+from ..plugin_utils.firewall.policy import PolicyError, policy_from_plain
 
 
 class ActionModule(ActionBase):

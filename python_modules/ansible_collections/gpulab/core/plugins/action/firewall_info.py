@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import admit, change, routing
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import policy_from_plain
+from ..plugin_utils.firewall import change, lockout, routing
+from ..plugin_utils.firewall.policy import policy_from_plain
 
 MODULE = "gpulab.core.firewall_info"
 _SSH = 22
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
         node = str((task_vars or {})["inventory_hostname"])
         policy = policy_from_plain(options["policy"])
         connection = result["connection"]
-        problem = admit.lockout(policy, node, connection) if connection else ""
+        problem = lockout.lockout(policy, node, connection) if connection else ""
         if result["others"] and options["existing"] == "refuse":
             problem = problem or change.refusal(result["others"], node)
         if problem:
@@ -54,5 +54,5 @@ class ActionModule(ActionBase):
         port = connection["port"] if connection else _SSH
         return result | {
             "change": change.plan(ruleset, result, routing.forwarding(policy, node)),
-            "witness": admit.witness(policy, node, options["witnesses"], port),
+            "witness": lockout.witness(policy, node, options["witnesses"], port),
         }

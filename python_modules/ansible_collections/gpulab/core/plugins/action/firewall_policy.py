@@ -17,9 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.controller import (
-    controller_problem,
-)
+from ..plugin_utils.declaration.controller import controller_problem
 
 # The checks below need it.
 MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
@@ -57,22 +55,15 @@ class ActionModule(ActionBase):
 
 def _policy(task_vars: dict[str, Any], folders: list[Path], loader: DataLoader) -> dict[str, Any]:
     # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration import check, sources
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration.collect import (
-        collect,
-        resolved,
-    )
-    from ansible_collections.gpulab.core.plugins.module_utils.declaration.model import Problem
-    from ansible_collections.gpulab.core.plugins.module_utils.firewall.gather import (
-        CONTAINER_INTERFACES,
-        gather,
-    )
-    from ansible_collections.gpulab.core.plugins.plugin_utils import inventory, role_flows
+    from ..plugin_utils.declaration import check, shape, sources
+    from ..plugin_utils.declaration.collect import collect, resolved
+    from ..plugin_utils.declaration.model import Problem
+    from ..plugin_utils.firewall import role_flows
+    from ..plugin_utils.firewall.gather import CONTAINER_INTERFACES, gather
+    from ..plugin_utils.inventory.machines import read_machines
 
     machines = [
-        machine
-        for machine in inventory.read_machines(task_vars, loader)
-        if machine.name != LOCALHOST
+        machine for machine in read_machines(task_vars, loader) if machine.name != LOCALHOST
     ]
     declaration = collect(
         [
@@ -101,7 +92,7 @@ def _policy(task_vars: dict[str, Any], folders: list[Path], loader: DataLoader) 
     gathered = gather(
         dataclasses.replace(declaration, problems=(*declaration.problems, *unresolved)),
         role_flows.find_role_flows(folders, variables, loader),
-        json.loads(inventory.SCHEMA.read_text(encoding="utf-8")),
+        json.loads(shape.SCHEMA.read_text(encoding="utf-8")),
         containers,
     )
     if gathered.problems:

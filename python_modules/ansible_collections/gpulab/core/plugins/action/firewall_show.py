@@ -11,15 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.declaration.suggest import did_you_mean
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import reach, show
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.compile import compile_rulesets
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.matrix import matrix
-from ansible_collections.gpulab.core.plugins.module_utils.firewall.policy import (
-    Policy,
-    PolicyError,
-    policy_from_plain,
-)
+from ..plugin_utils.declaration.suggest import did_you_mean
+from ..plugin_utils.firewall import reach, show
+from ..plugin_utils.firewall.compile import compile_rulesets
+from ..plugin_utils.firewall.matrix import matrix
+from ..plugin_utils.firewall.policy import Policy, PolicyError, policy_from_plain
 
 
 class ActionModule(ActionBase):

@@ -11,11 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.framework_plan import (
-    Framework,
-    Wish,
-    make_plan,
-)
+from ..plugin_utils.frameworks.plan import Framework, Wish, make_plan
 
 MODULE = "gpulab.core.framework_info"
 WISH = {

@@ -10,11 +10,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, lines
-
-fleet_path.add()
-
-from gpulab_fleet import folders, history, lookup, rebuild
+from ..plugin_utils import lines
+from ..plugin_utils.history import history, lookup
+from ..plugin_utils.records import paths
+from ..plugin_utils.report import rebuild_history
 
 
 class ActionModule(ActionBase):
@@ -39,7 +38,7 @@ class ActionModule(ActionBase):
         result.update(changed=False, taken_up=0, forgotten=0, problems=[])
         try:
             if arguments["rebuild"] and not self._task.check_mode:
-                taken, problems = rebuild.from_reports(folders.reports_dir())
+                taken, problems = rebuild_history.from_reports(paths.reports_dir())
                 result.update(changed=True, taken_up=taken, problems=problems)
             with history.connect() as connection:
                 if arguments["forget_metrics"] and not self._task.check_mode:

@@ -12,13 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-from ansible_collections.gpulab.core.plugins.plugin_utils.pair_limits import LIMITS, limits_of
-
-fleet_path.add()
-
-from gpulab_fleet import folders, records
-from gpulab_fleet.pairs import judge, plan
+from ..plugin_utils.checks.pairs import judge, plan
+from ..plugin_utils.checks.pairs.limits import LIMITS, limits_of
+from ..plugin_utils.records import paths, records
 
 
 class ActionModule(ActionBase):
@@ -57,7 +53,7 @@ class ActionModule(ActionBase):
 
 def _hardware(name: str) -> dict[str, Any]:
     """Return what this run has read of the node's hardware; it only adds to the part's name."""
-    with contextlib.suppress(records.RecordError, folders.FolderError):
-        folder = folders.run_folder(os.environ.get(folders.RUN_ID_VARIABLE, ""))
+    with contextlib.suppress(records.RecordError, paths.FolderError):
+        folder = paths.run_folder(os.environ.get(paths.RUN_ID_VARIABLE, ""))
         return records.load(folder / f"{name}.json")["hardware"] or {}
     return {}

@@ -11,13 +11,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import SpecError
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-from ansible_collections.gpulab.core.plugins.plugin_utils.pair_limits import LIMITS, limits_of
-
-fleet_path.add()
-
-from gpulab_fleet.pairs import judge, nodes, plan, retest, schedule
+from ..plugin_utils.checks.pairs import judge, nodes, plan, retest, schedule
+from ..plugin_utils.checks.pairs.limits import LIMITS, limits_of
+from ..plugin_utils.checks.specs import SpecError
 
 # What is read of a node's variables.
 _VARIABLES = ("node_interfaces", "node_hardware_spec", "group_names", "ansible_host")

@@ -10,11 +10,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.judge import OK, REACH
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.table import (
-    by_name,
-    next_actions,
-)
+from ..plugin_utils.preflight.judge import OK, REACH
+from ..plugin_utils.preflight.table import by_name, next_actions
 
 
 class ActionModule(ActionBase):

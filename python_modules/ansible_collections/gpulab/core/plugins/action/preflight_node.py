@@ -8,11 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.judge import (
-    Limits,
-    judge,
-    judge_failure,
-)
+from ..plugin_utils.preflight.judge import Limits, judge, judge_failure
 
 MODULE = "gpulab.core.preflight_node"
 

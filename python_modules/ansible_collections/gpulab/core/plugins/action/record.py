@@ -11,11 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts
-
-fleet_path.add()
-
-from gpulab_fleet import folders, records
+from ..plugin_utils.inventory import hosts
+from ..plugin_utils.records import paths, records
 
 
 class ActionModule(ActionBase):
@@ -49,14 +46,14 @@ class ActionModule(ActionBase):
         host = hosts.describe(variables["hostvars"], variables["inventory_hostname"])
         try:
             record, path = _record(host, arguments)
-        except (records.RecordError, folders.FolderError) as error:
+        except (records.RecordError, paths.FolderError) as error:
             raise AnsibleActionFail(str(error)) from error
         return {**result, "verdict": record["verdict"], "path": str(path)}
 
 
 def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Record, Any]:
-    run_id = os.environ.get(folders.RUN_ID_VARIABLE, "")
-    folder = folders.run_folder(run_id)
+    run_id = os.environ.get(paths.RUN_ID_VARIABLE, "")
+    folder = paths.run_folder(run_id)
     path = folder / f"{host['name']}.json"
     record = records.load(path) if path.exists() else records.new(run_id, host)
     if arguments["hardware"] is not None:

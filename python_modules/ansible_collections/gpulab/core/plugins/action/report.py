@@ -13,11 +13,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path, hosts, lines
-
-fleet_path.add()
-
-from gpulab_fleet import admission, folders, report
+from ..plugin_utils import lines
+from ..plugin_utils.admission import admission
+from ..plugin_utils.inventory import hosts
+from ..plugin_utils.records import paths
+from ..plugin_utils.report import report
 
 
 class ActionModule(ActionBase):
@@ -59,8 +59,8 @@ class ActionModule(ActionBase):
                 max_age_h=arguments["max_age_h"],
                 textfile_dir=Path(textfile_dir) if textfile_dir else None,
             )
-            folders.point_latest(folder)
-        except folders.FolderError as error:
+            paths.point_latest(folder)
+        except paths.FolderError as error:
             raise AnsibleActionFail(str(error)) from error
         lines.show(self._display, told)
         refused = _refused(summary, arguments["nodes"])
@@ -79,14 +79,14 @@ class ActionModule(ActionBase):
 
 
 def _folder() -> Path:
-    run_id = os.environ.get(folders.RUN_ID_VARIABLE, "")
-    folder = folders.run_folder(run_id)
+    run_id = os.environ.get(paths.RUN_ID_VARIABLE, "")
+    folder = paths.run_folder(run_id)
     if not folder.is_dir():
         msg = (
             f"nothing was recorded in run {run_id}, so there is nothing to report: "
             "ansible-playbook site.yml --tags verify"
         )
-        raise folders.FolderError(msg)
+        raise paths.FolderError(msg)
     return folder
 
 

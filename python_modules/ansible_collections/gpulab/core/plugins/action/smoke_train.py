@@ -10,11 +10,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-
-fleet_path.add()
-
-from gpulab_fleet import admission, folders, trainings
+from ..plugin_utils.admission import admission
+from ..plugin_utils.history import earlier_trainings
+from ..plugin_utils.records import paths
 
 
 class ActionModule(ActionBase):
@@ -31,8 +29,8 @@ class ActionModule(ActionBase):
         passed = None
         node = str((task_vars or {})["inventory_hostname"])
         if not self._task.check_mode and not admission.has_to_prove_itself(node):
-            passed = trainings.passed(
-                folders.reports_dir(),
+            passed = earlier_trainings.passed(
+                paths.reports_dir(),
                 node,
                 float(arguments.get("valid_h") or 0),
                 datetime.datetime.now(datetime.UTC),

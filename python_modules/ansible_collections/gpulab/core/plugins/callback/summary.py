@@ -36,11 +36,9 @@ from typing import TYPE_CHECKING, Any
 from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-
-fleet_path.add()
-
-from gpulab_fleet import failures, folders, report, runs, terminal, words
+from ..plugin_utils import formatting
+from ..plugin_utils.records import failures, paths, runs
+from ..plugin_utils.report import report, terminal
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -84,8 +82,8 @@ class CallbackModule(CallbackBase):
         """Name the run, and take up the failures that it already has."""
         name = getattr(playbook, "_file_name", "") or "site.yml"
         self._playbook = str(terminal.from_here(Path(name)))
-        if not os.environ.get(folders.RUN_ID_VARIABLE):
-            os.environ[folders.RUN_ID_VARIABLE] = self._new_run_id()
+        if not os.environ.get(paths.RUN_ID_VARIABLE):
+            os.environ[paths.RUN_ID_VARIABLE] = self._new_run_id()
         folder = self._folder()
         if folder.is_dir():
             self._failures = runs.read(folder).failures
@@ -128,16 +126,16 @@ class CallbackModule(CallbackBase):
         self._tell_failures()
         self._tell_verdict()
         if self._seconds:
-            told = ", ".join(f"{s} {words.seconds(t)}" for s, t in self._seconds.items())
+            told = ", ".join(f"{s} {formatting.seconds(t)}" for s, t in self._seconds.items())
             self._display.display(f"Time: {told}")
 
     def _new_run_id(self) -> str:
         alone = Path(self._playbook).stem == _REPORT
-        latest = folders.latest_run(folders.reports_dir()) if alone else ""
+        latest = paths.latest_run(paths.reports_dir()) if alone else ""
         return latest or f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
 
     def _folder(self) -> Path:
-        return folders.run_folder(os.environ[folders.RUN_ID_VARIABLE])
+        return paths.run_folder(os.environ[paths.RUN_ID_VARIABLE])
 
     def _stop_clock(self) -> None:
         if self._stage:
@@ -167,9 +165,9 @@ class CallbackModule(CallbackBase):
         )
         self._failures.append(entry)
         if self._stage and self._stage != _REPORT and not self._check_mode:
-            run_id = os.environ[folders.RUN_ID_VARIABLE]
+            run_id = os.environ[paths.RUN_ID_VARIABLE]
             content = {"schema": 1, "run_id": run_id, "failures": self._failures}
-            folders.write_json(self._folder() / runs.FAILURES, content)
+            paths.write_json(self._folder() / runs.FAILURES, content)
 
     def _report_if_missing(self, processed: Sequence[str]) -> None:
         """Write the report of a run that left something but did not reach its report."""
@@ -186,7 +184,7 @@ class CallbackModule(CallbackBase):
             self._fact("lab_name"),
             textfile_dir=textfiles if textfiles.is_dir() else None,
         ).summary
-        folders.point_latest(folder)
+        paths.point_latest(folder)
 
     def _fact(self, name: str) -> str:
         """Return a variable of the whole lab, as it stands in the inventory, or ""."""
@@ -200,7 +198,7 @@ class CallbackModule(CallbackBase):
             where = "every host" if entry["every_host"] else entry["host"]
             colour = _COLOURS["unknown" if entry["unreachable"] else "fail"]
             self._display.display(f"{where}  {entry['stage']}: {entry['task']}", color=colour)
-            self._display.display(f"    {words.one_line(entry['message'])}")
+            self._display.display(f"    {formatting.one_line(entry['message'])}")
             self._display.display(f"    → {entry['action']}")
 
     def _tell_verdict(self) -> None:

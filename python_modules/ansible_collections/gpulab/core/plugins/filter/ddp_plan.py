@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.plan import PlanError, plan
+from ..plugin_utils.checks.ddp.plan import PlanError, plan
 
 
 def ddp_plan(

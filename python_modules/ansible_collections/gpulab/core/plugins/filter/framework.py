@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.framework_plan import wheelhouses
+from ..plugin_utils.frameworks.plan import wheelhouses
 
 
 class FilterModule:

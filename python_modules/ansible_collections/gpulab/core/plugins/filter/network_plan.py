@@ -7,14 +7,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.backends import by_name
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import NetworkError, build
-from ansible_collections.gpulab.core.plugins.module_utils.network.plan import Options, plan
-from ansible_collections.gpulab.core.plugins.module_utils.network.rdma import (
-    Settings,
-    problems,
-    script,
-)
+from ..plugin_utils.network.backends import by_name
+from ..plugin_utils.network.model import NetworkError, build
+from ..plugin_utils.network.plan import Options, plan
+from ..plugin_utils.network.rdma import Settings, problems, script
 
 
 def network_plan(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.resolve import make_plan
+from ..plugin_utils.gpu_software.resolve import make_plan
 
 
 class FilterModule:

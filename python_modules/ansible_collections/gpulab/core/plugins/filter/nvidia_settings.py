@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.settings import (
-    judge_settings,
-    mig_is_laid_out,
-)
+from ..plugin_utils.gpu_software.settings import judge_settings, mig_is_laid_out
 
 
 class FilterModule:

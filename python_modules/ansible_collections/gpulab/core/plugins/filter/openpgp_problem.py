@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.openpgp import (
-    block_sha256,
-    fingerprints,
-)
+from ..plugin_utils.gpu_software.openpgp import block_sha256, fingerprints
 
 
 def openpgp_problem(text: str, pin: str) -> str:

@@ -7,11 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gpulab.core.plugins.plugin_utils import fleet_path
-
-fleet_path.add()
-
-from gpulab_fleet.pairs import nodes
+from ..plugin_utils.checks.pairs import nodes
 
 
 def pairs_zone(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.path_mtu import ring
+from ..plugin_utils.network.path_mtu_ring import ring
 
 
 def path_mtu_ring(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.table import table
+from ..plugin_utils.preflight.table import table
 
 
 class FilterModule:

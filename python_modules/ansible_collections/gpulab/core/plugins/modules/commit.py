@@ -162,12 +162,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.commit import lock, request
-from ansible_collections.gpulab.core.plugins.module_utils.commit.change import (
-    ChangeError,
-    commands_of,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.commit.store import Store
+from ..module_utils.commit import lock, request
+from ..module_utils.commit.change import ChangeError, commands_of
+from ..module_utils.commit.store import Store
 
 ARGUMENTS = {
     "subject": {"type": "str", "required": True, "choices": ["firewall", "network"]},

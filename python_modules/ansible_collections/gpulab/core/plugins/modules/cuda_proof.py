@@ -63,10 +63,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.cuda_proof import (
-    Node,
-    prove,
-)
+from ..module_utils.gpu_software.cuda_proof import Node, prove
 
 
 def main() -> None:

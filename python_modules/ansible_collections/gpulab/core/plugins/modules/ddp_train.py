@@ -129,17 +129,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp.judge import judge
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
-    SpecError,
-    resolve_spec,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
-    restricted_environment,
-)
+from ..module_utils.benchmark.environment import restricted_environment
+from ..module_utils.hardware.pci import is_nvidia, read_gpus
+from ..module_utils.hardware.sysfs import ProbeError, Tree
+from ..module_utils.process import Outcome, run_group
+from ..plugin_utils.checks.ddp.judge import judge
+from ..plugin_utils.checks.specs import SpecError, resolve_spec
 
 ARGUMENTS = {
     "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},

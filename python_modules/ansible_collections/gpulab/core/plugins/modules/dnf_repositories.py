@@ -38,10 +38,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.mirror.repositories import (
-    parse,
-    past_the_head,
-)
+from ..module_utils.mirror.repositories import parse, past_the_head
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ from ansible.module_utils.common.respawn import (
     respawn_module,
 )
 
-from ansible_collections.gpulab.core.plugins.module_utils.mirror.manifest import uri_line
+from ..module_utils.mirror.manifest import uri_line
 
 
 def bindings(module: AnsibleModule) -> ModuleType:

@@ -104,12 +104,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.files.look import look
-from ansible_collections.gpulab.core.plugins.module_utils.files.plan import (
-    Step,
-    plan,
-    problem,
-)
+from ..module_utils.files.inspect import look
+from ..module_utils.files.plan import Step, plan, problem
 
 SUBOPTIONS: dict[str, dict[str, Any]] = {
     "path": {"type": "str", "required": True},

@@ -91,7 +91,7 @@ witness:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import present
+from ..module_utils.firewall import live_state
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"ruleset": {"type": "str", "required": True}}, supports_check_mode=True
     )
-    module.exit_json(changed=False, **present.read(module.params["ruleset"]))
+    module.exit_json(changed=False, **live_state.read(module.params["ruleset"]))
 
 
 if __name__ == "__main__":

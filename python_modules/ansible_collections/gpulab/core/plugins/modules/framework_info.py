@@ -145,7 +145,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.framework.node import (
+from ..module_utils.framework.node import (
     environments,
     free_bytes,
     link_target,
@@ -153,7 +153,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.framework.node import 
     nvidia_gpus,
     unlike,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..module_utils.hardware.sysfs import ProbeError, Tree
 
 FILE = {
     "path": {"type": "path", "required": True},

@@ -68,11 +68,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.framework.proof import (
-    ProofError,
-    compute,
-    version_problems,
-)
+from ..module_utils.framework.proof import ProofError, compute, version_problems
 
 BUILDS = ["cpu", "cuda"]
 

@@ -82,7 +82,7 @@ EXAMPLES = r"""
 RETURN = r"""
 hardware:
   description:
-    - The facts. C(gpulab_fleet/schemas/hardware.schema.json) is their JSON Schema.
+    - The facts. C(plugin_utils/records/schemas/hardware.schema.json) is their JSON Schema.
     - A section, or a field, is null where it could not be read; an empty list means none.
   returned: always
   type: dict
@@ -469,9 +469,9 @@ hardware:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.facts import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ..module_utils.facts.gather import gather
+from ..module_utils.hardware.nvml_library import find_pynvml
+from ..module_utils.hardware.sysfs import Tree
 
 
 def main() -> None:

@@ -111,16 +111,9 @@ spec:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.catalogue import (
-    FactsError,
-    verify,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
-    SpecError,
-    resolve_spec,
-    with_node_gpu,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.verdict import verdict_of
+from ..plugin_utils.checks.hardware.catalogue import FactsError, verify
+from ..plugin_utils.checks.specs import SpecError, resolve_spec, with_node_gpu
+from ..plugin_utils.checks.verdict import verdict_of
 
 
 def main() -> None:

@@ -57,12 +57,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.mirror.manifest import (
-    MirrorError,
-    fetch,
-    merge,
-    parse_uris,
-)
+from ..module_utils.mirror.manifest import MirrorError, fetch, merge, parse_uris
 
 PIECE_BYTES = 1024 * 1024
 # A mirror answers only when its own server does.

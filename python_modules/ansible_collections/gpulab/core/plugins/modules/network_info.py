@@ -62,41 +62,21 @@ rdma:
   returned: always
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.network.model import NetworkError
-from ansible_collections.gpulab.core.plugins.module_utils.network.plan import compare
-from ansible_collections.gpulab.core.plugins.module_utils.network.rdma import read_rdma
-from ansible_collections.gpulab.core.plugins.module_utils.network.read import (
-    ReadError,
-    read_network,
-)
+from ..module_utils.network.rdma import read_rdma
+from ..module_utils.network.read import ReadError, read_network
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "interfaces": {"type": "dict"},
-            "zones": {"type": "dict", "default": {}},
-            "wait_s": {"type": "int", "default": 0},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    deadline = time.monotonic() + params["wait_s"]
+    # The action takes the options: it compares, on the controller.
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     try:
-        while True:
-            network = read_network()
-            differs = compare(network, params["interfaces"] or {}, params["zones"])
-            if not differs or time.monotonic() > deadline:
-                break
-            time.sleep(1)
-    except (ReadError, NetworkError) as error:
+        network = read_network()
+    except ReadError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, network=network, differences=differs, rdma=read_rdma())
+    module.exit_json(changed=False, network=network, rdma=read_rdma())
 
 
 if __name__ == "__main__":

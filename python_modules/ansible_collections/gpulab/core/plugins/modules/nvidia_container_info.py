@@ -43,7 +43,7 @@ container:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.containers import look
+from ..module_utils.gpu_software.containers import look
 
 
 def main() -> None:

@@ -62,10 +62,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import (
-    Wish,
-    prove,
-)
+from ..module_utils.gpu_software.container_proof import Wish, prove
 
 
 def main() -> None:

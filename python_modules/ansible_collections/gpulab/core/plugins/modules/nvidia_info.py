@@ -141,8 +141,8 @@ nvidia:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.read import gather
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ..module_utils.gpu_software.read import gather
+from ..module_utils.hardware.sysfs import Tree
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ measurement:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.pairs.measure import Order, measure
+from ..module_utils.pairs.measure import Order, measure
 
 ARGUMENTS = {
     "client": {"type": "str", "required": True},

@@ -73,8 +73,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.network import path_mtu
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..module_utils.network import path_mtu
+from ..module_utils.process import call
 
 TARGET = {
     "zone": {"type": "str", "required": True},

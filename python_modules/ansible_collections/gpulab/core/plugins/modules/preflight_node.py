@@ -74,7 +74,7 @@ checks:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.preflight.read import read_node
+from ..module_utils.preflight.read import read_node
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ module: record
 short_description: Keep what a stage found on a node
 description:
   - Writes C(reports/<run>/<node>.json) on the controller, checked against
-    C(gpulab_fleet/schemas/record.schema.json). The first stage of a run makes the record, a later
-    one adds to it, and a stage that runs again replaces only its own part.
+    C(plugin_utils/records/schemas/record.schema.json). The first stage of a run makes the record, a
+    later one adds to it, and a stage that runs again replaces only its own part.
   - Runs on the controller and does not connect to the node.
   - The run is named by the environment variable E(GPULAB_RUN_ID), which the callback
     P(gpulab.core.summary#callback) sets.

@@ -155,10 +155,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import lab
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine
+from ..module_utils.sandbox import lab
+from ..module_utils.sandbox.engine import find_engine
+from ..module_utils.sandbox.errors import SandboxError
+from ..module_utils.sandbox.plan import Machine
 
 DISK_OPTIONS = {
     "serial": {"type": "str", "required": True},

@@ -77,10 +77,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import images, vm_images
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine, find_engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
+from ..module_utils.file_lock import one_at_a_time
+from ..module_utils.sandbox import images, vm_images
+from ..module_utils.sandbox.engine import Engine, find_engine
+from ..module_utils.sandbox.errors import SandboxError
 
 
 @dataclass(frozen=True)

@@ -203,17 +203,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.ddp import catalogue as ddp_catalogue
-from ansible_collections.gpulab.core.plugins.module_utils.ddp import judge as ddp_judge
-from ansible_collections.gpulab.core.plugins.module_utils.hardware import checks_gpu_load
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.specs import (
-    SpecError,
-    resolve_spec,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
-from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
+from ..module_utils.benchmark.environment import parse_oom_kills, restricted_environment
+from ..module_utils.benchmark.fingerprint import fingerprint
+from ..module_utils.hardware.pci import is_nvidia, read_gpus
+from ..module_utils.hardware.sysfs import ProbeError, Tree
+from ..module_utils.process import Outcome, run_group
+from ..plugin_utils.checks.benchmark import (
     catalogue,
     gates,
     gates_sdc,
@@ -223,12 +218,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.smoke import (
     outcome,
     published,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.environment import (
-    parse_oom_kills,
-    restricted_environment,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.fingerprint import fingerprint
-from ansible_collections.gpulab.core.plugins.module_utils.smoke.request import GateLimits, Request
+from ..plugin_utils.checks.benchmark.request import GateLimits, Request
+from ..plugin_utils.checks.ddp import catalogue as ddp_catalogue
+from ..plugin_utils.checks.ddp import judge as ddp_judge
+from ..plugin_utils.checks.hardware import gpu_load
+from ..plugin_utils.checks.specs import SpecError, resolve_spec
 
 # Profile -> seconds that it may take.
 TIMEOUTS_S = {"smoke": 170, "quick": 120, "soak": 1400}
@@ -278,7 +272,7 @@ ASKED = (
 )
 JUDGES = (
     catalogue,
-    checks_gpu_load,
+    gpu_load,
     ddp_catalogue,
     ddp_judge,
     gates,

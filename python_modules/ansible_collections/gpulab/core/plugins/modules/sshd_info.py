@@ -64,7 +64,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.sshd import parse
+from ..module_utils.sshd import parse
 
 POLICY = Path("/etc/crypto-policies/back-ends/opensshserver.config")
 CONFIG = Path("/etc/ssh/sshd_config")

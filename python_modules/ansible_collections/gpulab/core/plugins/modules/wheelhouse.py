@@ -64,14 +64,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.framework.wheelhouse import (
-    Target,
-    WheelhouseError,
-    fill,
-    is_complete,
-    run_pip,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
+from ..module_utils.file_lock import one_at_a_time
+from ..module_utils.framework.wheelhouse import Target, WheelhouseError, fill, is_complete, run_pip
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpulab.core.plugins.module_utils.framework.served import compare
+from ..module_utils.framework.served import compare
 
 UNITS = Path("/etc/systemd/system")
 

@@ -1,16 +1,14 @@
-"""Print lines of gpulab_fleet in Ansible's colours."""
+"""Lines for a terminal, and how they are printed in Ansible's colours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible import constants
 
 if TYPE_CHECKING:
     from ansible.utils.display import Display
-
-    from gpulab_fleet.terminal import Line
 
 _COLOURS = {
     "pass": constants.COLOR_OK,
@@ -19,6 +17,13 @@ _COLOURS = {
     "unknown": constants.COLOR_UNREACHABLE,
     "": None,
 }
+
+
+class Line(NamedTuple):
+    """One line; ``status`` is its colour, or "" for none."""
+
+    status: str
+    text: str
 
 
 def show(display: Display, lines: Iterable[Line]) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.files.look import look
-from ansible_collections.gpulab.core.plugins.module_utils.files.plan import Step, plan
-
+from ..files.inspect import look
+from ..files.plan import Step, plan
 from . import disk, guard, lock, session, units
 from .change import Change, ChangeError, Entry, commands_of, files_of
 from .store import BY_HAND, CONFIRMED, STUCK, Store

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ..hardware.pci import is_nvidia, read_gpus
+from ..hardware.sysfs import Tree
 
 # Written into an environment when it was proved, so that half a one is not taken for a whole one.
 PROVED = ".gpulab-proved"

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
+from ..process import run_group
 
 
 class ProofError(RuntimeError):

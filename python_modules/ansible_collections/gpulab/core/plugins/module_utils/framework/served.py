@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.framework.wheelhouse import is_complete
+from .wheelhouse import is_complete
 
 
 def served(folder: Path) -> list[str]:

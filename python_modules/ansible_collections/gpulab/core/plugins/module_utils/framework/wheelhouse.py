@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.process import run_group
+from ..process import run_group
 
 # The oldest glibc of the supported platforms: 2.34, Enterprise Linux 9.
 NEWEST_GLIBC_MINOR = 34

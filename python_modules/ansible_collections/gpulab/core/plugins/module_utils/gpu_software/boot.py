@@ -6,16 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_modules import (
-    MODULES,
-    modprobe_files,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import (
-    read_kernel,
-    read_os,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..hardware.osinfo import read_kernel, read_os
+from ..hardware.sysfs import ProbeError, Tree
+from ..hardware.tools import RunTool
+from .kernel_modules import MODULES, modprobe_files
 
 _EFI = "sys/firmware/efi"
 # UEFI specification, "Globally defined variables": EFI_GLOBAL_VARIABLE. efivarfs puts four bytes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips import architecture_of
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ..hardware.pci import is_nvidia, read_gpus
+from ..hardware.sysfs import Tree
+from .chips import architecture_of
 
 
 def nvidia_gpus(tree: Tree) -> list[dict[str, Any]]:

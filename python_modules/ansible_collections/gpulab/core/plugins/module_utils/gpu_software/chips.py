@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_names import NVIDIA_NAMES
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import parse_int
+from ..hardware.gpu_names import NVIDIA_NAMES
+from ..hardware.sysfs import parse_int
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..process import call
 
 # Long enough for an image of a few hundred megabytes.
 LIMIT_S = 600

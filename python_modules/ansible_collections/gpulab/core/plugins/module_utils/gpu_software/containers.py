@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..process import call
 
 DOCKER_CONFIGURATION = Path("/etc/docker/daemon.json")
 LIMIT_S = 30

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..process import call
 
 # Each GPU adds up 0 … 1023 in a kernel; the sum is checked on the host.
 PROGRAM = r"""

@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue import (
-    OPEN,
-    PROPRIETARY,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import (
-    parse_module_version,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..hardware.nvidia import parse_module_version
+from ..hardware.sysfs import ProbeError, Tree
+from ..hardware.tools import RunTool
+from .catalogue import OPEN, PROPRIETARY
 
 MODULES = "lib/modules"
 # The main module; Debian calls it nvidia-current or nvidia-current-open, and so on. The others

@@ -6,9 +6,9 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.osinfo import read_os
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..hardware.osinfo import read_os
+from ..hardware.sysfs import ProbeError, Tree
+from ..hardware.tools import RunTool
 
 Packages = dict[str, dict[str, Any]]
 

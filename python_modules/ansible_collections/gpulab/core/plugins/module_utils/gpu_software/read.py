@@ -5,30 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Callable
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.boot import (
-    read_initramfs,
-    read_kernels,
-    read_secure_boot,
-    reboot_reasons,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.bus import nvidia_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue import version_key
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_modules import (
-    loaded_version,
-    read_blacklist,
-    read_module,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.packages import (
-    FABRIC_MANAGER,
-    Packages,
-    read_packages,
-    version_of,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import library_version
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import count_nvswitches
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import Probe, run_probes
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, run_tool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from ..hardware.nvidia import library_version
+from ..hardware.pci import count_nvswitches
+from ..hardware.runner import Probe, run_probes
+from ..hardware.sysfs import Tree
+from ..hardware.tools import RunTool, run_tool
+from .boot import read_initramfs, read_kernels, read_secure_boot, reboot_reasons
+from .bus import nvidia_gpus
+from .catalogue import version_key
+from .kernel_modules import loaded_version, read_blacklist, read_module
+from .packages import FABRIC_MANAGER, Packages, read_packages, version_of
 
 # Files answer in milliseconds, package managers and DKMS within a few seconds; on an emulated
 # machine beside other work they took more than 20 (measured 2026-11-25).

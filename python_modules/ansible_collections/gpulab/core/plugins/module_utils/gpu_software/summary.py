@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, TypeVar
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.boot import (
-    read_kernels,
-    reboot_reasons,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.bus import nvidia_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_modules import (
-    loaded_version,
-    read_blacklist,
-    read_module,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.packages import (
-    FABRIC_MANAGER,
-    read_packages,
-    upstream_version,
-    version_of,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import library_version
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import count_nvswitches
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..hardware.nvidia import library_version
+from ..hardware.pci import count_nvswitches
+from ..hardware.sysfs import ProbeError, Tree
+from ..hardware.tools import RunTool
+from .boot import read_kernels, reboot_reasons
+from .bus import nvidia_gpus
+from .kernel_modules import loaded_version, read_blacklist, read_module
+from .packages import FABRIC_MANAGER, read_packages, upstream_version, version_of
 
 _Section = TypeVar("_Section")
 _DCGM = "datacenter-gpu-manager"

@@ -6,8 +6,8 @@ import math
 import time
 from typing import Any, Callable
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from .sysfs import ProbeError
+from .tools import RunTool
 
 _CHRONYC = ("chronyc", "-n", "-c", "tracking")
 _TIMEDATECTL = ("timedatectl", "show", "--property=NTPSynchronized", "--value")

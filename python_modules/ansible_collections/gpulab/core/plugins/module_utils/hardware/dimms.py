@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.dmi import Record, read_records
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from .dmi import Record, read_records
+from .sysfs import ProbeError
+from .tools import RunTool
 
 # DSP0134, 7.17 and 7.18.
 _ARRAY, _DEVICE = 16, 17

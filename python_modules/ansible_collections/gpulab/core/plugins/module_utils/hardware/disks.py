@@ -8,12 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import slot_of
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
-    ProbeError,
-    Tree,
-    first,
-)
+from .pci import slot_of
+from .sysfs import ProbeError, Tree, first
 
 _BLOCK = "sys/block"
 # The unit of the kernel's `size`, whatever the disk's own sector size (Documentation/ABI).

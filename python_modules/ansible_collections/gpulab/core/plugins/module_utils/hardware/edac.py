@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .sysfs import ProbeError, Tree
 
 _CONTROLLERS = "sys/devices/system/edac/mc"
 # Kernel, Documentation/admin-guide/RAS: `dimmN` (or `rankN`) since 3.6, `csrowN` before and beside.

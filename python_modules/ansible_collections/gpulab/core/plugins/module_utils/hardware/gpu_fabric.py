@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia import (
-    parse_module_version,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import (
-    count_nvswitches,
-    is_nvidia,
-    read_gpus,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from .nvidia import parse_module_version
+from .pci import count_nvswitches, is_nvidia, read_gpus
+from .sysfs import Tree
+from .tools import RunTool
 
 FABRIC_MANAGER = "nvidia-fabricmanager.service"
 _STATES = ("active", "activating", "reloading", "deactivating", "inactive", "failed", "unknown")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import numa_node, slot_of
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .pci import numa_node, slot_of
+from .sysfs import ProbeError, Tree
 
 _DEVICES = "sys/class/infiniband"
 # Kernel, Documentation/ABI/stable/sysfs-class-infiniband.

@@ -7,8 +7,8 @@ import re
 import time
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .sysfs import ProbeError, Tree
+from .tools import RunTool, ToolResult
 
 _DEVICES = ("dev/ipmi0", "dev/ipmi/0", "dev/ipmidev/0")
 # Without -c: that form drops the entity of every threshold sensor.

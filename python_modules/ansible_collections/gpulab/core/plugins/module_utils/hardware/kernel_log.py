@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.xid import parse_xids
+from .pci import is_nvidia, read_gpus
+from .sysfs import ProbeError, Tree
+from .tools import RunTool
+from .xid import parse_xids
 
 _TOOLS = (
     ("journalctl", ("journalctl", "-k", "-b", "--no-pager", "-q", "-o", "cat")),

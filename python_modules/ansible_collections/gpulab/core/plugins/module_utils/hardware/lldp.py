@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError
+from .sysfs import ProbeError
+from .tools import RunTool
 
 # json0: every element is a list, whatever their number. Plain json folds lists of one.
 _LLDPCLI = ("lldpcli", "-f", "json0", "show", "neighbors")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import is_physical
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .nics import is_physical
+from .sysfs import ProbeError, Tree
 
 # Long enough for a bad line under the traffic of a lab's own services to show.
 PAUSE_S = 1.0

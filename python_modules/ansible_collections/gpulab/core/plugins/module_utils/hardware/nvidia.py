@@ -10,18 +10,12 @@ import re
 from types import ModuleType
 from typing import Any, Callable
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvml
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import normal_bdf
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi import (
-    NVLINK_ERRORS,
-    NVLINK_STATE,
-    QUERY,
-    parse_smi,
-    with_nvlinks,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import is_nvidia, read_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from . import nvml
+from .gpu_facts import normal_bdf
+from .nvidia_smi import NVLINK_ERRORS, NVLINK_STATE, QUERY, parse_smi, with_nvlinks
+from .pci import is_nvidia, read_gpus
+from .sysfs import ProbeError, Tree
+from .tools import RunTool
 
 NO_DEVICE = "not loaded: no NVIDIA device on the PCI bus"
 # As NVML and nvidia-smi say it, of a GPU that fell off the bus.

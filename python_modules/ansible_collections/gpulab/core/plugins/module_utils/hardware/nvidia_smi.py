@@ -14,13 +14,8 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import (
-    MIB,
-    normal_bdf,
-    real_serial,
-    slowdown_limit,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, first
+from .gpu_facts import MIB, normal_bdf, real_serial, slowdown_limit
+from .sysfs import ProbeError, first
 
 QUERY = ("nvidia-smi", "-q", "-x")
 NVLINK_STATE = ("nvidia-smi", "nvlink", "-s")

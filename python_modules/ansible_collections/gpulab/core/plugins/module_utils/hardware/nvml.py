@@ -13,12 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import (
-    event_reason_names,
-    normal_bdf,
-    real_serial,
-    slowdown_limit,
-)
+from .gpu_facts import event_reason_names, normal_bdf, real_serial, slowdown_limit
 
 # Whatever the binding returns: numbers, lists, and structures of ctypes.
 Told = Any

@@ -5,12 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.cpu import cpuinfo_value
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
-    ProbeError,
-    Tree,
-    first,
-)
+from .cpu import cpuinfo_value
+from .sysfs import ProbeError, Tree, first
 
 # What a hypervisor writes into DMI's vendor or product, in lower case, and its usual name.
 _HYPERVISORS = (

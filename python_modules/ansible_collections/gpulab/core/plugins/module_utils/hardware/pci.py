@@ -6,11 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_names import (
-    NVIDIA_NAMES,
-    VENDORS,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .gpu_names import NVIDIA_NAMES, VENDORS
+from .sysfs import ProbeError, Tree
 
 _DEVICES = "sys/bus/pci/devices"
 _SLOTS = "sys/bus/pci/slots"

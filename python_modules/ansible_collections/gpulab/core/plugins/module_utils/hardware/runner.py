@@ -19,10 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, NoReturn
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import (
-    NotCapturedError,
-    ProbeError,
-)
+from .sysfs import NotCapturedError, ProbeError
 
 _CHUNK = 65536
 

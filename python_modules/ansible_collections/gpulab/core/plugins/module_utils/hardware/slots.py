@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.dmi import read_records
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import bridges_above, devices
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from .dmi import read_records
+from .pci import bridges_above, devices
+from .sysfs import Tree
+from .tools import RunTool
 
 # DSP0134, 7.10: System Slots.
 _SLOT = 9

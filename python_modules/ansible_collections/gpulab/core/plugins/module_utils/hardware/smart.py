@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.disks import smart_names
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.runner import (
-    Probe,
-    RunAll,
-    run_probes,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import RunTool, ToolResult
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from .disks import smart_names
+from .runner import Probe, RunAll, run_probes
+from .sysfs import ProbeError, Tree
+from .tools import RunTool, ToolResult
 
 # smartctl(8), "EXIT STATUS", is a bit mask. The low bits say that nothing was read; 2 is also set
 # where one of several commands failed, so what was read decides.

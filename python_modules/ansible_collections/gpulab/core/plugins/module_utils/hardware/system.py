@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree, first
+from .sysfs import Tree, first
 
 _DMI = "sys/class/dmi/id"
 

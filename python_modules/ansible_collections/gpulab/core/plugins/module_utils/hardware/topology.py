@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import is_physical
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.pci import (
-    bridges_above,
-    is_nvidia,
-    numa_node,
-    read_gpus,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
+from .nics import is_physical
+from .pci import bridges_above, is_nvidia, numa_node, read_gpus
+from .sysfs import Tree
 
 _PCI = "sys/bus/pci/devices"
 # PCI Express Base Specification, "Access Control Services Extended Capability".

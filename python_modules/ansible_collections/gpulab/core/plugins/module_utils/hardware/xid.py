@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import normal_bdf
+from .gpu_facts import normal_bdf
 
 # From the least to the worst.
 CLASSES = ("information", "recovered", "other", "application", "isolate", "reset", "reboot")

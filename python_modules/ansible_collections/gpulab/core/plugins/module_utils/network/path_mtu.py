@@ -1,15 +1,13 @@
-"""Whether packets of a zone's MTU reach the next machine whole: who pings whom, and what ping said.
+"""Whether packets of a zone's MTU reach the next machine whole: the ping, and what it said.
 
-Each machine pings the next of its zone, in a ring, so that n machines cost n pings and every link
-of every machine is crossed. Read on iputils 20210202 to 20240905.
+Read on iputils 20210202 to 20240905.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Callable
 
 #: Headers before what ping sends: IPv4 20 bytes (RFC 791) or IPv6 40 (RFC 8200), and 8 of ICMP.
 _HEADERS = {4: 20 + 8, 6: 40 + 8}
@@ -21,56 +19,6 @@ DEADLINE_S = 5
 _SUMMARY = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.MULTILINE)
 #: A router on the way, and the machine's own kernel.
 _TOO_BIG = re.compile(r"(?:mtu ?= ?|too long, mtu[:=] ?)(\d+)", re.IGNORECASE)
-
-
-def ring(
-    name: str,
-    nodes: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    zones: Mapping[str, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """Say which addresses a machine has to reach, and with packets of which size.
-
-    Args:
-        name: the machine.
-        nodes: machine → ``node_interfaces``, of all machines.
-        zones: ``lab_zones``.
-
-    Returns:
-        ``zone``, ``interface``, ``peer``, ``address``, ``mtu`` (bytes), for each zone and IP
-        version that the machine shares with another. The smaller of both ends' MTUs counts.
-    """
-    found = []
-    for interface, of in (nodes.get(name) or {}).items():
-        zone = of.get("zone")
-        for key in ("address", "address6"):
-            others = _members(nodes, zone, key)
-            if not of.get(key) or len(others) < 2:
-                continue
-            names = sorted(others)
-            peer = names[(names.index(name) + 1) % len(names)]
-            default = zones[str(zone)].get("mtu") or 1500
-            mtu = min(int(end.get("mtu") or default) for end in (of, others[peer]))
-            found.append(
-                {
-                    "zone": zone,
-                    "interface": interface,
-                    "peer": peer,
-                    "address": others[peer][key],
-                    "mtu": mtu,
-                }
-            )
-    return found
-
-
-def _members(
-    nodes: Mapping[str, Mapping[str, Mapping[str, Any]]], zone: object, key: str
-) -> dict[str, Mapping[str, Any]]:
-    members: dict[str, Mapping[str, Any]] = {}
-    for name, interfaces in nodes.items():
-        for of in (interfaces or {}).values():
-            if zone is not None and of.get("zone") == zone and of.get(key):
-                members.setdefault(name, of)
-    return members
 
 
 def command(address: str, interface: str, mtu: int) -> list[str]:

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.nics import read_nics
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import Tree
-from ansible_collections.gpulab.core.plugins.module_utils.network.backends import BACKENDS
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..hardware.nics import read_nics
+from ..hardware.sysfs import Tree
+from ..process import call
+from .programs import PROGRAMS
 
 #: Passwords and keys of wireless networks, 802.1X and tunnels, in any back end's words.
 _SECRET = re.compile(
@@ -19,7 +19,7 @@ _SECRET = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 #: Those that back ends are told by, and what the MTU is checked with.
-_PROGRAMS = [*(backend.program for backend in BACKENDS), "ping"]
+_TOOLS = [*(program.tool for program in PROGRAMS), "ping"]
 #: Each of these tools answers at once, unless the machine is in trouble.
 TIMEOUT_S = 20.0
 
@@ -50,7 +50,7 @@ def read_network(root: str = "/") -> dict[str, Any]:
         "cards": {nic["name"]: nic["driver"] or "" for nic in nics if nic["physical"]},
         "permanent": {nic["name"]: nic["mac"] for nic in nics if nic["physical"] and nic["mac"]},
         "units": _active(),
-        "programs": [name for name in _PROGRAMS if shutil.which(name)],
+        "programs": [name for name in _TOOLS if shutil.which(name)],
         "files": bare,
         "secret": [path for path, text in found.items() if bare[path] != text],
     }
@@ -61,8 +61,8 @@ def files(root: str = "/") -> dict[str, str]:
     base = Path(root)
     return {
         f"/{path.relative_to(base)}": path.read_text(errors="replace")
-        for backend in BACKENDS
-        for pattern in backend.patterns
+        for program in PROGRAMS
+        for pattern in program.patterns
         for path in sorted(base.glob(pattern))
         if path.is_file()
     }
@@ -79,6 +79,6 @@ def _ip(*words: str) -> list[dict[str, Any]]:
 
 
 def _active() -> list[str]:
-    units = [backend.unit for backend in BACKENDS if backend.unit]
+    units = [program.unit for program in PROGRAMS if program.unit]
     _status, said = call("systemctl", "is-active", *units, timeout_s=TIMEOUT_S)
     return [unit for unit, state in zip(units, said.splitlines()) if state == "active"]

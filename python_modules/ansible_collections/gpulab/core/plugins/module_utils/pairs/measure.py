@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.pairs import iperf3, ping
-from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome, run_group
+from ..process import Outcome, run_group
+from . import iperf3, ping
 
 Run = Callable[[list[str], float], Outcome]
 

@@ -7,8 +7,8 @@ import os
 import socket
 import time
 
-from ansible_collections.gpulab.core.plugins.module_utils.pairs.iperf3 import server_command
-from ansible_collections.gpulab.core.plugins.module_utils.process import call
+from ..process import call
+from .iperf3 import server_command
 
 _PREFIX = "gpulab-pairs-"
 _CALL_S = 20.0

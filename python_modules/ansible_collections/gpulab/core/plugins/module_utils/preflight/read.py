@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.bus import nvidia_gpus
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tree import ProbeError, Tree
+from ..gpu_software.bus import nvidia_gpus
+from ..hardware.sysfs import ProbeError, Tree
 
 OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
 DISKS = ("/", "/var")

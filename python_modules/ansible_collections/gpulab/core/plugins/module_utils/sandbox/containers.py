@@ -14,12 +14,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks, seed, vms
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import (
-    Engine,
-    ulimit_args,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
+from . import networks, seed, vms
+from .engine import Engine, ulimit_args
+from .plan import Machine, Plan
 
 #: On top of the engine's default set. SYS_ADMIN: systemd mounts and unshares for its units.
 #: NET_ADMIN, NET_RAW: the machine's own firewall, routes and ping, in its own network namespace.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from .errors import SandboxError
 
 #: The first podman that takes ``--network NAME:ip=…`` several times (release notes of 4.0).
 MINIMUM_PODMAN = (4, 0)

@@ -16,9 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import apt_sources
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from . import apt_sources
+from .engine import Engine
+from .errors import SandboxError
 
 #: What the references of all of the sandbox's images begin with.
 PREFIX = "localhost/gpulab-sandbox-"

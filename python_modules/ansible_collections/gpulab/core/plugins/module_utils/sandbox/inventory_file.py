@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
+from .images import LOGIN
+from .plan import Machine, Plan
 
 _HEADER = """\
 ---

@@ -9,24 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import (
-    containers,
-    inventory_file,
-    keys,
-    networks,
-    state,
-    vms,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import (
-    Machine,
-    Plan,
-    parse_routes,
-    plan,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.turns import one_at_a_time
+from ..file_lock import one_at_a_time
+from . import containers, inventory_file, keys, networks, state, vms
+from .engine import Engine
+from .errors import SandboxError
+from .images import LOGIN
+from .plan import Machine, Plan, parse_routes, plan
 
 #: How long SSH may take to answer after a start. A container needs 2 to 4 s here, a virtual
 #: machine under emulation about 20; a loaded host several times that.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Plan
+from .engine import Engine
+from .plan import Plan
 
 #: Every object that the sandbox makes carries this label with the lab's id as its value.
 LABEL = "gpulab.lab"

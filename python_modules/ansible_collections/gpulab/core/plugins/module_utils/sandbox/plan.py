@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
+from .errors import SandboxError
 
 #: Where subnets are taken from, in this order: RFC 1918, from the parts that VPNs and home
 #: routers use least to those they use most.

@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import LOGIN
+from .images import LOGIN
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Plan
+from .errors import SandboxError
+from .plan import Plan
 
 
 def read(folder: Path) -> Plan:

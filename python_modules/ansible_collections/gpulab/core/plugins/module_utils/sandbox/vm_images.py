@@ -17,9 +17,9 @@ import platform
 import tempfile
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import Engine
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import (
+from .engine import Engine
+from .errors import SandboxError
+from .images import (
     BUILD_TIMEOUT_S,
     CUSTOMIZE,
     PACKAGES,
@@ -28,7 +28,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.images import 
     mmdebstrap_command,
     run_as_root,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import File, pack
+from .seed import File, pack
 
 #: What a machine with a kernel and a disk of its own needs beyond ``images.PACKAGES``.
 GUEST_PACKAGES = ("e2fsprogs", "grub-pc", "initramfs-tools", "kmod", "udev", "zstd")

@@ -16,19 +16,11 @@ import re
 import uuid
 from pathlib import Path
 
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox import networks
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.errors import SandboxError
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.plan import Machine, Plan
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.seed import (
-    ACCESS_FOLDERS,
-    File,
-    access_files,
-    pack,
-)
-from ansible_collections.gpulab.core.plugins.module_utils.sandbox.vm_images import (
-    BASE_DISK,
-    SEED_FIRMWARE_NAME,
-)
+from . import networks
+from .errors import SandboxError
+from .plan import Machine, Plan
+from .seed import ACCESS_FOLDERS, File, access_files, pack
+from .vm_images import BASE_DISK, SEED_FIRMWARE_NAME
 
 #: Where the guest's seed and the launcher lie in the container.
 SEED_FILE = "sandbox/seed.tar"

@@ -1,0 +1,114 @@
+"""Read what a machine's firewall is now: tools, our table, others, and who is connected."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..commit import session
+from ..process import Outcome, run_group
+from . import listing
+
+RULESET = Path("/etc/gpulab/firewall.nft")
+UNIT = "gpulab-firewall.service"
+#: What else rules over packets on some platform, by its unit. nftables.service is one of them
+#: because it flushes *all* tables whenever it starts or stops.
+OTHERS = ("firewalld", "ufw", "nftables")
+UFW_CONFIG = Path("/etc/ufw/ufw.conf")
+#: Forwarding, by the name that sysctl has for it.
+FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+_CALL_S = 30.0
+_TABLE = (listing.FAMILY, listing.TABLE)
+_APART = f'nft --file "$1" && nft --stateless list table {listing.FAMILY} {listing.TABLE}'
+_MASKED = ("masked", "masked-runtime")
+
+
+def read(ruleset: str) -> dict[str, Any]:
+    """Read everything that decides what has to be done.
+
+    Args:
+        ruleset: the compiled ruleset, as text for ``nft --file``.
+
+    Returns:
+        ``nft`` (whether it is installed), ``live``, ``persisted``, ``enabled``, ``others``,
+        ``forwarding`` and ``connection``. ``others`` says of each other firewall that
+        rules now or will after a reboot whether it does so now.
+    """
+    installed = shutil.which("nft") is not None
+    return {
+        "nft": installed,
+        "live": _live(ruleset) if installed else _nothing("nft is not installed"),
+        "persisted": _text(RULESET) == ruleset,
+        "enabled": _said("systemctl", "is-enabled", UNIT) == "enabled",
+        "others": {name: rules == "now" for name in OTHERS if (rules := _rules(name))},
+        "forwarding": {name: _sysctl(name) for name in FORWARDING},
+        "connection": _connection(),
+    }
+
+
+def _live(ruleset: str) -> dict[str, Any]:
+    """Compare our table with what the ruleset would make of it.
+
+    The kernel's listing of a rule is not how it was written, so the ruleset is loaded too: in a
+    network namespace of its own, which ends with the command and touches no packet.
+    """
+    there = _run("nft", "--stateless", "list", "table", *_TABLE)
+    if there.returncode != 0:
+        return _nothing("it is not loaded")
+    with tempfile.NamedTemporaryFile("w", suffix=".nft") as file:
+        file.write(ruleset)
+        file.flush()
+        wanted = _run("unshare", "--net", "sh", "-c", _APART, "sh", file.name)
+    if wanted.returncode == 0:
+        different = listing.difference(wanted.stdout, there.stdout)
+    else:
+        said = wanted.start_error or wanted.stderr_tail[-300:]
+        different = f"what is compiled cannot be loaded to compare: {said}"
+    former = listing.restorable(there.stdout)
+    return {"same": not different, "different": different, "former": former}
+
+
+def _nothing(why: str) -> dict[str, Any]:
+    return {"same": False, "different": why, "former": listing.restorable("")}
+
+
+def _rules(name: str) -> str:
+    """Say whether another firewall rules: ``now``, ``later`` after a reboot, or "" for never."""
+    enabled = _said("systemctl", "is-enabled", f"{name}.service")
+    if enabled in _MASKED:
+        return ""
+    if name == "ufw":
+        # Its unit is enabled wherever the package is installed; what counts is its own switch.
+        return "now" if "ENABLED=yes" in _text(UFW_CONFIG).splitlines() else ""
+    if _said("systemctl", "is-active", f"{name}.service") == "active":
+        return "now"
+    return "later" if enabled == "enabled" else ""
+
+
+def _connection() -> dict[str, Any] | None:
+    found = session.find(os.getpid())
+    if found is None or not found.client:
+        return None
+    return {"client": found.client, "server": found.server, "port": found.port}
+
+
+def _sysctl(name: str) -> bool:
+    return _text(Path("/proc/sys", *name.split("."))).strip() == "1"
+
+
+def _said(*argv: str) -> str:
+    return _run(*argv).stdout.strip()
+
+
+def _run(*argv: str) -> Outcome:
+    return run_group(list(argv), {**os.environ, "LC_ALL": "C"}, _CALL_S)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,80 @@
+"""Who gets in after a change: whoever makes it, and a machine that tries the way in. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ..declaration.flow_ends import GATEWAYS, OUTSIDE
+from .policy import Address, Policy
+from .reach import may
+
+
+def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
+    """Say that the policy would lock out whoever is connected, and by which flow it would not.
+
+    Args:
+        policy: the policy.
+        node: the machine.
+        connection: ``client``, ``server`` and ``port`` of the connection, as the machine sees it.
+
+    Returns:
+        A message, or "" when the connection could be opened again.
+    """
+    client, server, port = connection["client"], connection["server"], connection["port"]
+    declared = {str(one) for part in policy.nodes[node].interfaces for one in part.addresses}
+    if server not in declared:
+        return (
+            f"this would lock out Ansible: {server}, where it is connected, is no declared address "
+            f"of {node}, so nothing is let in there. Nothing was changed. -> declare it in "
+            f"node_interfaces of {node}"
+        )
+    answer = may(policy, client, server, "tcp", port)
+    if answer.allowed:
+        return ""
+    end = _end(policy, ipaddress.ip_address(client))
+    return (
+        f"this would lock out Ansible: {client}, from where it is connected, could not open tcp "
+        f"port {port} of {node} ({server}) any more ({answer.why}). Nothing was changed. -> let it "
+        f"in in lab_flows, such as: {{name: administer-{node}, from: {end}, to: {node}, "
+        f"protocol: tcp, ports: [{port}]}}"
+    )
+
+
+def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict[str, str]:
+    """Choose a machine that may open a machine's SSH port, and the address by which it does.
+
+    Args:
+        policy: the policy.
+        node: the machine.
+        candidates: machines, the best first.
+        port: its SSH port.
+
+    Returns:
+        ``name`` and ``address``; both empty where there is none.
+    """
+    targets = {
+        part.zone: part.addresses for part in policy.nodes[node].interfaces if part.addresses
+    }
+    for name in candidates:
+        if name == node or name not in policy.nodes:
+            continue
+        for part in policy.nodes[name].interfaces:
+            for address in targets.get(part.zone, ()):
+                for own in part.addresses:
+                    if own.version == address.version and _open(policy, own, address, port):
+                        return {"name": name, "address": str(address)}
+    return {"name": "", "address": ""}
+
+
+def _open(policy: Policy, source: Address, target: Address, port: int) -> bool:
+    return may(policy, str(source), str(target), "tcp", port).allowed
+
+
+def _end(policy: Policy, client: Address) -> str:
+    if any(client in zone.gateways for zone in policy.zones.values()):
+        return GATEWAYS
+    for zone in policy.zones.values():
+        if any(client in network for network in zone.networks):
+            return zone.name
+    return OUTSIDE

@@ -1,0 +1,270 @@
+"""Decide whether a node can take part in a run. Pure: what was read goes in, a row comes out.
+
+A row is ``{"ok": bool, "checks": [check…]}``. A check is a dictionary of strings: ``name``,
+``status`` (``ok``, ``fail``, ``unknown``), ``detail`` (short, for the table), and ``action`` (what
+to do; empty when ok). What could not be read is ``unknown`` and stops the node as a failure does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..gpu_software.resolve import make_plan
+
+REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
+ROOT_DISK, VAR_DISK, CLOCK = "free /", "free /var", "clock"
+GPU = "gpu"
+CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK, GPU)
+OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
+
+GIB = 2**30
+OLDEST_PYTHON = (3, 9)  # EL 9's own
+# os-release ID → versions; a whole number stands for all of its minor releases. Raspberry Pi OS
+# says debian (64 bit) or raspbian (32 bit), Jetson Linux says ubuntu.
+PLATFORMS = {
+    "ubuntu": ("22.04", "24.04", "26.04"),
+    "debian": ("12", "13"),
+    "raspbian": ("12", "13"),
+    "centos": ("9", "10"),
+    "rocky": ("9", "10"),
+    "almalinux": ("9", "10"),
+}
+SUPPORTED = "Ubuntu 22.04/24.04/26.04, Debian 12/13, CentOS Stream/Rocky/Alma 9/10"
+AFTER_ANOTHER = "repair the failed check first, then run again"
+
+WHICH_KEY = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+LET_SUDO = "let {user} use sudo without a password (/etc/sudoers.d), or run with --ask-become-pass"
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What ssh, sudo or Ansible say when they cannot go on.
+
+    Attributes:
+        cue: a pattern of the message in lower case.
+        check: the check that failed.
+        detail: what that means, short.
+        action: what to do; may name {address} and {user}.
+    """
+
+    cue: str
+    check: str
+    detail: str
+    action: str
+
+
+SYMPTOMS = (
+    Symptom(
+        r"host key verification failed|remote host identification has changed",
+        REACH,
+        "host key not trusted",
+        f"compare the key with the machine's own ({WHICH_KEY}); if it is right: "
+        "ssh-keygen -R {address}, and log in once with ssh",
+    ),
+    Symptom(
+        r"permission denied \(|no supported authentication|too many authentication failures",
+        REACH,
+        "login refused",
+        "put your public key into authorized_keys of {user}, or name the right ansible_user and "
+        "ansible_ssh_private_key_file",
+    ),
+    Symptom(
+        r"could not resolve hostname|name or service not known|failure in name resolution",
+        REACH,
+        "name not found",
+        "set ansible_host to the node's address, or repair DNS; a sandbox must be up: make up",
+    ),
+    Symptom(
+        r"connection refused", REACH, "ssh refused", "start sshd there, or correct ansible_port"
+    ),
+    Symptom(
+        r"waiting for (become|privilege)|timeout .*privilege escalation|missing \w+ password"
+        r"|a password is required|incorrect \w+ password|not in the sudoers|not allowed to execute"
+        r"|sudo: ",
+        SUDO,
+        "no root by sudo",
+        LET_SUDO,
+    ),
+    Symptom(
+        r"no python interpreters? found|interpreter .* was not found|python[0-9.]*: not found"
+        r"|requires a minimum of python",
+        PYTHON,
+        "no usable Python",
+        "install python3 (3.9 or newer), or set ansible_python_interpreter",
+    ),
+    Symptom(
+        r"no start of json",
+        PYTHON,
+        "nothing ran",
+        "run: ssh {address} sudo -n python3 --version; and repair what it complains of",
+    ),
+)
+NO_ANSWER = Symptom(
+    "",
+    REACH,
+    "no answer",
+    "check power and cable, that ansible_host is right, and that ssh {address} works from here",
+)
+NOT_RUN = Symptom("", PYTHON, "cannot run", "see what it said: {said}")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The least that a node must have.
+
+    Attributes:
+        root_gib_min: free space on ``/``, GiB.
+        var_gib_min: free space on ``/var``, GiB.
+        clock_skew_s_max: how far its clock may be from the controller's, s.
+    """
+
+    root_gib_min: float
+    var_gib_min: float
+    clock_skew_s_max: float
+
+
+def judge(
+    facts: dict[str, Any],
+    limits: Limits,
+    asked: float,
+    answered: float,
+    software: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Judge a node that answered.
+
+    Args:
+        facts: what `read.read_node` returned.
+        limits: what the node must have.
+        asked: the controller's clock before the node was read, s since 1970.
+        answered: the same, after.
+        software: ``lab_software`` where the node gets GPU software, else None.
+    """
+    free = facts["free_bytes"]
+    return _row(
+        [
+            _check(REACH, OK, "yes"),
+            _python(tuple(facts["python"])),
+            _sudo(facts["euid"]),
+            _platform(facts["os_release"]),
+            _disk(ROOT_DISK, free.get("/"), limits.root_gib_min),
+            _disk(VAR_DISK, free.get("/var"), limits.var_gib_min),
+            _clock(facts["time"], asked, answered, limits.clock_skew_s_max),
+            _gpu(facts, software),
+        ]
+    )
+
+
+def judge_failure(message: str, reached: bool, address: str, user: str) -> dict[str, Any]:
+    """Judge a node that could not be read.
+
+    Args:
+        message: what ssh, sudo or Ansible said.
+        reached: False when the connection itself failed.
+        address: where the node should be, for the advice.
+        user: the login, for the advice.
+
+    Returns:
+        A row in which one check failed; those before it are ok, those after it unknown.
+    """
+    unknown = NOT_RUN if reached else NO_ANSWER
+    symptom = next((one for one in SYMPTOMS if re.search(one.cue, message.lower())), unknown)
+    said = next((line.strip() for line in message.splitlines() if line.strip()), "nothing")
+    action = symptom.action.format(address=address, user=user, said=said)
+    bad = CHECKS.index(symptom.check)
+    checks = []
+    for place, check in enumerate(CHECKS):
+        if place == bad:
+            checks.append(_check(check, FAIL, symptom.detail, action))
+        elif check == REACH:
+            checks.append(_check(check, OK, "yes"))
+        else:
+            checks.append(_check(check, UNKNOWN, "", AFTER_ANOTHER))
+    return _row(checks)
+
+
+def _row(checks: list[dict[str, str]]) -> dict[str, Any]:
+    return {"ok": all(check["status"] == OK for check in checks), "checks": checks}
+
+
+def _check(name: str, status: str, detail: str, action: str = "") -> dict[str, str]:
+    return {"name": name, "status": status, "detail": detail, "action": action}
+
+
+def _python(version: tuple[int, ...]) -> dict[str, str]:
+    spelled = ".".join(map(str, version))
+    if version >= OLDEST_PYTHON:
+        return _check(PYTHON, OK, spelled)
+    needed = ".".join(map(str, OLDEST_PYTHON))
+    action = f"install Python {needed} or newer, and set ansible_python_interpreter to it"
+    return _check(PYTHON, FAIL, spelled, action)
+
+
+def _sudo(euid: int) -> dict[str, str]:
+    if euid == 0:
+        return _check(SUDO, OK, "yes")
+    return _check(SUDO, FAIL, f"uid {euid}", "switch become on, and let the login use sudo")
+
+
+def _platform(os_release: dict[str, str]) -> dict[str, str]:
+    name, version = os_release.get("ID", ""), os_release.get("VERSION_ID", "")
+    if not name:
+        return _check(PLATFORM, UNKNOWN, "", "/etc/os-release is missing: restore it")
+    shown = f"{name} {version}".strip()
+    versions = PLATFORMS.get(name, ())
+    if version in versions or version.partition(".")[0] in versions:
+        return _check(PLATFORM, OK, shown)
+    return _check(PLATFORM, FAIL, shown, f"install one of: {SUPPORTED}")
+
+
+def _disk(name: str, free: int | None, gib_min: float) -> dict[str, str]:
+    path = name.partition(" ")[2]
+    if free is None:
+        return _check(name, UNKNOWN, "", f"df {path} fails on the node: repair the file system")
+    shown = f"{free / GIB:.1f} GiB"
+    if free >= gib_min * GIB:
+        return _check(name, OK, shown)
+    variable = "preflight_root_gib_min" if name == ROOT_DISK else "preflight_var_gib_min"
+    action = f"make room for {gib_min:g} GiB (du -xh {path} | sort -h | tail), or lower {variable}"
+    return _check(name, FAIL, shown, action)
+
+
+def _clock(there: float, asked: float, answered: float, skew_max: float) -> dict[str, str]:
+    # The node was read at an unknown moment between asking and the answer, so a clock that shows
+    # a time between the two may be right.
+    skew = max(there - answered, 0.0) + min(there - asked, 0.0)
+    shown = f"{skew:+.0f} s"
+    if abs(skew) <= skew_max:
+        return _check(CLOCK, OK, shown)
+    action = (
+        f"set the clock (timedatectl set-time) to within {skew_max:g} s of this controller's, "
+        "which must be right itself; packages and certificates fail otherwise"
+    )
+    return _check(CLOCK, FAIL, shown, action)
+
+
+def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, str]:
+    """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
+    if software is None:
+        return _check(GPU, OK, "-")
+    gpus = facts["gpus"]
+    if gpus is None:
+        action = f"see why the PCI bus can't be read (lspci -nn -d 10de:): {facts['gpus_unread']}"
+        return _check(GPU, UNKNOWN, "", action)
+    plan = make_plan({"gpus": gpus}, software, _distribution(facts["os_release"]))
+    number = f"{len(gpus)} " if gpus else ""
+    shown = f"{number}{'+'.join(plan['architectures']) or ('unknown' if gpus else 'none')}"
+    if plan["problems"]:
+        return _check(GPU, FAIL, shown, "; ".join(plan["problems"]))
+    cuda = f", CUDA {plan['cuda_default']}" if plan["cuda_default"] else ""
+    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{cuda}")
+
+
+def _distribution(os_release: dict[str, str]) -> dict[str, str]:
+    """Return distribution and release as Ansible's facts have them; these are not gathered yet."""
+    name = os_release.get("ID", "")
+    return {
+        "distribution": "Debian" if name == "raspbian" else name.capitalize(),
+        "distribution_major_version": os_release.get("VERSION_ID", "").partition(".")[0],
+    }

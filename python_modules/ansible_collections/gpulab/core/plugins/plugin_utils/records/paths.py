@@ -1,0 +1,122 @@
+"""Where runs are kept, and how a file is put there without ever being half written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from ansible import constants
+
+RUN_ID_VARIABLE = "GPULAB_RUN_ID"
+REPORTS_VARIABLE = "GPULAB_REPORTS_DIR"
+STATE_VARIABLE = "GPULAB_STATE_DIR"
+LATEST = "latest"
+# A run id and a node's name both become a path component, so both are held to this.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class FolderError(ValueError):
+    """A run id, a node's name or a folder that cannot be used; the text says what to change."""
+
+
+def reports_dir() -> Path:
+    """Return the folder of all runs: ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project.
+
+    The project is the folder of the ``ansible.cfg`` in use. Without one, or with one of the whole
+    machine or of a user's home, it is the working folder.
+    """
+    chosen = os.environ.get(REPORTS_VARIABLE)
+    return Path(chosen) if chosen else _project() / "reports"
+
+
+def _project() -> Path:
+    config = Path(constants.CONFIG_FILE or "")
+    shared = (Path("/etc/ansible"), Path.home())
+    return config.parent if config.name and config.parent not in shared else Path.cwd()
+
+
+def state_dir() -> Path:
+    """Return the folder of what outlives the runs, their history and the nodes' admission.
+
+    ``$GPULAB_STATE_DIR``, else ``state/`` beside the folder of all runs.
+    """
+    chosen = os.environ.get(STATE_VARIABLE)
+    return Path(chosen) if chosen else reports_dir().parent / "state"
+
+
+def run_folder(run_id: str) -> Path:
+    """Return the folder of one run, which need not exist yet.
+
+    Raises:
+        FolderError: the run id is empty or cannot be a folder's name.
+    """
+    if not run_id:
+        msg = (
+            f"there is no run id: keep gpulab.core.summary in callbacks_enabled of ansible.cfg, "
+            f"or set the environment variable {RUN_ID_VARIABLE}"
+        )
+        raise FolderError(msg)
+    return reports_dir() / safe_name(run_id, f"the run id in {RUN_ID_VARIABLE}")
+
+
+def safe_name(name: str, what: str) -> str:
+    """Return ``name`` if it can be a file's name on its own.
+
+    Raises:
+        FolderError: it holds a character outside ``A-Z a-z 0-9 . _ -`` or starts with a sign.
+    """
+    if not _SAFE_NAME.fullmatch(name):
+        msg = f"{what} is {name!r}: use letters, digits, '.', '_' and '-', starting with a letter"
+        raise FolderError(msg)
+    return name
+
+
+def latest_run(reports: Path) -> str:
+    """Return the id of the run that ``latest`` points at, or "" where there is none."""
+    link = reports / LATEST
+    return link.readlink().name if link.is_symlink() and link.is_dir() else ""
+
+
+def point_latest(folder: Path) -> None:
+    """Make ``latest``, beside ``folder``, point at ``folder``; replaces the old link in one step.
+
+    Raises:
+        FolderError: ``latest`` is a real file or folder, which somebody else made.
+    """
+    link = folder.parent / LATEST
+    if link.exists() and not link.is_symlink():
+        msg = f"{link} is not a link: move it away, it is where the newest report is linked"
+        raise FolderError(msg)
+    fresh = folder.parent / f".{LATEST}.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name)
+    fresh.replace(link)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, and nothing between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        fresh.chmod(0o644)  # mkstemp gives 0600; a report is there to be read
+        fresh.replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as JSON, atomically.
+
+    Raises:
+        ValueError: ``value`` holds NaN or an infinity, which JSON does not have.
+    """
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")

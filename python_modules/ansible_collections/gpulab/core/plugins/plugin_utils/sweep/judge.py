@@ -1,0 +1,85 @@
+"""Hold what a machine answered against its spec, as a record."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..checks.finding import Finding
+from ..checks.hardware.catalogue import verify
+from ..checks.specs import SpecError, resolve_spec
+from ..records import parts, records
+from ..records.run_gates import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
+
+if TYPE_CHECKING:
+    from .nodes import Answer
+
+
+def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Record:
+    """Return the record of a machine that was connected to.
+
+    Args:
+        run_id: The run's id.
+        target: As `targets.describe` returns it.
+        answer: What the machine answered.
+    """
+    made = records.new(run_id, target["host"])
+    hardware = answer.hardware
+    if hardware is None:
+        records.add_stage(made, records.VERIFY, [_no_answer(target, answer.reason)])
+    else:
+        try:
+            spec = resolve_spec(target["spec"], target["specs"])
+        except SpecError as error:
+            records.add_stage(made, records.VERIFY, [_no_spec(target, str(error))])
+        else:
+            findings = list(verify(hardware, spec))
+            if target["become"] and not answer.as_root:
+                findings.append(_not_root(target))
+            records.add_verification(made, hardware, {"checks": findings}, target["spec"])
+    # The probes ran here, on what had been read: the node's time is that of the whole answer.
+    made["durations_s"] = {f"{records.VERIFY}.sweep": round(answer.seconds, 3)}
+    return made
+
+
+def rerun(name: str, inventories: Sequence[str] = ()) -> str:
+    """Return the command that sweeps one machine again, ready to be pasted into a shell."""
+    words = [word for inventory in inventories for word in ("-i", inventory)]
+    return shlex.join(
+        [
+            "python",
+            "-m",
+            "ansible_collections.gpulab.core.plugins.plugin_utils.sweep",
+            *words,
+            "--limit",
+            name,
+        ]
+    )
+
+
+def _no_answer(target: Mapping[str, Any], reason: str) -> Finding:
+    name = target["host"]["name"]
+    return SWEEP_ANSWER.finding(
+        "unknown",
+        parts.node_part(name),
+        evidence=reason,
+        action="a disk, a GPU or a driver may hang: ansible-playbook playbooks/verify.yml "
+        f"--limit {shlex.quote(name)} reads part by part and says which",
+    )
+
+
+def _no_spec(target: Mapping[str, Any], reason: str) -> Finding:
+    return SWEEP_SPEC.finding("unknown", parts.node_part(target["host"]["name"]), evidence=reason)
+
+
+def _not_root(target: Mapping[str, Any]) -> Finding:
+    name = target["host"]["name"]
+    return SWEEP_ROOT.finding(
+        "unknown",
+        parts.node_part(name),
+        evidence="`sudo -n` was refused: what only root may read, such as serial numbers, is "
+        "unknown",
+        action=f"allow sudo without a password on {name}, or ask for it: ansible-playbook "
+        f"playbooks/verify.yml --limit {shlex.quote(name)} --ask-become-pass",
+    )

@@ -1,1 +1,0 @@
-"""Node pairs: who is measured with whom, what is required, and whose fault a slow pair is."""
