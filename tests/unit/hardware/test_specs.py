@@ -14,7 +14,6 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
     UnknownSpecError,
     resolve_spec,
     spec_errors,
-    with_node_gpu,
 )
 
 SPECS: dict[str, Any] = {
@@ -142,14 +141,3 @@ def test_a_malformed_spec_is_refused_with_its_key(spec: object, error: str) -> N
 
 def test_all_errors_come_at_once() -> None:
     assert len(spec_errors("s", {"cpu": {"x": 1, "cores_min": "a"}, "ram": {}})) == 3
-
-
-def test_what_a_node_declares_of_its_gpus_is_required_of_them() -> None:
-    node = {"power_limit_w": 300, "ecc": True, "persistence": True, "mig": []}
-    spec = resolve_spec("pair", SPECS)
-    asked = with_node_gpu(spec, node)
-    assert asked["gpu"] == {**spec["gpu"], "power_limit_w": 300, "ecc": True}
-    assert asked["cpu"] == spec["cpu"]
-    assert with_node_gpu(spec, {}) == spec
-    # A machine of which no GPU is asked is not asked for one because of a setting.
-    assert with_node_gpu(resolve_spec("free", SPECS), node) == resolve_spec("free", SPECS)

@@ -29,7 +29,8 @@ SPECS = {
 def machine(zones: dict[str, str], **more: Any) -> dict[str, Any]:
     """Describe a machine by zone → address."""
     interfaces = {f"eth{n}": {"zone": z, "address": a} for n, (z, a) in enumerate(zones.items())}
-    return {"node_interfaces": interfaces, "group_names": ["compute"], **more}
+    declared = {"group_names": ["compute"], "lab_hardware_specs": SPECS}
+    return {"node_interfaces": interfaces, **declared, **more}
 
 
 A = machine({"management": "10.0.0.1", "fabric": "10.1.0.1"}, node_hardware_spec="fast")
@@ -61,7 +62,7 @@ class TestZone:
 
 class TestMembers:
     def test_addresses_of_the_zone(self) -> None:
-        nodes, outside = members({"a": A, "b": B, "c": C}, ZONES, "fabric", SPECS)
+        nodes, outside = members({"a": A, "b": B, "c": C}, ZONES, "fabric")
         assert {name: (n.address, n.interface) for name, n in nodes.items()} == {
             "a": ("10.1.0.1", "eth1"),
             "b": ("10.1.0.2", "eth1"),
@@ -69,28 +70,28 @@ class TestMembers:
         assert outside == ["c"]
 
     def test_rate_of_the_zone_stands_above_the_specs(self) -> None:
-        nodes, _ = members({"a": A}, {"fabric": {"speed_mbps": 100_000}}, "fabric", SPECS)
+        nodes, _ = members({"a": A}, {"fabric": {"speed_mbps": 100_000}}, "fabric")
         assert nodes["a"].rate_mbps == 100_000
         assert nodes["a"].rate_source == "lab_zones.fabric.speed_mbps"
 
     def test_rate_of_the_spec(self) -> None:
-        nodes, _ = members({"a": A, "b": B}, ZONES, "fabric", SPECS)
+        nodes, _ = members({"a": A, "b": B}, ZONES, "fabric")
         assert (nodes["a"].rate_mbps, nodes["a"].round_trip_ms_max) == (25_000, 0.5)
         # As in the verification, a compute node without a spec is held against compute-minimum.
         assert (nodes["b"].rate_mbps, nodes["b"].round_trip_ms_max) == (10_000, None)
 
     def test_nothing_is_declared(self) -> None:
         other = {**C, "node_hardware_spec": "", "group_names": ["storage"]}
-        nodes, _ = members({"c": C, "d": other}, ZONES, "management", SPECS)
+        nodes, _ = members({"c": C, "d": other}, ZONES, "management")
         assert {node.rate_mbps for node in nodes.values()} == {None}
 
     def test_without_zones_the_address_is_ansibles(self) -> None:
-        nodes, _ = members({"a": {"ansible_host": "10.9.0.1"}, "b": {}}, {}, "", {})
+        nodes, _ = members({"a": {"ansible_host": "10.9.0.1"}, "b": {}}, {}, "")
         assert (nodes["a"].address, nodes["b"].address) == ("10.9.0.1", "b")
 
     def test_spec_that_is_not_declared(self) -> None:
         with pytest.raises(SpecError, match="no hardware spec 'lost'"):
-            members({"a": {**A, "node_hardware_spec": "lost"}}, ZONES, "fabric", SPECS)
+            members({"a": {**A, "node_hardware_spec": "lost"}}, ZONES, "fabric")
 
 
 @pytest.mark.parametrize(

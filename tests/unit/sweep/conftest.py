@@ -16,6 +16,7 @@ import pytest
 # The machines of the hardware tests serve here too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
 
+from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf, Machine
 
 from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
@@ -59,7 +60,7 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
     """Return a function from a fixture machine's name to its facts."""
 
     def gathered(name: str) -> dict[str, Any]:
-        machine = MACHINES[name]
+        machine = {**MACHINES, **GPU_MACHINES}[name]
         tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
         return gather(tree, machine.run, machine.machine, _FACTS_S)
 

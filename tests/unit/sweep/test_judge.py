@@ -39,6 +39,16 @@ def test_a_healthy_machine_passes_and_its_record_is_believed(
     assert records.load(path)["verdict"] == "pass"
 
 
+def test_a_declared_power_limit_that_is_in_force_is_no_fault(facts_of: FactsOf) -> None:
+    def limits(**declared: object) -> list[str]:
+        # Of two A100, the second one's limit is 250 W.
+        record = judge.record("run1", target(**declared), answered(facts_of("power-limited")))
+        return [one["status"] for one in record["checks"] if one["id"] == "gpu.power_limit"]
+
+    assert limits() == ["pass", "fail"]
+    assert limits(node_gpu={"power_limit_w": 250}) == ["fail", "pass"]
+
+
 def test_a_fault_is_the_same_finding_as_ever(facts_of: FactsOf) -> None:
     record = judge.record("run1", target(), answered(facts_of("fallen-gpu")))
     assert record["verdict"] == "fail"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.node_spec import node_spec
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import ssh_options, targets
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,20 +21,15 @@ def described(groups: tuple[str, ...] = (), **variables: object) -> dict[str, An
     return targets.describe({"name": "node01", "groups": list(groups)}, variables)
 
 
-def test_the_spec_is_the_one_that_verify_yml_takes() -> None:
-    (play,) = yaml.safe_load((ROOT / "playbooks/verify.yml").read_text())
-    assert play["vars"]["verify_undeclared"] == targets.UNDECLARED
-    default = "{{ 'compute-minimum' if 'compute' in group_names else 'none' }}"
-    assert play["vars"]["verify_default_spec"] == default
-    assert described()["spec"] == "none"
-    assert described(("compute", "nvidia"))["spec"] == "compute-minimum"
-    assert described(("compute",), node_hardware_spec="")["spec"] == "compute-minimum"
-    assert described(("compute",), node_hardware_spec="own")["spec"] == "own"
-
-
-def test_the_lab_s_own_specs_come_along() -> None:
-    own = {"mine": {"memory": {"gib_min": 1}}}
-    assert described(lab_hardware_specs=own)["specs"] == {**targets.UNDECLARED, **own}
+def test_what_decides_on_the_spec_comes_along() -> None:
+    specs = {"mine": {"memory": {"gib_min": 1}}}
+    declared = {
+        "node_hardware_spec": "mine",
+        "lab_hardware_specs": specs,
+        "node_gpu": {"ecc": True},
+    }
+    found = described(("compute",), **declared, node_rack="r1")["declared"]
+    assert found == {**declared, "group_names": ["compute"]}
 
 
 @pytest.mark.parametrize(
@@ -159,8 +154,9 @@ def test_the_inventory_is_ansible_s_own(folder: Path) -> None:
         "unit": 7,
         "groups": ["compute"],
     }
-    assert (first["lab"], first["spec"], edge["spec"]) == ("basement", "compute-minimum", "none")
-    assert first["specs"]["pair"] == {"gpu": {"count": 2}}
+    assert first["lab"] == "basement"
+    assert [node_spec(one["declared"]).name for one in (first, edge)] == ["compute-minimum", "none"]
+    assert first["declared"]["lab_hardware_specs"]["pair"] == {"gpu": {"count": 2}}
     assert first["ssh"]["hostname"] == "192.0.2.7"
     assert first["problem"] == ""
     # One machine's mistake is its own.

@@ -11,12 +11,13 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils.checks.node_spec import VARIABLES
 from ..plugin_utils.checks.pairs import judge, nodes, plan, retest, schedule
 from ..plugin_utils.checks.pairs.limits import LIMITS, limits_of
 from ..plugin_utils.checks.specs import SpecError
 
 # What is read of a node's variables.
-_VARIABLES = ("node_interfaces", "node_hardware_spec", "group_names", "ansible_host")
+_VARIABLES = ("node_interfaces", "ansible_host", *VARIABLES)
 
 
 class ActionModule(ActionBase):
@@ -55,9 +56,9 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         own = {name: _of_node(hostvars[name]) for name in options["nodes"]}
         lab = hostvars[variables["inventory_hostname"]]
-        zones, specs = lab.get("lab_zones") or {}, lab.get("lab_hardware_specs") or {}
+        zones = lab.get("lab_zones") or {}
         zone = nodes.choose_zone(zones, own, options["zone"])
-        members, outside = nodes.members(own, zones, zone, specs)
+        members, outside = nodes.members(own, zones, zone)
         rounds = schedule.tournament(members, options["rounds"])
         made = plan.document(zone, members, rounds, options["test_s"])
         for line in plan.told(made, outside):

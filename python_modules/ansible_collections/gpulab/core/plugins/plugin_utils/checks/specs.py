@@ -86,8 +86,6 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
 }
 # Whatever a spec asks of GPUs, they must be there and sound.
 ANY_GPU = tuple(REQUIREMENTS["gpu"])
-# What a node declares of its GPUs' settings (node_gpu), and a spec can require.
-_SETTINGS = ("power_limit_w", "ecc", "gpudirect")
 _TEXTS = ("description", "extends")
 
 BUILTIN_SPECS: dict[str, Spec] = {
@@ -170,20 +168,6 @@ def _merged(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
     # An exact number and a least number answer the same question: the nearer one holds.
     replaced = {"count", "count_min"} if {"count", "count_min"} & set(own) else set()
     return {**{key: inherited[key] for key in inherited if key not in replaced}, **own}
-
-
-def with_node_gpu(spec: Spec, node_gpu: Mapping[str, Any]) -> Spec:
-    """Return a resolved spec that also asks that a node's GPUs are set as the node declares.
-
-    What a node declares is set by the stage `gpu`, so it wins over the spec. A spec that asks
-    nothing of GPUs stays as it is.
-
-    Args:
-        spec: From `resolve_spec`.
-        node_gpu: The node's variable of that name; empty where it declares none.
-    """
-    own = {key: node_gpu[key] for key in _SETTINGS if key in node_gpu}
-    return {**spec, "gpu": {**spec["gpu"], **own}} if spec.get("gpu") and own else spec
 
 
 def spec_errors(name: str, spec: object) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checks.node_spec import NO_SPEC
 from ..checks.verdict import PASS, verdict_of
 from . import cohort, parts, paths, schema
 from .run_gates import SPEC_DECLARED
@@ -26,7 +27,6 @@ DDP = "ddp"
 FLEET = "fleet"
 # In the order in which they run, and in which their findings are shown.
 STAGES = (VERIFY, BENCHMARK, PAIRS, DDP, FLEET)
-NO_SPEC = "none"
 # Files of a run that are no record, so no node can have these names.
 RESERVED = frozenset({"lab", "failures"})
 

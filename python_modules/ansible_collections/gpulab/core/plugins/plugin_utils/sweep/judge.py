@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks.finding import Finding
 from ..checks.hardware.catalogue import verify
-from ..checks.specs import SpecError, resolve_spec
+from ..checks.node_spec import node_spec
+from ..checks.specs import SpecError
 from ..records import parts, records
 from ..records.run_gates import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
 
@@ -30,14 +31,14 @@ def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Re
         records.add_stage(made, records.VERIFY, [_no_answer(target, answer.reason)])
     else:
         try:
-            spec = resolve_spec(target["spec"], target["specs"])
+            spec = node_spec(target["declared"])
         except SpecError as error:
             records.add_stage(made, records.VERIFY, [_no_spec(target, str(error))])
         else:
-            findings = list(verify(hardware, spec))
+            findings = list(verify(hardware, spec.requirements))
             if target["become"] and not answer.as_root:
                 findings.append(_not_root(target))
-            records.add_verification(made, hardware, {"checks": findings}, target["spec"])
+            records.add_verification(made, hardware, {"checks": findings}, spec.name)
     # The probes ran here, on what had been read: the node's time is that of the whole answer.
     made["durations_s"] = {f"{records.VERIFY}.sweep": round(answer.seconds, 3)}
     return made

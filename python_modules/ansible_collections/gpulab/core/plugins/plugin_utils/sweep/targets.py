@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..records.records import NO_SPEC
-
-COMPUTE_SPEC = "compute-minimum"
-_COMPUTE = "compute"
-# A machine for which nothing is declared: its clock, and a warning in its record. The same stands
-# in playbooks/verify.yml; a test holds them together.
-UNDECLARED = {NO_SPEC: {"description": "No hardware is declared", "clock": {"synchronised": True}}}
+from ..checks.node_spec import VARIABLES
 
 
 def describe(host: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,12 +16,11 @@ def describe(host: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str,
         variables: The machine's Ansible variables, templated.
 
     Returns:
-        ``host``; ``spec`` and ``specs`` as hardware_verify takes them; ``lab``; ``address``,
+        ``host``; ``declared``, the variables that decide on its spec; ``lab``; ``address``,
         ``ssh_words`` and ``password`` to reach it; ``become``; ``problem``: why it can't be asked.
     """
     from .ssh_options import ssh_words
 
-    default = COMPUTE_SPEC if _COMPUTE in host["groups"] else NO_SPEC
     connection = str(variables.get("ansible_connection") or "ssh")
     method = str(variables.get("ansible_become_method") or "sudo")
     problem = ""
@@ -35,8 +28,10 @@ def describe(host: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str,
         problem = f"ansible_connection is {connection}: a sweep asks by SSH only"
     return {
         "host": dict(host),
-        "spec": str(variables.get("node_hardware_spec") or default),
-        "specs": {**UNDECLARED, **(variables.get("lab_hardware_specs") or {})},
+        "declared": {
+            **{name: variables[name] for name in VARIABLES if name in variables},
+            "group_names": list(host["groups"]),
+        },
         "lab": str(variables.get("lab_name") or ""),
         "address": str(variables.get("ansible_host") or host["name"]),
         "ssh_words": ssh_words(variables),

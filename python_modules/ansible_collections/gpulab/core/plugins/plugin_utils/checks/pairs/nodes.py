@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..specs import resolve_spec
+from ..node_spec import node_spec
 
 # Where training traffic runs, and where every machine is managed.
 FABRIC = "fabric"
@@ -17,9 +17,6 @@ MANAGEMENT = "management"
 # it would measure a core. Our proposal, to be calibrated.
 MBPS_PER_PROCESS = 20_000
 MOST_PROCESSES = 16
-
-_NO_SPEC = "none"
-_SPEC_OF_COMPUTE = "compute-minimum"
 
 
 class PairsError(ValueError):
@@ -88,16 +85,14 @@ def members(
     variables: Mapping[str, Mapping[str, Any]],
     zones: Mapping[str, Any],
     zone: str,
-    specs: Mapping[str, Any],
 ) -> tuple[dict[str, Node], list[str]]:
     """Return the nodes with an address in the zone, and the names of those without one.
 
     Args:
-        variables: By node; ``node_interfaces``, ``node_hardware_spec``, ``group_names`` and
-            ``ansible_host`` are used.
+        variables: By node; ``node_interfaces``, ``ansible_host`` and what `node_spec` reads are
+            used.
         zones: ``lab_zones``.
         zone: From `choose_zone`; with '' a node is reached where Ansible reaches it.
-        specs: ``lab_hardware_specs``.
 
     Raises:
         SpecError: a node's spec is not declared or malformed.
@@ -110,7 +105,7 @@ def members(
             outside.append(name)
             continue
         interface, body = found
-        network = _network(own, specs)
+        network = node_spec(own).requirements.get("network", {})
         rate, source = _rate(zones.get(zone) or {}, zone, network)
         nodes[name] = Node(
             address=str(body["address"]),
@@ -128,16 +123,6 @@ def _interface(own: Mapping[str, Any], zone: str) -> tuple[str, Mapping[str, Any
         if body.get("zone") == zone and body.get("address"):
             return str(name), body
     return None
-
-
-def _network(own: Mapping[str, Any], specs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the node's spec requires of its network; playbooks/verify.yml picks it alike."""
-    default = _SPEC_OF_COMPUTE if "compute" in own.get("group_names", []) else _NO_SPEC
-    name = own.get("node_hardware_spec") or default
-    if name == _NO_SPEC:
-        return {}
-    network: Mapping[str, Any] = resolve_spec(name, specs).get("network", {})
-    return network
 
 
 def _rate(zone: Mapping[str, Any], name: str, network: Mapping[str, Any]) -> tuple[Any, str]:
