@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.catalogue import (
-    SMOKE_GATES,
+    BENCHMARK_GATES,
 )
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.catalogue import DDP_GATES
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Gate
@@ -26,7 +26,7 @@ FLEET_GATES: tuple[Gate, ...] = (*UNIFORM_GATES, *BASELINE_GATES, RETURNED)
 STAGES: Sequence[tuple[str, str, Sequence[Gate]]] = (
     ("Verification", "[verification.md](verification.md)", CATALOGUE),
     ("GPUs under the benchmark's load", "[verification.md](verification.md)", LOAD_CHECKS),
-    ("Benchmark", "[benchmark.md](benchmark.md#gates)", SMOKE_GATES),
+    ("Benchmark", "[benchmark.md](benchmark.md#gates)", BENCHMARK_GATES),
     ("Training over several nodes", "[training.md](training.md)", DDP_GATES),
     ("Node pairs", "[network-tests.md](network-tests.md)", PAIR_GATES),
     ("Fleet", "[history.md](history.md#the-stage-fleet)", FLEET_GATES),
@@ -46,10 +46,14 @@ SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
     ("Fabric manager", ("gpu.fabric_manager",)),
     (
         "Memory, host-to-device and peer bandwidth",
-        ("smoke.memory_bandwidth", "smoke.host_bandwidth", "baseline.memory_bandwidth.peer"),
+        (
+            "benchmark.memory_bandwidth",
+            "benchmark.host_bandwidth",
+            "baseline.memory_bandwidth.peer",
+        ),
     ),
-    ("GEMM TFLOP/s, all GPUs at once", ("smoke.gemm",)),
-    ("Silent data corruption", ("smoke.sdc",)),
+    ("GEMM TFLOP/s, all GPUs at once", ("benchmark.gemm",)),
+    ("Silent data corruption", ("benchmark.sdc",)),
     ("Network card: speed, carrier", ("nic.link", "nic.speed")),
     ("Network card: errors, flaps", ("nic.errors", "nic.link_losses")),
     ("InfiniBand and RoCE ports", ("infiniband.ports", "infiniband.errors")),
@@ -61,7 +65,7 @@ SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
     (
         "NCCL's transport",
         (
-            "smoke.transport",
+            "benchmark.transport",
             "ddp.transport",
         ),
     ),
@@ -86,7 +90,7 @@ SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
     ("Governor, clock source", ("cpu.governor", "cpu.clocksource")),
     ("SSD and hard disk capacity", ("disk.ssd", "disk.hdd")),
     ("SMART and NVMe health", ("disk.smart",)),
-    ("Disk MB/s", ("smoke.disk_read", "smoke.disk_write")),
+    ("Disk MB/s", ("benchmark.disk_read", "benchmark.disk_write")),
     ("Clock synchronisation", ("clock.sync",)),
     (
         "Power supplies, fans, sensors, event log",

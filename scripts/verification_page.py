@@ -88,14 +88,14 @@ CLOSING = """\
 ## A spec from a node that is known to be good
 
 ```console
-ansible-playbook playbooks/capture.yml --limit node01 -e capture_name=a100-pair \\
-  -e capture_file=inventory/mylab/group_vars/all/a100-pair.yml
+ansible-playbook playbooks/spec_from_node.yml --limit node01 -e spec_name=a100-pair \\
+  -e spec_file=inventory/mylab/group_vars/all/a100-pair.yml
 ```
 
 prints a spec that this node meets, every requirement with the value that was found, and writes it
 to the file, if one is named. What the node does not meet is not made a rule; a comment says why. A
-file that is there is not replaced (`-e capture_overwrite=true` does), and a node that could not be
-read whole is refused (`-e capture_allow_unread=true` leaves out what is missing).
+file that is there is not replaced (`-e spec_overwrite=true` does), and a node that could not be
+read whole is refused (`-e spec_allow_unread=true` leaves out what is missing).
 
 ## What only a tool can tell
 

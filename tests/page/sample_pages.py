@@ -80,7 +80,7 @@ def hostile() -> dict[str, records.Record]:
         lab_samples.metric(EVIL + LONG, 1.0, EVIL),
         lab_samples.metric("train.tokens_per_s", 1e300, EVIL, LONG),
     ]
-    trained = samples.smoke(metrics=metrics)
+    trained = samples.benchmark(metrics=metrics)
     trained["result"]["preset"] = EVIL + LONG
     record = samples.record("node01", checks=[bad], trained=trained, rack=LONG, serial=EVIL)
     pairs = [lab_samples.metric("pair.bandwidth", 9.4, EVIL, f"peer:{EVIL}{LONG}")]

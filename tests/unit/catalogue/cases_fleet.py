@@ -29,7 +29,7 @@ def compared(metric: str, *values: float) -> Fixture:
         for number, value in enumerate(values):
             record = node(f"node{number}", gpu(f"GPU-{number}"))
             found = {"id": metric, "scope": "node", "value": value, "unit": "x"}
-            records.add_smoke(record, samples.smoke(metrics=[found]))
+            records.add_benchmark(record, samples.benchmark(metrics=[found]))
             nodes.append(record)
         return checks(Lab(folder).run(*nodes), nodes[-1])
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases_benchmark import CASES as BENCHMARK
 from cases_ddp import CASES as DDP
 from cases_fleet import CASES as FLEET
 from cases_pairs import CASES as PAIRS
 from cases_run import CASES as RUN
-from cases_smoke import CASES as SMOKE
 from checks_page import GATES, STAGES, SUBJECTS, page
 from gate_case import Case, Fixture
 
@@ -21,7 +21,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalo
 )
 
 # The checks of the hardware have cases of their own, in tests/unit/hardware.
-CASES: dict[str, Case] = {**SMOKE, **DDP, **PAIRS, **FLEET, **RUN}
+CASES: dict[str, Case] = {**BENCHMARK, **DDP, **PAIRS, **FLEET, **RUN}
 FIXTURES: list[tuple[str, str, Fixture]] = [
     (gate, answer, fixture)
     for gate, case in CASES.items()
@@ -41,7 +41,7 @@ def declared_as(finding: dict[str, Any]) -> str:
 
 def test_every_check_has_a_case_and_every_case_a_check() -> None:
     assert set(CASES) == set(GATES) - {check.id for check in ALL_CHECKS}
-    assert len(CASES) == len(SMOKE) + len(DDP) + len(PAIRS) + len(FLEET) + len(RUN)
+    assert len(CASES) == len(BENCHMARK) + len(DDP) + len(PAIRS) + len(FLEET) + len(RUN)
 
 
 def test_no_two_checks_have_one_name() -> None:

@@ -34,7 +34,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def smoke(**changes: Any) -> dict[str, Any]:
+def benchmark(**changes: Any) -> dict[str, Any]:
     return {
         "verdict": "pass",
         "checks": [finding("train.loss", part={"kind": "framework"})],
@@ -65,7 +65,7 @@ def record(
     found = {"checks": [finding()] if checks is None else checks}
     records.add_verification(record, hardware(), found, spec)
     if "compute" in groups:
-        records.add_smoke(record, trained or smoke())
+        records.add_benchmark(record, trained or benchmark())
     return record
 
 

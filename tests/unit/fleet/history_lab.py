@@ -98,7 +98,7 @@ def node(name: str, *gpus: dict[str, Any], **kinds: Any) -> records.Record:
     if tokens is not None:
         scope = f"gpu:{gpus[0]['uuid']}" if gpus else "cpu"
         metric = {"id": "train.tokens_per_s", "scope": scope, "value": tokens, "unit": "1/s"}
-        records.add_smoke(record, samples.smoke(metrics=[metric]))
+        records.add_benchmark(record, samples.benchmark(metrics=[metric]))
     return record
 
 

@@ -145,7 +145,7 @@ def lab(nodes: int, gpus: int = 8, seed: int = 7) -> dict[str, records.Record]:
         if nodes > 2 and number == 2:
             checks.append(clock_off())
         slow = 0.77 if nodes > 2 and number == nodes - 1 else 1.0
-        trained = samples.smoke(
+        trained = samples.benchmark(
             metrics=metrics_of(name, gpus, chance, slow), result=result(chance, slow=slow)
         )
         place = {"rack": f"A{1 + number // 20}", "unit": 1 + 2 * (number % 20)}

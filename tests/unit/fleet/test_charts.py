@@ -28,7 +28,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.report import (
 
 
 def record_of(name: str, *metrics: dict[str, Any], **more: Any) -> Record:
-    return samples.record(name, trained=samples.smoke(metrics=list(metrics)), **more)
+    return samples.record(name, trained=samples.benchmark(metrics=list(metrics)), **more)
 
 
 def speed(value: float, scope: str = "node", **more: Any) -> dict[str, Any]:

@@ -406,13 +406,32 @@ def test_a_history_of_a_later_gpulab_is_left_alone(lab: Lab, state_dir: Path) ->
 def test_an_older_history_is_brought_up_to_date(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.run(node("node01", gpu()))
     added = "ALTER TABLE parts ADD COLUMN note TEXT NOT NULL DEFAULT 'none';\n"
+    newest = len(history.MIGRATIONS) + 1
     monkeypatch.setattr(history, "MIGRATIONS", (*history.MIGRATIONS, added))
     with history.connect() as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == newest
         notes = [row["note"] for row in connection.execute("SELECT note FROM parts")]
     assert set(notes) == {"none"}
     with history.connect() as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone()[0] == 1
+
+
+def test_checks_of_the_benchmark_have_today_s_names(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "MIGRATIONS", history.MIGRATIONS[:1])
+        lab.run(node("node01", gpu()))
+        with history.connect() as connection:
+            connection.executemany(
+                "INSERT INTO findings SELECT run_id, 'node01', '', '', ?, 'fail', 'fail', '', '' "
+                "FROM runs",
+                [("smoke.run",), ("smoke.stage.disk",), ("gpu.xid",)],
+            )
+    with history.connect() as connection:
+        rows = connection.execute("SELECT check_id FROM findings ORDER BY rowid DESC LIMIT 3")
+        names = {row["check_id"] for row in rows}
+    assert names == {"benchmark.run", "benchmark.stage.disk", "gpu.xid"}
 
 
 def test_a_migration_that_fails_leaves_the_history_as_it_was(
@@ -427,7 +446,7 @@ def test_a_migration_that_fails_leaves_the_history_as_it_was(
             pass
     assert dump(state_dir) == before
     with history.connect() as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(history.MIGRATIONS)
 
 
 def _report(folder: Path) -> None:

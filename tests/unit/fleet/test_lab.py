@@ -81,8 +81,13 @@ def test_one_bad_node_decides(run_dir: Path, status: str, severity: str, verdict
 
 
 def test_an_earlier_training_is_told_as_one(run_dir: Path) -> None:
-    earlier = {"run_id": "20261101T000000Z", "at": "2026-11-01T00:01:00Z", "fingerprint": {}}
-    records.save(samples.record("node01", trained=samples.smoke(training=earlier)), run_dir)
+    earlier = {
+        "run_id": "20261101T000000Z",
+        "at": "2026-11-01T00:01:00Z",
+        "fingerprint": {},
+        "measured": None,
+    }
+    records.save(samples.record("node01", trained=samples.benchmark(training=earlier)), run_dir)
     records.save(samples.record("node02"), run_dir)
     summary = summarise(run_dir)
     assert node_of(summary, "node01")["trained_in"] == "20261101T000000Z"
@@ -113,7 +118,7 @@ def test_compute_node_that_lacks_a_stage_is_unknown(run_dir: Path, missing: str)
     if missing == "benchmark":
         records.add_verification(record, samples.hardware(), {"checks": [samples.finding()]}, "s")
     else:
-        records.add_smoke(record, samples.smoke())
+        records.add_benchmark(record, samples.benchmark())
     assert record["verdict"] == "pass"
     records.save(record, run_dir)
     summary = summarise(run_dir)
@@ -238,10 +243,10 @@ def test_matrix_has_a_dash_for_what_was_not_measured() -> None:
         for n, v in enumerate([610.0, 650.5])
     ]
     found = {
-        "node01": samples.record("node01", trained=samples.smoke(metrics=parts)),
+        "node01": samples.record("node01", trained=samples.benchmark(metrics=parts)),
         "node02": samples.record(
             "node02",
-            trained=samples.smoke(
+            trained=samples.benchmark(
                 metrics=[{"id": "mfu", "scope": "node", "value": None, "unit": ""}, parts[0]]
             ),
         ),
@@ -281,7 +286,7 @@ def metrics_of(nodes: int) -> metric_table.Table:
         {"id": "train.tokens_per_s", "scope": "node", "value": 37370.8, "unit": "1/s"},
         {"id": "memory.peak", "scope": "node", "value": 2**30, "unit": "B"},
     ]
-    trained = samples.smoke(metrics=measured)
+    trained = samples.benchmark(metrics=measured)
     names = [f"node{number:02}" for number in range(1, nodes + 1)]
     return metric_table.table({name: samples.record(name, trained=trained) for name in names})
 

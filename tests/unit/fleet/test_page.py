@@ -117,7 +117,7 @@ def test_nothing_from_a_machine_becomes_markup(
         "node01",
         groups=("compute", EVIL),
         checks=[bad, {**bad, "status": "pass", "action": ""}],
-        trained=samples.smoke(metrics=[metric], profile=EVIL),
+        trained=samples.benchmark(metrics=[metric], profile=EVIL),
         spec=EVIL,
         rack=EVIL,
         serial=EVIL,
@@ -216,7 +216,7 @@ def test_command_passes_and_prints(run_dir: Path, capsys: pytest.CaptureFixture[
 
 
 def test_command_accepts_a_warning(run_dir: Path) -> None:
-    records.save(samples.record("edge01", groups=("edge",), spec=records.NO_SPEC), run_dir)
+    records.save(samples.record("edge01", groups=("edge",), spec="none"), run_dir)
     render(run_dir)
     assert run_command(run_dir) == 0
 

@@ -66,9 +66,10 @@ PLAYBOOKS = {
   tasks:
     - name: Record
       gpulab.core.record:
-        hardware: {cpu: {model: EPYC, cores: 64}, probes: {cpu: {seconds: 0.1}}}
-        verification: {checks: ["{{ check }}"]}
-        spec: compute-minimum
+        verification:
+          hardware: {cpu: {model: EPYC, cores: 64}, probes: {cpu: {seconds: 0.1}}}
+          checks: ["{{ check }}"]
+          spec_name: compute-minimum
       vars:
         check:
           {id: cpu.cores, part: {kind: cpu}, observed: 64, expected: 16, unit: '', source: s,
@@ -81,7 +82,7 @@ PLAYBOOKS = {
   tasks:
     - name: Record
       gpulab.core.record:
-        smoke:
+        benchmark:
           checks:
             - {id: loss, part: {kind: framework}, observed: 0.1, expected: 0.5, unit: '',
                source: s, severity: fail, status: pass, action: '', evidence: ''}

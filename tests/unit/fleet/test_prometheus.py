@@ -133,7 +133,7 @@ def test_labels_are_escaped_and_series_are_there_once(run_dir: Path) -> None:
         for status in ("pass", "fail", "unknown")
     ]
     metrics = [{"id": evil, "scope": evil, "value": 1.5, "unit": evil}] * 2
-    record = samples.record("node01", checks=checks, trained=samples.smoke(metrics=metrics))
+    record = samples.record("node01", checks=checks, trained=samples.benchmark(metrics=metrics))
     records.save(record, run_dir)
     series = read(run_dir)
     # Of three findings that read the same, the one that weighs most.

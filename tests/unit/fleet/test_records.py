@@ -36,7 +36,7 @@ def test_verification_without_any_check_is_unknown() -> None:
 
 
 def test_node_without_spec_warns() -> None:
-    record = samples.record("edge01", groups=("edge",), spec=records.NO_SPEC)
+    record = samples.record("edge01", groups=("edge",), spec="none")
     assert record["verdict"] == "warn"
     assert record["checks"][-1]["id"] == "spec.declared"
 
@@ -56,7 +56,7 @@ def test_training_over_nodes_stands_beside_the_benchmark(run_dir: Path) -> None:
     before = [check["id"] for check in record["checks"]]
     own = {**record["metrics"][0], "id": "ddp.efficiency", "scope": "gpus"}
     record["metrics"].append(own)
-    metric = {**samples.smoke()["metrics"][0], "id": "ddp.efficiency", "scope": "fleet"}
+    metric = {**samples.benchmark()["metrics"][0], "id": "ddp.efficiency", "scope": "fleet"}
     for value in (0.5, 0.7):  # the second one replaces the first
         bad = samples.finding("ddp.loss_falls", status="fail", action="look at the network")
         records.add_stage(record, records.DDP, [bad], [{**metric, "value": value}])
@@ -69,27 +69,27 @@ def test_training_over_nodes_stands_beside_the_benchmark(run_dir: Path) -> None:
 
 def test_failed_gate_fails_the_record() -> None:
     gate = samples.finding("train.loss", status="fail", action="look at the log")
-    record = samples.record("node01", trained=samples.smoke(checks=[gate]))
+    record = samples.record("node01", trained=samples.benchmark(checks=[gate]))
     assert record["stages"] == {"verify": "pass", "benchmark": "fail"}
     assert record["verdict"] == "fail"
 
 
-def test_smoke_without_result_is_kept(run_dir: Path) -> None:
-    smoke = samples.smoke(result=None, metrics=[], checks=[samples.finding(status="unknown")])
-    record = save_and_load(samples.record("node01", trained=smoke), run_dir)
-    assert record["smoke"] is None
+def test_a_benchmark_without_result_is_kept(run_dir: Path) -> None:
+    trained = samples.benchmark(result=None, metrics=[], checks=[samples.finding(status="unknown")])
+    record = save_and_load(samples.record("node01", trained=trained), run_dir)
+    assert record["benchmark"] is None
     assert record["verdict"] == "unknown"
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_number_that_json_lacks_becomes_null(run_dir: Path, number: float) -> None:
-    smoke = samples.smoke(
+    trained = samples.benchmark(
         metrics=[{"id": "loss", "scope": "node", "value": number, "unit": ""}],
         result={"training": {"losses": [3.0, number]}},
     )
-    record = save_and_load(samples.record("node01", trained=smoke), run_dir)
+    record = save_and_load(samples.record("node01", trained=trained), run_dir)
     assert record["metrics"][0]["value"] is None
-    assert record["smoke"]["training"]["losses"] == [3.0, None]
+    assert record["benchmark"]["training"]["losses"] == [3.0, None]
 
 
 @pytest.mark.parametrize(

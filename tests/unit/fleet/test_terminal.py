@@ -92,9 +92,14 @@ def test_one_part_with_many_findings_says_how_many_are_left_out(run_dir: Path) -
 
 
 def test_nodes_that_trained_earlier_are_counted(run_dir: Path) -> None:
-    earlier = {"run_id": "20261101T000000Z", "at": "2026-11-01T00:01:00Z", "fingerprint": {}}
+    earlier = {
+        "run_id": "20261101T000000Z",
+        "at": "2026-11-01T00:01:00Z",
+        "fingerprint": {},
+        "measured": None,
+    }
     for number in range(50):
-        trained = samples.smoke(training=earlier)
+        trained = samples.benchmark(training=earlier)
         records.save(samples.record(f"node{number:02}", trained=trained), run_dir)
     lines = lines_of(run_dir)
     assert_fits(lines)

@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"hardware", "verification", "spec", "smoke", "ddp", "pairs"})
+    _VALID_ARGS = frozenset({"verification", "benchmark", "ddp", "pairs"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -29,15 +29,12 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             argument_spec={
-                "hardware": {"type": "dict"},
                 "verification": {"type": "dict"},
-                "spec": {"type": "str"},
-                "smoke": {"type": "dict"},
+                "benchmark": {"type": "dict"},
                 "ddp": {"type": "dict"},
                 "pairs": {"type": "dict"},
             },
-            required_together=[("hardware", "verification", "spec")],
-            required_one_of=[("hardware", "smoke", "ddp", "pairs")],
+            required_one_of=[("verification", "benchmark", "ddp", "pairs")],
         )
         result["changed"] = False
         if self._task.check_mode:
@@ -56,12 +53,11 @@ def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Re
     folder = paths.run_folder(run_id)
     path = folder / f"{host['name']}.json"
     record = records.load(path) if path.exists() else records.new(run_id, host)
-    if arguments["hardware"] is not None:
-        records.add_verification(
-            record, arguments["hardware"], arguments["verification"], arguments["spec"]
-        )
-    if arguments["smoke"] is not None:
-        records.add_smoke(record, arguments["smoke"])
+    found = arguments["verification"]
+    if found is not None:
+        records.add_verification(record, found["hardware"], found, found["spec_name"])
+    if arguments["benchmark"] is not None:
+        records.add_benchmark(record, arguments["benchmark"])
     if arguments["ddp"] is not None:
         ddp = arguments["ddp"]
         records.add_stage(record, records.DDP, ddp["checks"], ddp["metrics"])

@@ -7,38 +7,29 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: hardware_verify
-short_description: Hold a machine's hardware against its spec
+short_description: Read a machine's hardware and hold it against its spec
 description:
-  - Compares the facts of M(gpulab.core.hardware_info) with a hardware spec and returns one finding
-    per requirement and part, each with the physical part, what was found, what was declared and
-    the next action.
+  - Reads the node by M(gpulab.core.hardware_info), and holds the facts against its spec on the
+    controller. Returns one finding per requirement and part, each with the physical part, what was
+    found, what was declared and the next action.
+  - The spec is the node's C(node_hardware_spec), with what it inherits in C(lab_hardware_specs) and
+    the built-in V(compute-minimum); what C(node_gpu) declares of the GPUs' power limit, ECC and
+    GPUDirect is required of them, whatever the spec says. Without C(node_hardware_spec), nodes of
+    the group C(compute) are held against V(compute-minimum), others against V(none), their clock.
   - What could not be read is V(unknown), never V(pass).
   - Does not fail for a bad verdict; it fails for a spec or facts that it can't use.
-  - Computes only; where it runs makes no difference.
 version_added: "0.1.0"
 author:
   - The gpulab maintainers
 options:
   hardware:
-    description: RV(gpulab.core.hardware_info#module:hardware) of the machine.
-    type: dict
-    required: true
-  spec_name:
-    description: Name of the spec that the machine must meet (C(node_hardware_spec)).
-    type: str
-    required: true
-  specs:
     description:
-      - Specs by name (C(lab_hardware_specs)), beside the built-in V(compute-minimum).
-      - One with the name of a built-in spec replaces it.
+      - RV(gpulab.core.hardware_info#module:hardware) that was read before. With it nothing is read,
+        and the node is not connected to.
     type: dict
-    default: {}
-  node_gpu:
-    description:
-      - How the node's GPUs are set (C(node_gpu)); its power limit, ECC and GPUDirect are required
-        of them, whatever the spec says.
+  container_toolkit:
+    description: As M(gpulab.core.hardware_info) takes it.
     type: dict
-    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and return what it would return otherwise.
@@ -51,28 +42,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read the hardware
-  gpulab.core.hardware_info:
-  register: node
-
-- name: Hold it against the node's spec
+- name: Read the hardware and hold it against the node's spec
   gpulab.core.hardware_verify:
-    hardware: "{{ node.hardware }}"
-    spec_name: "{{ node_hardware_spec }}"
-    specs: "{{ lab_hardware_specs }}"
   register: verification
+  become: true
 
-- name: Hold it against a spec that adds to the built-in minimum
+- name: Hold the facts of a record against today's spec
   gpulab.core.hardware_verify:
-    hardware: "{{ node.hardware }}"
-    spec_name: a100-pair
-    specs:
-      a100-pair:
-        extends: compute-minimum
-        gpu:
-          count: 2
-          models: [A100]
-          memory_gib_min: 80
+    hardware: "{{ (lookup('ansible.builtin.file', record) | from_json).hardware }}"
+  vars:
+    record: reports/latest/{{ inventory_hostname }}.json
 """
 
 RETURN = r"""
@@ -100,6 +79,15 @@ checks:
       action: "A DIMM is missing, disabled or failed: compare the firmware's memory page with the
         DIMMs fitted, reseat or replace the one that is not listed."
       evidence: MemTotal is 94.1 GiB of 128 GiB declared
+hardware:
+  description: RV(gpulab.core.hardware_info#module:hardware) that was judged.
+  returned: success
+  type: dict
+spec_name:
+  description: Name of the spec; V(none) where nothing is declared.
+  returned: success
+  type: str
+  sample: compute-minimum
 spec:
   description: The spec with everything that it inherits.
   returned: success
@@ -108,35 +96,3 @@ spec:
     description: The least that a compute node must have to train models
     memory: {gib_min: 128}
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..plugin_utils.checks.hardware.catalogue import FactsError, verify
-from ..plugin_utils.checks.specs import SpecError, resolve_spec, with_node_gpu
-from ..plugin_utils.checks.verdict import verdict_of
-
-
-def main() -> None:
-    """Resolve the spec, verify, and return the findings."""
-    module = AnsibleModule(
-        argument_spec={
-            "hardware": {"type": "dict", "required": True},
-            "spec_name": {"type": "str", "required": True},
-            "specs": {"type": "dict", "default": {}},
-            "node_gpu": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        spec = with_node_gpu(
-            resolve_spec(module.params["spec_name"], module.params["specs"]),
-            module.params["node_gpu"],
-        )
-        checks = verify(module.params["hardware"], spec)
-    except (SpecError, FactsError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, verdict=verdict_of(checks), checks=checks, spec=spec)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,22 +19,16 @@ version_added: "0.1.0"
 author:
   - The gpulab maintainers
 options:
-  hardware:
-    description: RV(gpulab.core.hardware_info#module:hardware) of the node.
-    type: dict
   verification:
-    description: The result of M(gpulab.core.hardware_verify). Goes with O(hardware) and O(spec).
-    type: dict
-  spec:
     description:
-      - Name of the spec that the node was held against.
-      - With V(none) the record gets a warning that no spec is declared for this node.
-    type: str
-  smoke:
-    description: The result of M(gpulab.core.smoke_train).
+      - The result of M(gpulab.core.hardware_verify). Where its spec is V(none), the record gets a
+        warning that no spec is declared for this node.
+    type: dict
+  benchmark:
+    description: The result of M(gpulab.core.benchmark).
     type: dict
   ddp:
-    description: The result of M(gpulab.core.ddp_train). Of several nodes that trained together.
+    description: The result of M(gpulab.core.benchmark_ddp). Of several nodes that trained together.
     type: dict
   pairs:
     description:
@@ -54,13 +48,11 @@ seealso:
 EXAMPLES = r"""
 - name: Keep what was read and what is wrong with it
   gpulab.core.record:
-    hardware: "{{ node.hardware }}"
     verification: "{{ verification }}"
-    spec: compute-minimum
 
 - name: Keep what the benchmark measured
   gpulab.core.record:
-    smoke: "{{ smoke }}"
+    benchmark: "{{ benchmark }}"
 """
 
 RETURN = r"""

@@ -1,7 +1,8 @@
 """What a list of findings amounts to, for a node and for a lab.
 
-Everything that judges (hardware checks, smoke gates, the report) uses these two functions, so a
-finding weighs the same wherever it came from. What could not be read is never a pass.
+Everything that judges (hardware checks, the benchmark's gates, the report) uses these two
+functions, so a finding weighs the same wherever it came from. What could not be read is never a
+pass.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,17 @@ from ..records import records, runs
 from . import baselines
 
 # Says that further GPUs were not trained on: as true of a new training as of the old one.
-_UNTRAINED = "smoke.untrained"
+_UNTRAINED = "benchmark.untrained"
 _OUTLIER = f"{baselines.FINDING}."
 
 
-def passed(
-    reports: Path, node: str, valid_h: float, now: datetime.datetime
-) -> dict[str, Any] | None:
-    """Return the node's last training, as ``gpulab.core.smoke_train`` returned it, or None.
+def last(reports: Path, node: str, valid_h: float, now: datetime.datetime) -> records.Record | None:
+    """Return the record of the node's last training, where that may stand for a new one, or None.
 
-    It is None where the last one did not pass, is older than ``valid_h`` hours, or has a record
-    that cannot be believed; and where the node failed in the benchmark's stage since, or that
-    cannot be known: it may have been lost in the middle of a training.
+    It is None where the last one is older than ``valid_h`` hours, measured an outlier (which has to
+    be measured again), did not tell what it depends on or how it ended, or has a record that cannot
+    be believed; and where the node failed in the benchmark's stage since, or that cannot be known:
+    it may have been lost in the middle of a training.
 
     Args:
         reports: The folder of all runs.
@@ -44,8 +44,20 @@ def passed(
         # A run that did not train says nothing new.
         if record and training and training["run_id"] == record["run_id"]:
             recent = datetime.datetime.fromisoformat(training["at"]) > oldest
-            return _result(record) if recent and _is_good(record) else None
+            return record if recent and _can_stand(record) else None
     return None
+
+
+def is_good(checks: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a training with these findings of its own may stand for a new one."""
+    statuses = {check["id"]: check["status"] for check in checks}
+    bad = {name for name, status in statuses.items() if status != "pass"}
+    return bool(statuses) and bad <= {_UNTRAINED}
+
+
+def checks_of(record: records.Record) -> list[dict[str, Any]]:
+    """Return what the benchmark's stage found."""
+    return [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
 
 
 def _newest_first(reports: Path, oldest: float) -> list[Path]:
@@ -59,37 +71,11 @@ def _newest_first(reports: Path, oldest: float) -> list[Path]:
     return sorted(recent, key=lambda folder: (changed[folder], folder.name), reverse=True)
 
 
-def _is_good(record: records.Record) -> bool:
-    checks = [check for check in record["checks"] if check["stage"] == records.BENCHMARK]
-    bad = {check["id"] for check in checks if check["status"] != "pass"}
-    if any(c["id"].startswith(_OUTLIER) and c["status"] != "pass" for c in record["checks"]):
-        # An outlier counts when a second measurement says so as well, so there has to be one.
-        return False
-    return bool(checks and bad <= {_UNTRAINED} and record["training"]["fingerprint"])
-
-
-def _result(record: records.Record) -> dict[str, Any]:
-    prefix = f"{records.BENCHMARK}."
-    return {
-        "verdict": record["stages"][records.BENCHMARK],
-        "profile": record["profile"],
-        "checks": _of_benchmark(record["checks"]),
-        "metrics": _of_benchmark(record["metrics"]),
-        "result": record["smoke"],
-        "stderr_tail": "",
-        "durations_s": {
-            name.removeprefix(prefix): seconds
-            for name, seconds in record["durations_s"].items()
-            if name.startswith(prefix)
-        },
-        "training": record["training"],
-    }
-
-
-def _of_benchmark(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what that stage found or measured, as smoke_train returned it."""
-    return [
-        {key: value for key, value in item.items() if key != "stage"}
-        for item in items
-        if item["stage"] == records.BENCHMARK
-    ]
+def _can_stand(record: records.Record) -> bool:
+    # An outlier counts when a second measurement says so as well, so there has to be one.
+    outlier = any(
+        check["id"].startswith(_OUTLIER) and check["status"] != "pass" for check in record["checks"]
+    )
+    training = record["training"]
+    known = training["fingerprint"] and training["measured"] and record["benchmark"]
+    return bool(known) and not outlier

@@ -1,4 +1,4 @@
-"""What the inventory declares of a node, as a record's ``host`` has it."""
+"""What the inventory declares of a node."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def describe(hostvars: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Return name, serial, rack, unit and groups; what is not declared is empty.
+    """Return name, serial, rack, unit and groups, a record's ``host``; empty where not declared.
 
     Args:
         hostvars: Ansible's ``hostvars``, which templates each variable as it is read.

@@ -15,10 +15,13 @@ from typing import Any
 
 from ..checks.node_spec import NO_SPEC
 from ..checks.verdict import PASS, verdict_of
-from . import cohort, parts, paths, schema
+from . import cohort, parts, paths, schema, upgrade
 from .run_gates import SPEC_DECLARED
 
 Record = dict[str, Any]
+
+#: Of the form of a record; `upgrade` reads the older ones.
+SCHEMA = 3
 
 VERIFY = "verify"
 BENCHMARK = "benchmark"
@@ -43,7 +46,7 @@ def new(run_id: str, host: Mapping[str, Any]) -> Record:
         host: ``name``, and ``serial``, ``rack``, ``unit``, ``groups`` as far as declared.
     """
     return {
-        "schema": 2,
+        "schema": SCHEMA,
         "run_id": run_id,
         "host": {
             "name": str(host["name"]),
@@ -61,7 +64,7 @@ def new(run_id: str, host: Mapping[str, Any]) -> Record:
         "metrics": [],
         "durations_s": {},
         "hardware": None,
-        "smoke": None,
+        "benchmark": None,
         "training": None,
         "created": now(),
     }
@@ -91,22 +94,23 @@ def add_verification(
     _settle(record)
 
 
-def add_smoke(record: Record, smoke: Mapping[str, Any]) -> None:
-    """Put in what ``gpulab.core.smoke_train`` returned: checks, metrics, durations, raw result.
+def add_benchmark(record: Record, benchmark: Mapping[str, Any]) -> None:
+    """Put in what ``gpulab.core.benchmark`` returned: checks, metrics, durations, raw result.
 
     Where it returned an earlier training that stands for a new one, ``training`` says which.
     """
-    _replace_stage(record, BENCHMARK, smoke.get("checks") or [])
-    raw = smoke.get("result") or None
-    record["smoke"] = finite(raw) if raw else None
-    record["profile"] = str(smoke.get("profile") or (raw or {}).get("profile") or "")
-    _replace_metrics(record, BENCHMARK, smoke.get("metrics") or [])
-    record["training"] = smoke.get("training") or {
+    _replace_stage(record, BENCHMARK, benchmark.get("checks") or [])
+    raw = benchmark.get("result") or None
+    record["benchmark"] = finite(raw) if raw else None
+    record["profile"] = str(benchmark.get("profile") or (raw or {}).get("profile") or "")
+    _replace_metrics(record, BENCHMARK, benchmark.get("metrics") or [])
+    record["training"] = benchmark.get("training") or {
         "run_id": record["run_id"],
         "at": now(),
-        "fingerprint": dict(smoke.get("fingerprint") or {}),
+        "fingerprint": dict(benchmark.get("fingerprint") or {}),
+        "measured": benchmark.get("measured"),
     }
-    _replace_durations(record, BENCHMARK, smoke.get("durations_s") or {})
+    _replace_durations(record, BENCHMARK, benchmark.get("durations_s") or {})
     _settle(record)
 
 
@@ -166,7 +170,7 @@ def load(path: Path) -> Record:
             verdict is not the one that its checks give.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = upgrade.to_present(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         msg = f"{path.name} cannot be read: {error}"
         raise RecordError(msg) from error
@@ -242,7 +246,7 @@ def _replace_durations(record: Record, stage: str, seconds: Mapping[str, Any]) -
 def _settle(record: Record) -> None:
     """Bring what follows from the rest of the record up to date."""
     record["verdict"] = verdict(record["checks"])
-    record["cohort"] = cohort.of(record["hardware"], record["smoke"])
+    record["cohort"] = cohort.of(record["hardware"], record["benchmark"])
     record["created"] = now()
 
 

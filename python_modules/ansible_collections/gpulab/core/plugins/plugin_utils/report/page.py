@@ -48,7 +48,7 @@ def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
     Everything that came from a machine is escaped; what the page says is in its template.
     """
     names = sorted(node["name"] for node in summary["nodes"])
-    results = {name: records[name]["smoke"] for name in names if name in records}
+    results = {name: records[name]["benchmark"] for name in names if name in records}
     losses = {name: benchmark_result.losses(result) for name, result in results.items()}
     measured_on, groups = metric_table.groups(records)
     return _template().render(

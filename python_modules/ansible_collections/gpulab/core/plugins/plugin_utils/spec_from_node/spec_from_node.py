@@ -63,7 +63,7 @@ def capture(facts: Facts, description: str, *, allow_unread: bool = False) -> Ca
         told = "; ".join(f"{name}: {reason}" for name, reason in unread.items())
         raise CaptureError(
             f"these facts could not be read, so the spec would not ask for them: {told}. Mend that "
-            "and capture again, or allow it (capture_allow_unread: true)"
+            "and capture again, or allow it (spec_allow_unread: true)"
         )
     spec: Spec = {"description": description}
     left_out: dict[str, str] = {}
@@ -97,8 +97,8 @@ def render(name: str, captured: Captured, node: str) -> str:
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     lines = [
         "---",
-        f"# Captured from {node} on {today} (playbooks/capture.yml). Read it before you rely on",
-        "# it: it asks for what this node has, and allows the errors that it has counted.",
+        f"# Captured from {node} on {today} (playbooks/spec_from_node.yml). Read it before you",
+        "# rely on it: it asks for what this node has, and allows the errors that it has counted.",
     ]
     lines += [f"# Not stated: {key}: {reason}" for key, reason in captured.left_out.items()]
     body = yaml.safe_dump(

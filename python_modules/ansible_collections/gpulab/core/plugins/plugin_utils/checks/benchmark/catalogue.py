@@ -23,11 +23,11 @@ _NOT_MEASURED = "read why its stage has no number (stages in the document), then
 # The gates of a training by all processes of the node; those of a training over several nodes
 # stand beside them in a record.
 GROUP_GATES = {
-    gate.id.partition(".")[2]: replace(gate, id=f"smoke.{gate.id}", action=_NOT_MEASURED)
+    gate.id.partition(".")[2]: replace(gate, id=f"benchmark.{gate.id}", action=_NOT_MEASURED)
     for gate in SECTION_GATES
 }
 TRANSPORT = Gate(
-    id="smoke.transport",
+    id="benchmark.transport",
     title="NCCL's way between nodes",
     source=f"{_SOURCE}: NCCL_DEBUG=INFO",
     threshold="where `infiniband.ports_min` is declared, NCCL goes via `NET/IB` alone; where "
@@ -36,9 +36,9 @@ TRANSPORT = Gate(
     severity="fail",
     action=_NOT_MEASURED,
 )
-SMOKE_GATES = (
+BENCHMARK_GATES = (
     Gate(
-        id="smoke.run",
+        id="benchmark.run",
         title="The benchmark itself",
         source=_SOURCE,
         threshold="it ended by itself with a result; a crash, a time-out or a missing framework "
@@ -48,7 +48,7 @@ SMOKE_GATES = (
         action="run the benchmark again",
     ),
     Gate(
-        id="smoke.stage.<stage>",
+        id="benchmark.stage.<stage>",
         title="A stage that failed",
         source=_SOURCE,
         threshold="never passes: one for each stage that failed beside probe and training",
@@ -57,7 +57,7 @@ SMOKE_GATES = (
         action="run the benchmark again",
     ),
     Gate(
-        id="smoke.device",
+        id="benchmark.device",
         title="Where it ran",
         source=f"{_SOURCE}; PCI bus",
         threshold="on the device that was asked for; `auto` means the GPU if one is on the bus",
@@ -66,7 +66,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.nonfinite",
+        id="benchmark.nonfinite",
         title="NaN or infinity in training",
         source=_SOURCE,
         threshold=f"at most {_DEFAULT.nonfinite_steps_max} steps with a loss or gradient that is "
@@ -76,7 +76,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.loss_falls",
+        id="benchmark.loss_falls",
         title="Loss of the training",
         source=_SOURCE,
         threshold=f"last loss ÷ first loss ≤ {_DEFAULT.loss_ratio_max}",
@@ -86,7 +86,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.learns",
+        id="benchmark.learns",
         title="Each device learns",
         source=_SOURCE,
         threshold="on each device alone, the steps of the stage `sdc` lower the loss",
@@ -95,7 +95,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.exact_match",
+        id="benchmark.exact_match",
         title="Answers to held-out items",
         source=_SOURCE,
         threshold=f"share of right answers ≥ {_DEFAULT.exact_match_min}",
@@ -104,7 +104,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.sdc",
+        id="benchmark.sdc",
         title="Silent data corruption",
         source=_SOURCE,
         threshold="a device gives the same digests twice, and the same as the others of its model "
@@ -115,7 +115,7 @@ SMOKE_GATES = (
         action="run the benchmark again",
     ),
     Gate(
-        id="smoke.gemm",
+        id="benchmark.gemm",
         title="Matrix products of each GPU, all at once",
         source=_SOURCE,
         threshold=f"≥ {GEMM_SHARE:.0%} of the rate published for the GPU's model",
@@ -124,7 +124,7 @@ SMOKE_GATES = (
         action=_NOT_MEASURED,
     ),
     Gate(
-        id="smoke.memory_bandwidth",
+        id="benchmark.memory_bandwidth",
         title="Copies within each GPU's memory",
         source=_SOURCE,
         threshold="≥ the floor of the GPU's model",
@@ -133,7 +133,7 @@ SMOKE_GATES = (
         action=_NOT_MEASURED,
     ),
     Gate(
-        id="smoke.host_bandwidth",
+        id="benchmark.host_bandwidth",
         title="Copies from the host to each GPU",
         source=_SOURCE,
         threshold="≥ the floor of the GPU's model",
@@ -142,7 +142,7 @@ SMOKE_GATES = (
         action=_NOT_MEASURED,
     ),
     Gate(
-        id="smoke.allreduce",
+        id="benchmark.allreduce",
         title="All-reduce within the node",
         source=_SOURCE,
         threshold=f"{ALLREDUCE_GPUS} GPUs of one model reach its floor of bus bandwidth",
@@ -151,7 +151,7 @@ SMOKE_GATES = (
         action=_NOT_MEASURED,
     ),
     Gate(
-        id="smoke.inference",
+        id="benchmark.inference",
         title="Requests to the trained model",
         source=_SOURCE,
         threshold="no request failed",
@@ -161,7 +161,7 @@ SMOKE_GATES = (
     ),
     *(
         Gate(
-            id=f"smoke.disk_{direction}",
+            id=f"benchmark.disk_{direction}",
             title=f"Disk, MB/s {direction}",
             source=f"{_SOURCE}: fio, direct I/O",
             threshold=f"≥ `storage.{direction}_mbs_min`, where declared",
@@ -173,7 +173,7 @@ SMOKE_GATES = (
     ),
     TRANSPORT,
     Gate(
-        id="smoke.crashes",
+        id="benchmark.crashes",
         title="Workers that died",
         source=_SOURCE,
         threshold="no launch crashed, failed or hung",
@@ -182,7 +182,7 @@ SMOKE_GATES = (
         action=_NOT_MEASURED,
     ),
     Gate(
-        id="smoke.time_budget",
+        id="benchmark.time_budget",
         title="Time of the whole benchmark",
         source=_SOURCE,
         threshold="at most nine tenths of `timeout_s`",
@@ -191,7 +191,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.step_time",
+        id="benchmark.step_time",
         title="Step times that can be true",
         source=_SOURCE,
         threshold="positive, in order, and together no longer than the training's wall time",
@@ -200,7 +200,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.step_jitter",
+        id="benchmark.step_jitter",
         title="Slow steps",
         source=_SOURCE,
         threshold=f"p95 at most {_DEFAULT.step_jitter_max:g} times the median, plus "
@@ -210,7 +210,7 @@ SMOKE_GATES = (
         action=_AGAIN,
     ),
     Gate(
-        id="smoke.untrained",
+        id="benchmark.untrained",
         title="GPUs that nothing trained on",
         source=f"{_SOURCE}; PCI bus",
         threshold="never passes: one for each GPU on the bus on which no step was trained",

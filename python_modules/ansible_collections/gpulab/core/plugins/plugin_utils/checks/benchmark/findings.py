@@ -1,4 +1,4 @@
-"""Findings of the smoke benchmark."""
+"""Findings of the benchmark."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..finding import Finding, part
-from .catalogue import SMOKE_GATES
+from .catalogue import BENCHMARK_GATES
 from .request import Request
 from .result import section_at, text_at
 
-_GATES = {gate.id: gate for gate in SMOKE_GATES}
+_GATES = {gate.id: gate for gate in BENCHMARK_GATES}
 
 PYTORCH = part("framework", "PyTorch")
 NODE = part("node")
@@ -33,7 +33,7 @@ def finding(
     unit: str = "",
     stage: str = "",
 ) -> Finding:
-    """Return a finding of the gate ``smoke.<name>``.
+    """Return a finding of the gate ``benchmark.<name>``.
 
     Args:
         name: the gate, as the catalogue declares it.
@@ -46,7 +46,7 @@ def finding(
         unit: of both.
         stage: what the gate's ``<stage>`` is.
     """
-    return _GATES[f"smoke.{name}"].finding(
+    return _GATES[f"benchmark.{name}"].finding(
         status,
         which,
         observed,

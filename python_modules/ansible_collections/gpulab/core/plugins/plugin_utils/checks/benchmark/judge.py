@@ -18,11 +18,11 @@ from .result import number_at, section_at
 
 # What to do where the processes of one node trained together and a gate of that failed.
 _WITHIN_NODE = {
-    "loss_falls": "look at smoke.learns and smoke.sdc: where each device trains well alone, the "
-    "exchange between them is wrong (smoke.allreduce, gpu.nvlink_errors)",
-    "ranks_equal": "the exchange gave the ranks different sums: look at smoke.sdc, "
+    "loss_falls": "look at benchmark.learns and benchmark.sdc: where each device trains well "
+    "alone, the exchange between them is wrong (benchmark.allreduce, gpu.nvlink_errors)",
+    "ranks_equal": "the exchange gave the ranks different sums: look at benchmark.sdc, "
     "gpu.nvlink_errors and gpu.ecc_errors for the device at fault",
-    "nonfinite": "look at smoke.nonfinite and smoke.sdc for the device that makes them",
+    "nonfinite": "look at benchmark.nonfinite and benchmark.sdc for the device that makes them",
 }
 
 

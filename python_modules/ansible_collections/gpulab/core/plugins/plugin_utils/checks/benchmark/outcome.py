@@ -85,7 +85,7 @@ def judge_run(outcome: Outcome, request: Request) -> tuple[Finding, dict[str, An
         request: what was asked.
 
     Returns:
-        The finding ``smoke.run``, and the document, or None where there is no valid one.
+        The finding ``benchmark.run``, and the document, or None where there is no valid one.
     """
     try:
         result = parse_result(outcome.stdout)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from ....module_utils.hardware.pci import is_nvidia
 from ... import formatting
 from ...records import parts
-from ...records.records import NO_SPEC, Record
+from ...records.records import Record
 from ..finding import Finding, Gate
+from ..node_spec import NO_SPEC
 from ..specs import BUILTIN_SPECS
 
 SUMMARY = "uniform"

@@ -1,6 +1,6 @@
-"""The action ``gpulab.core.capture``: write a hardware spec from a known-good node.
+"""The action ``gpulab.core.spec_from_node``: write a hardware spec from a known-good node.
 
-Documentation: plugins/modules/capture.py.
+Documentation: plugins/modules/spec_from_node.py.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
             if not overwrite or not path.is_file():
                 raise AnsibleActionFail(
                     f"{path} is there already: name another file, or allow to replace it "
-                    "(capture_overwrite: true)"
+                    "(spec_overwrite: true)"
                 )
         if not self._task.check_mode:
             paths.write_text(path, text)

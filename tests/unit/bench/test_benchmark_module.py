@@ -1,4 +1,4 @@
-"""The module itself, against interpreters that are small scripts."""
+"""The module and the action benchmark, against interpreters that are small scripts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from benchmark_actions import Run, runner
 
+from ansible_collections.gpulab.core.plugins.action import benchmark as action
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
-from ansible_collections.gpulab.core.plugins.modules import smoke_train
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import GateLimits
+from ansible_collections.gpulab.core.plugins.modules import benchmark
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 
 FakePython = Callable[[str], str]
-Run = Callable[..., dict[str, Any]]
 
 H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB", "vendor_id": "0x10de"}
 
@@ -27,16 +27,15 @@ def bench(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def run(bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", list)
-
-    def run_module(**arguments: Any) -> dict[str, Any]:
-        with patch_module_args({"bench": bench, **arguments}), pytest.raises(SystemExit):
-            smoke_train.main()
-        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return answer
-
-    return run_module
+def run(
+    bench: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Run:
+    monkeypatch.setattr(benchmark, "nvidia_gpus_on_bus", list)
+    monkeypatch.setenv(paths.REPORTS_VARIABLE, str(tmp_path / "reports"))
+    return runner(action.ActionModule, benchmark, capsys, bench=bench)
 
 
 def printing(document: dict[str, Any], status: int = 0) -> str:
@@ -86,10 +85,11 @@ def test_gpus_are_judged_under_load_by_the_nodes_spec(
     gpu_document: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", lambda: [H100])
+    monkeypatch.setattr(benchmark, "nvidia_gpus_on_bus", lambda: [H100])
     program = fake_python(printing(gpu_document))
     specs = {"h100": {"gpu": {"count": 1}}}
-    answer = run(python=program, spec_name="h100", specs=specs)
+    h100 = {"node_hardware_spec": "h100", "lab_hardware_specs": specs}
+    answer = run(h100, python=program)
     # Nothing was sampled in this document, which is no pass.
     load = {one["id"]: one["status"] for one in answer["checks"] if one["id"].startswith("gpu.")}
     assert load["gpu.throttle"] == load["gpu.link_load"] == "unknown"
@@ -97,32 +97,89 @@ def test_gpus_are_judged_under_load_by_the_nodes_spec(
     assert not [one for one in measured_only["checks"] if one["id"].startswith("gpu.")]
 
 
-def test_a_training_that_stands_is_not_repeated(
-    run: Run,
-    fake_python: FakePython,
-    cpu_document: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What trainings depend on; a test may change it."""
     found = {"kernel": "6.1.0"}
-    monkeypatch.setattr(smoke_train, "depends_on", lambda *_: found)
-    program = fake_python(printing(cpu_document))
-    trained = run(python=program)
-    assert trained["fingerprint"] == found
-    assert "stands" not in trained
-    assert run(python=program, passed={"kernel": "5.10.0"})["fingerprint"] == found
-    again = run(python=program, passed=found)
-    assert again["stands"] is True
-    assert "verdict" not in again
+    monkeypatch.setattr(benchmark, "depends_on", lambda _params: dict(found))
+    return found
 
 
-def test_limits_count_however_they_come_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smoke_train, "fingerprint", lambda *words: words[-1])
-    params = dict.fromkeys(smoke_train.ASKED) | {"python": "p", "bench": "b", "ratings": None}
-    strict = GateLimits(exact_match_min=0.95)
-    asked = smoke_train.depends_on(params, GateLimits(), {})
-    assert asked != smoke_train.depends_on(params, strict, {})
-    assert asked != smoke_train.depends_on(params, GateLimits(), {"gpu": {"count": 1}})
-    assert len(asked["judge"]) == 64
+def keep(reports: Path, answer: dict[str, Any], run_id: str = "run1") -> records.Record:
+    """Write node01's record of a training."""
+    record = records.new(run_id, {"name": "node01", "groups": ["compute"]})
+    records.add_benchmark(record, answer)
+    records.save(record, reports / run_id)
+    return record
+
+
+class TestEarlierTraining:
+    """Limits of today judge what was measured then, without another training."""
+
+    @pytest.fixture
+    def trains(self, tmp_path: Path) -> Path:
+        """A file with a line for each training that took place."""
+        return tmp_path / "trains"
+
+    @pytest.fixture
+    def program(self, fake_python: FakePython, cpu_document: dict[str, Any], trains: Path) -> str:
+        cpu_document["evaluation"]["exact_match"] = 0.93
+        count = f"open({str(trains)!r}, 'a').write('x')\n"
+        return fake_python(count + printing(cpu_document))
+
+    def test_one_that_passed_is_not_repeated(
+        self, run: Run, program: str, trains: Path, tmp_path: Path, known: dict[str, str]
+    ) -> None:
+        first = run(python=program)
+        assert first["fingerprint"] == known
+        kept = keep(tmp_path / "reports", first)
+        again = run(python=program, valid_h=1)
+        assert trains.read_text() == "x"
+        assert again["training"] == kept["training"]
+        for what in ("verdict", "checks", "metrics", "result", "durations_s"):
+            assert again[what] == first[what]
+
+    def test_where_something_changed_it_trains(
+        self, run: Run, program: str, trains: Path, tmp_path: Path, known: dict[str, str]
+    ) -> None:
+        keep(tmp_path / "reports", run(python=program))
+        known["kernel"] = "6.1.1"
+        assert "training" not in run(python=program, valid_h=1)
+        assert trains.read_text() == "xx"
+
+    @pytest.mark.usefixtures("known")
+    def test_a_stricter_limit_fails_what_was_measured_then(
+        self, run: Run, program: str, trains: Path, tmp_path: Path
+    ) -> None:
+        keep(tmp_path / "reports", run(python=program))
+        again = run(python=program, valid_h=1, gates={"exact_match_min": 0.95})
+        assert again["verdict"] == "fail"
+        assert trains.read_text() == "x"
+
+    @pytest.mark.usefixtures("known")
+    def test_a_looser_limit_passes_what_failed_then(
+        self, run: Run, program: str, trains: Path, tmp_path: Path
+    ) -> None:
+        failed = run(python=program, gates={"exact_match_min": 0.95})
+        assert failed["verdict"] == "fail"
+        keep(tmp_path / "reports", failed)
+        assert run(python=program, valid_h=1)["verdict"] == "pass"
+        assert trains.read_text() == "x"
+
+    @pytest.mark.usefixtures("known")
+    def test_what_fails_by_both_is_trained_again(
+        self, run: Run, program: str, trains: Path, tmp_path: Path
+    ) -> None:
+        strict = {"exact_match_min": 0.95}
+        keep(tmp_path / "reports", run(python=program, gates=strict))
+        assert run(python=program, valid_h=1, gates=strict)["verdict"] == "fail"
+        assert trains.read_text() == "xx"
+
+
+def test_a_training_depends_on_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "fingerprint", lambda *words: words[-1])
+    params = dict.fromkeys(benchmark.ASKED) | {"python": "p", "bench": "b", "ratings": None}
+    assert benchmark.depends_on(params) != benchmark.depends_on({**params, "seed": 7})
 
 
 def test_what_is_not_known_stands_for_nothing(
@@ -131,8 +188,8 @@ def test_what_is_not_known_stands_for_nothing(
     cpu_document: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smoke_train, "depends_on", lambda *_: {})
-    assert run(python=fake_python(printing(cpu_document)), passed={})["verdict"] == "pass"
+    monkeypatch.setattr(benchmark, "depends_on", lambda _params: {})
+    assert run(python=fake_python(printing(cpu_document)))["fingerprint"] == {}
 
 
 def test_gates_can_be_set_one_by_one(
@@ -144,7 +201,7 @@ def test_gates_can_be_set_one_by_one(
     answer = run(python=program, gates={"exact_match_min": 0.95})
     assert answer["verdict"] == "fail"
     assert [check["id"] for check in answer["checks"] if check["status"] == "fail"] == [
-        "smoke.exact_match"
+        "benchmark.exact_match"
     ]
 
 
@@ -154,10 +211,10 @@ def test_a_gpu_on_the_bus_that_was_not_used(
     cpu_document: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smoke_train, "nvidia_gpus_on_bus", lambda: [H100])
+    monkeypatch.setattr(benchmark, "nvidia_gpus_on_bus", lambda: [H100])
     answer = run(python=fake_python(printing(cpu_document)))
     assert answer["verdict"] == "fail"
-    failed = next(check for check in answer["checks"] if check["id"] == "smoke.device")
+    failed = next(check for check in answer["checks"] if check["id"] == "benchmark.device")
     assert failed["status"] == "fail"
     assert "0000:3b:00.0" in failed["evidence"]
 
@@ -200,7 +257,7 @@ def test_a_run_that_is_killed(
     run: Run, fake_python: FakePython, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = iter([4, 5])
-    monkeypatch.setattr(smoke_train, "oom_kills", lambda: next(counter))
+    monkeypatch.setattr(benchmark, "oom_kills", lambda: next(counter))
     program = fake_python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     answer = run(python=program)
     assert answer["checks"][0]["part"]["kind"] == "memory"
@@ -214,7 +271,7 @@ def test_garbage_on_stdout(run: Run, fake_python: FakePython) -> None:
 
 
 def test_check_mode_skips_and_says_so(run: Run, tmp_path: Path) -> None:
-    answer = run(python=str(tmp_path / "nowhere"), _ansible_check_mode=True)
+    answer = run(python=str(tmp_path / "nowhere"), check=True)
     assert answer["skipped"] is True
     assert answer["verdict"] == "unknown"
     assert "nothing was trained" in answer["msg"]
@@ -229,7 +286,6 @@ def test_check_mode_skips_and_says_so(run: Run, tmp_path: Path) -> None:
         ({"gates": {"speed_min": 1}}, "speed_min"),
         ({"device": "tpu"}, "device"),
         ({"ratings": "/nowhere/ratings.csv"}, "ratings: /nowhere/ratings.csv is not on the node"),
-        ({"spec_name": "h9000"}, "h9000"),
     ],
 )
 def test_arguments_that_make_no_sense(run: Run, arguments: dict[str, Any], message: str) -> None:
@@ -238,15 +294,21 @@ def test_arguments_that_make_no_sense(run: Run, arguments: dict[str, Any], messa
     assert message in answer["msg"]
 
 
+def test_a_spec_that_is_not_declared_is_refused_before_anything_runs(run: Run) -> None:
+    answer = run({"node_hardware_spec": "h9000"})
+    assert answer["failed"] is True
+    assert "h9000" in answer["msg"]
+
+
 def test_only_nvidia_gpus_count(monkeypatch: pytest.MonkeyPatch) -> None:
     matrox = {"bdf": "0000:01:00.0", "vendor_id": "0x102b"}
-    monkeypatch.setattr(smoke_train, "read_gpus", lambda _tree: [matrox, H100])
-    assert smoke_train.nvidia_gpus_on_bus() == [H100]
+    monkeypatch.setattr(benchmark, "read_gpus", lambda _tree: [matrox, H100])
+    assert benchmark.nvidia_gpus_on_bus() == [H100]
 
 
 def test_a_bus_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable(_tree: Tree) -> list[dict[str, Any]]:
         raise ProbeError("/sys/bus is not readable")
 
-    monkeypatch.setattr(smoke_train, "read_gpus", unreadable)
-    assert smoke_train.nvidia_gpus_on_bus() is None
+    monkeypatch.setattr(benchmark, "read_gpus", unreadable)
+    assert benchmark.nvidia_gpus_on_bus() is None

@@ -35,7 +35,7 @@ def test_gate(
     if change is not None:
         change(document)
     finding = getattr(gates, gate)(document, request_for(bus=[H100]))
-    assert finding["id"] == f"smoke.{gate}"
+    assert finding["id"] == f"benchmark.{gate}"
     assert finding["status"] == status
     assert bool(finding["action"]) == (status != "pass")
     assert finding["evidence"]
@@ -47,8 +47,8 @@ def test_every_gate_has_a_case_for_each_answer() -> None:
     for gate, _, status in CASES:
         answers.setdefault(gate, set()).add("fail" if status == "warn" else status)
     judged = {finding["id"] for finding in gates.judge_gates({}, request_for())}
-    own_tables = {"smoke.device", "smoke.crashes"}
-    assert judged == {f"smoke.{gate}" for gate in answers} | own_tables
+    own_tables = {"benchmark.device", "benchmark.crashes"}
+    assert judged == {f"benchmark.{gate}" for gate in answers} | own_tables
     assert all(statuses == {"pass", "fail", "unknown"} for statuses in answers.values())
 
 

@@ -105,5 +105,5 @@ def test_every_device_must_learn(
 ) -> None:
     gpu_document["sdc"]["devices"][0].update(loss_first=first, loss_last=last)
     (finding,) = gates.learns(gpu_document, REQUEST)
-    assert (finding["id"], finding["status"]) == ("smoke.learns", status)
+    assert (finding["id"], finding["status"]) == ("benchmark.learns", status)
     assert finding["part"]["bdf"] == "0000:3b:00.0"

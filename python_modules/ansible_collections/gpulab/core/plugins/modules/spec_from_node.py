@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: capture
+module: spec_from_node
 short_description: Write a hardware spec from a known-good node
 description:
   - Returns the spec that this node meets, with the observed value of every requirement, as YAML for
@@ -57,7 +57,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Write down what this node has
-  gpulab.core.capture:
+  gpulab.core.spec_from_node:
     hardware: "{{ node.hardware }}"
     name: a100-pair
     dest: inventory/mylab/group_vars/all/a100-pair.yml

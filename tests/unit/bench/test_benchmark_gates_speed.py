@@ -53,7 +53,7 @@ def test_an_h100_has_floors(
     gpu_document: Document,
 ) -> None:
     (finding,) = getattr(gates_speed, gate)(with_value(gpu_document, stage, key, value), REQUEST)
-    assert (finding["id"], finding["status"]) == (f"smoke.{gate}", status)
+    assert (finding["id"], finding["status"]) == (f"benchmark.{gate}", status)
     assert finding["expected"] == floor
     assert finding["part"]["slot"] == "3"
     assert finding["part"]["uuid"] == gpu_document["devices"][0]["uuid"]

@@ -58,7 +58,7 @@ def test_a_disk_against_what_is_declared(
 ) -> None:
     cpu_document["disk"].update(read_mbs=read, method=method)
     (finding,) = gates_service.disk(cpu_document, request_for(storage={"read_mbs_min": 2000}))
-    assert (finding["id"], finding["status"]) == ("smoke.disk_read", status)
+    assert (finding["id"], finding["status"]) == ("benchmark.disk_read", status)
     assert finding["part"]["name"] == "/var/tmp"  # noqa: S108  a name, no file
 
 
@@ -139,7 +139,7 @@ def test_a_stage_that_failed_has_a_finding_of_its_own(
     stage.update(status="error", error=dict(zip(("kind", "message"), error)))
     document["allreduce"] = None
     (finding,) = judge_stages(document, request_for(), Outcome(0))
-    assert (finding["id"], finding["status"]) == ("smoke.stage.allreduce", "fail")
+    assert (finding["id"], finding["status"]) == ("benchmark.stage.allreduce", "fail")
     assert finding["part"]["kind"] == kind
     assert finding["action"]
 
@@ -153,7 +153,7 @@ def test_a_run_without_a_training_has_one_finding_and_keeps_its_numbers(
         if stage["name"] == "train":
             stage.update(status="error", error=error)
     judged = judge(Outcome(1, stdout=to_json(cpu_document), oom_kills=1), request_for())
-    assert [(one["id"], one["status"]) for one in judged["checks"]] == [("smoke.run", "fail")]
+    assert [(one["id"], one["status"]) for one in judged["checks"]] == [("benchmark.run", "fail")]
     assert "out of memory" in judged["checks"][0]["action"]
     values = {metric["id"]: metric["value"] for metric in judged["metrics"]}
     assert (values["reliability.crash_rate"], values["reliability.restarts"]) == (0.5, 1)

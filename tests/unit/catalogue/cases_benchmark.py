@@ -99,67 +99,71 @@ def _of_training(gate: str) -> Case:
 
 
 CASES: dict[str, Case] = {
-    "smoke.run": Case(
+    "benchmark.run": Case(
         run(),
         run(returncode=-11),
         run(returncode=2, stdout="", stderr_tail="error: unrecognised arguments"),
     ),
-    "smoke.stage.<stage>": Case(
+    "benchmark.stage.<stage>": Case(
         "a stage that ends has no finding of its own: the gates judge what it measured",
         run(_failed_stage),
         "a stage that was not reached leaves its gates unknown",
     ),
-    "smoke.device": Case(run(), run(device=CPU), run(put("device", value=None))),
-    **{f"smoke.{gate}": _of_training(gate) for gate in dict.fromkeys(c[0] for c in OF_TRAINING)},
-    "smoke.learns": Case(
+    "benchmark.device": Case(run(), run(device=CPU), run(put("device", value=None))),
+    **{
+        f"benchmark.{gate}": _of_training(gate) for gate in dict.fromkeys(c[0] for c in OF_TRAINING)
+    },
+    "benchmark.learns": Case(
         run(), run(of_device("sdc", loss_last=3.6)), run(of_device("sdc", loss_last=None))
     ),
-    "smoke.sdc": Case(run(), run(_differs_from_itself), run(put("sdc", value=None))),
-    "smoke.gemm": Case(
+    "benchmark.sdc": Case(run(), run(_differs_from_itself), run(put("sdc", value=None))),
+    "benchmark.gemm": Case(
         run(), run(of_device("gemm", tflops=635.0)), run(of_device("gemm", tflops=None))
     ),
-    "smoke.memory_bandwidth": Case(
+    "benchmark.memory_bandwidth": Case(
         run(),
         run(of_device("memory_bandwidth", device_gbs=1904.0)),
         run(of_device("memory_bandwidth", device_gbs=None)),
     ),
-    "smoke.host_bandwidth": Case(
+    "benchmark.host_bandwidth": Case(
         run(),
         run(of_device("memory_bandwidth", h2d_gbs=24.0)),
         run(of_device("memory_bandwidth", h2d_gbs=None)),
     ),
-    "smoke.allreduce": Case(run(eight(461.0)), run(eight(459.0)), run(eight(None))),
-    "smoke.inference": Case(
+    "benchmark.allreduce": Case(run(eight(461.0)), run(eight(459.0)), run(eight(None))),
+    "benchmark.inference": Case(
         run(),
         run(put("inference", value={"loads": [{"requests": 120, "failed": 1}]})),
         run(put("inference", value=None)),
     ),
-    "smoke.disk_read": Case(
+    "benchmark.disk_read": Case(
         run(), run(put("disk", "read_mbs", value=1999.0)), run(put("disk", value=None))
     ),
-    "smoke.disk_write": Case(
+    "benchmark.disk_write": Case(
         run(),
         run(put("disk", "write_mbs", value=999.0)),
         run(put("disk", "method", value="buffered")),
     ),
-    "smoke.transport": Case(
+    "benchmark.transport": Case(
         run(),
         run(put("allreduce", "transports", value=["NET/Socket", "P2P"])),
         run(put("allreduce", value=None)),
     ),
-    "smoke.crashes": Case(
+    "benchmark.crashes": Case(
         run(), run(put("reliability", "failed", value=1)), run(put("reliability", value=None))
     ),
-    "smoke.untrained": Case(
-        "a GPU that was trained on is judged by smoke.learns",
+    "benchmark.untrained": Case(
+        "a GPU that was trained on is judged by benchmark.learns",
         "a GPU that was not trained on has not shown a fault",
         run(_trained_elsewhere),
     ),
-    "smoke.ddp.loss_falls": Case(run(_ddp()), run(_ddp(loss_last=3.4)), run(_ddp(loss_last=None))),
-    "smoke.ddp.ranks_equal": Case(
+    "benchmark.ddp.loss_falls": Case(
+        run(_ddp()), run(_ddp(loss_last=3.4)), run(_ddp(loss_last=None))
+    ),
+    "benchmark.ddp.ranks_equal": Case(
         run(_ddp()), run(_ddp(weights_equal=False)), run(_ddp(weights_equal=None))
     ),
-    "smoke.ddp.nonfinite": Case(
+    "benchmark.ddp.nonfinite": Case(
         run(_ddp()), run(_ddp(nonfinite_steps=1)), run(_ddp(nonfinite_steps=None))
     ),
 }

@@ -136,7 +136,7 @@ def test_a_judged_run_fits_into_the_nodes_record(
     folder = tmp_path / "20261125T120000Z"
     folder.mkdir()
     record = records.new(folder.name, {"name": "node01"})
-    records.add_smoke(record, {**judged, "profile": "smoke"})
+    records.add_benchmark(record, {**judged, "profile": "smoke"})
     loaded = records.load(records.save(record, folder))
     assert loaded["stages"] == {"benchmark": "pass"}
     assert {metric["id"] for metric in loaded["metrics"]} >= GUIDE

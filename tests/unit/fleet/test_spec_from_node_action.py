@@ -1,4 +1,4 @@
-"""The action gpulab.core.capture and playbooks/capture.yml under a real ansible-playbook."""
+"""The action gpulab.core.spec_from_node and its playbook under a real ansible-playbook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLAYBOOK = """
   gather_facts: false
   tasks:
     - name: Capture
-      gpulab.core.capture:
+      gpulab.core.spec_from_node:
         hardware: "{{ lookup('ansible.builtin.file', machine ~ '.json') | from_json }}"
         name: "{{ spec_name | default('good') }}"
         dest: "{{ playbook_dir }}/lab/good.yml"
@@ -43,7 +43,7 @@ PLAYBOOK = """
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the playbook, an inventory, and the facts of two machines."""
     root = tmp_path_factory.mktemp("capture")
-    (root / "capture.yml").write_text(f"---{PLAYBOOK}")
+    (root / "spec_from_node.yml").write_text(f"---{PLAYBOOK}")
     (root / "inventory.ini").write_text("node01 ansible_connection=local\nnode02\n")
     for name in ("server", "bare-server"):
         machine = HOST_MACHINES[name]
@@ -75,44 +75,46 @@ def run(project: Path, playbook: str, *arguments: str) -> tuple[int, str]:
 def test_a_spec_is_written_once_and_never_replaced_unasked(project: Path) -> None:
     file = project / "lab" / "good.yml"
 
-    status, out = run(project, "capture.yml", "-e", "machine=server", "--check")
+    status, out = run(project, "spec_from_node.yml", "-e", "machine=server", "--check")
     assert (status, "changed=True" in out, file.exists()) == (0, True, False)
 
-    status, out = run(project, "capture.yml", "-e", "machine=server")
+    status, out = run(project, "spec_from_node.yml", "-e", "machine=server")
     assert (status, "changed=True" in out) == (0, True)
     written = file.read_text()
     (name, spec) = next(iter(yaml.safe_load(written)["lab_hardware_specs"].items()))
     assert (name, spec["memory"]["dimms_min"]) == ("good", 16)
 
-    status, out = run(project, "capture.yml", "-e", "machine=server")
+    status, out = run(project, "spec_from_node.yml", "-e", "machine=server")
     assert (status, "changed=False" in out) == (0, True)
 
-    status, out = run(project, "capture.yml", "-e", "machine=server spec_name=other")
+    status, out = run(project, "spec_from_node.yml", "-e", "machine=server spec_name=other")
     assert status != 0
     assert "is there already" in out
-    assert "capture_overwrite: true" in out
+    assert "spec_overwrite: true" in out
     assert file.read_text() == written
 
-    status, _ = run(project, "capture.yml", "-e", "machine=server spec_name=other overwrite=true")
+    status, _ = run(
+        project, "spec_from_node.yml", "-e", "machine=server spec_name=other overwrite=true"
+    )
     assert status == 0
     assert "other" in yaml.safe_load(file.read_text())["lab_hardware_specs"]
 
 
 def test_what_could_not_be_read_is_refused_unless_it_is_allowed(project: Path) -> None:
-    status, out = run(project, "capture.yml", "-e", "machine=bare-server overwrite=true")
+    status, out = run(project, "spec_from_node.yml", "-e", "machine=bare-server overwrite=true")
     assert status != 0
     assert "dimms: dmidecode is not installed" in out
 
     status, _ = run(
-        project, "capture.yml", "-e", "machine=bare-server overwrite=true allow_unread=true"
+        project, "spec_from_node.yml", "-e", "machine=bare-server overwrite=true allow_unread=true"
     )
     assert status == 0
 
 
 def test_the_playbook_takes_one_node_and_a_name() -> None:
-    real = str(PROJECT / "playbooks" / "capture.yml")
+    real = str(PROJECT / "playbooks" / "spec_from_node.yml")
     inventory = PROJECT / "inventory" / "example"
-    for arguments in (["-e", "capture_name=x"], ["--limit", "head01"]):
+    for arguments in (["-e", "spec_name=x"], ["--limit", "head01"]):
         status, out = run(inventory, real, "-i", "hosts.yml", *arguments)
         assert status != 0
         assert "Name one node (--limit node01) and the spec" in out

@@ -51,7 +51,7 @@ def ended(returncode: int | None, **more: Any) -> Outcome:
 def test_without_a_result(outcome: Outcome, status: str, kind: str, action: str) -> None:
     finding, result = judge_run(outcome, REQUEST)
     assert result is None
-    assert (finding["id"], finding["status"]) == ("smoke.run", status)
+    assert (finding["id"], finding["status"]) == ("benchmark.run", status)
     assert finding["part"]["kind"] == kind
     assert action in finding["action"]
     assert "\n" not in finding["evidence"]
@@ -117,7 +117,7 @@ def test_ranks_that_differ_fail_the_node(cpu_document: dict[str, Any]) -> None:
     judged = judge(ended(0, stdout=json.dumps(cpu_document)), REQUEST)
     assert judged["verdict"] == "fail"
     assert [each["id"] for each in judged["checks"] if each["status"] == "fail"] == [
-        "smoke.ddp.ranks_equal"
+        "benchmark.ddp.ranks_equal"
     ]
 
 
@@ -125,7 +125,7 @@ def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> 
     judged = judge(ended(0, stdout=json.dumps(cpu_document)), REQUEST)
     assert judged["verdict"] == "pass"
     assert judged["result"] == cpu_document
-    assert judged["checks"][0]["id"] == "smoke.run"
+    assert judged["checks"][0]["id"] == "benchmark.run"
     assert judged["durations_s"] == {"total": 3.2, **cpu_document["durations_s"]}
     metrics = {metric["id"]: metric for metric in judged["metrics"]}
     assert metrics["train.step_s"] == {

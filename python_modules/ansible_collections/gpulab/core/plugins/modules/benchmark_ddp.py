@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: ddp_train
+module: benchmark_ddp
 author: The gpulab maintainers
 version_added: 0.1.0
 short_description: Train a model together with other nodes
 description:
   - Runs this node's part of a data-parallel training by torchrun. It must run on all of the nodes
     at the same time, as one task of a play does when C(forks) is at least their number.
-  - Judges how it went. A bad verdict does not fail the task; the report does.
+  - The controller judges how it went. Where the node's hardware spec declares
+    C(infiniband.ports_min), NCCL must go by it. A bad verdict does not fail the task; the report
+    does.
   - Changes nothing on the node. At its time's end it leaves no process behind.
 options:
   python:
@@ -71,15 +73,6 @@ options:
     description: Seconds that this node's part may take, waiting included.
     type: int
     default: 300
-  spec_name:
-    description:
-      - Hardware spec that the node is held against. Where it declares C(infiniband.ports_min), NCCL
-        must go by it.
-    type: str
-  specs:
-    description: The lab's hardware specs, C(lab_hardware_specs).
-    type: dict
-    default: {}
 attributes:
   check_mode:
     description: Skips the run and says so.
@@ -92,7 +85,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Train on all nodes at once
-  gpulab.core.ddp_train:
+  gpulab.core.benchmark_ddp:
     plan: "{{ ansible_play_hosts | gpulab.core.ddp_plan(hostvars, 'fabric') }}"
     node: "{{ inventory_hostname }}"
   register: ddp
@@ -125,40 +118,16 @@ stderr_tail:
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.benchmark.environment import restricted_environment
+from ..module_utils.benchmark.options import DDP_OPTIONS
 from ..module_utils.hardware.pci import is_nvidia, read_gpus
 from ..module_utils.hardware.sysfs import ProbeError, Tree
-from ..module_utils.process import Outcome, run_group
-from ..plugin_utils.checks.ddp.judge import judge
-from ..plugin_utils.checks.specs import SpecError, resolve_spec
-
-ARGUMENTS = {
-    "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},
-    "bench": {"type": "path", "default": "/opt/gpulab/bench/gpulab_bench.pyz"},
-    "plan": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "nodes": {"type": "list", "elements": "str", "required": True},
-            "address": {"type": "str", "required": True},
-            "interfaces": {"type": "dict", "required": True},
-        },
-    },
-    "node": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 29500},
-    "preset": {"type": "str", "default": "xs"},
-    "device": {"type": "str", "choices": ["auto", "cpu", "cuda"], "default": "auto"},
-    "processes": {"type": "int"},
-    "seed": {"type": "int", "default": 1234},
-    "rendezvous_s": {"type": "int", "default": 60},
-    "timeout_s": {"type": "int", "default": 300},
-    "spec_name": {"type": "str"},
-    "specs": {"type": "dict", "default": {}},
-}
+from ..module_utils.process import run_group
 
 # The benchmark ends itself after this share of its time, and so can say where it was.
 BUDGET_SHARE = 0.9
@@ -203,40 +172,14 @@ def check_arguments(module: AnsibleModule) -> None:
         )
 
 
-def is_rdma_declared(module: AnsibleModule) -> bool:
-    """Return whether the node's spec asks for InfiniBand or RoCE."""
-    name = module.params["spec_name"]
-    try:
-        spec = resolve_spec(name, module.params["specs"]) if name else {}
-    except SpecError as error:
-        module.fail_json(msg=str(error))
-    return bool((spec.get("infiniband") or {}).get("ports_min"))
-
-
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(
-            changed=False,
-            skipped=True,
-            msg="check mode: nothing was trained, so there is no verdict",
-            verdict="unknown",
-            checks=[],
-            metrics=[],
-            result=None,
-            stderr_tail="",
-        )
+    module = AnsibleModule(argument_spec=DDP_OPTIONS, supports_check_mode=False)
     check_arguments(module)
-    rdma = is_rdma_declared(module)
-    ended: Outcome = run_group(
+    ended = run_group(
         command(module), restricted_environment(os.environ, None), module.params["timeout_s"]
     )
-    module.exit_json(
-        changed=False,
-        stderr_tail=ended.stderr_tail,
-        **judge(ended, module.params["node"], rdma=rdma),
-    )
+    module.exit_json(changed=False, outcome=asdict(ended))
 
 
 if __name__ == "__main__":

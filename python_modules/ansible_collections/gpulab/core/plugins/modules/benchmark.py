@@ -2,18 +2,20 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: smoke_train
+module: benchmark
 author: The gpulab maintainers
 version_added: 0.1.0
 short_description: Train a small model on the node and judge how it went
 description:
   - Runs C(gpulab_bench.pyz) under the interpreter that has PyTorch, in a process group of its own
     and with a minimal environment, and ends the whole group when its time is up.
-  - Judges the result by gates. A bad verdict does not fail the task; the report does. A crash, a
-    time-out, or a missing interpreter is a finding that says what to do next.
+  - The controller judges the result by gates, and by the node's hardware spec, as
+    M(gpulab.core.hardware_verify) chooses it. A bad verdict does not fail the task; the report
+    does. A crash, a time-out, or a missing interpreter is a finding that says what to do next.
   - Changes nothing on the node.
   - With O(valid_h), a node that has passed lately, and on which nothing has changed that a training
-    depends on, is not trained again; its result is that of the earlier run, and says so.
+    depends on, is not trained again; what the earlier run measured is judged by today's limits, and
+    the result says so.
 options:
   python:
     description: Interpreter of the framework's environment.
@@ -40,15 +42,6 @@ options:
         stands on is added.
     type: list
     elements: str
-  spec_name:
-    description:
-      - Name of the node's hardware spec (C(node_hardware_spec)), by which the GPUs are judged under
-        load, and disk and network where it asks for them. Without one they are measured only.
-    type: str
-  specs:
-    description: Specs by name (C(lab_hardware_specs)), beside the built-in V(compute-minimum).
-    type: dict
-    default: {}
   disk_folder:
     description: Folder on the node in which the disk is measured; the file has no name.
     type: path
@@ -81,15 +74,14 @@ options:
   valid_h:
     description:
       - For how many hours a training that passed stands for a new one, as long as installation,
-        boot, kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark,
-        the other options and the gates are what they were. How GPUs are set (power limit, clocks,
+        boot, kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark
+        and the other options are what they were. How GPUs are set (power limit, clocks,
         MIG) is not looked at. With V(0) the node is trained in any case.
-      - Looked for in the records of earlier runs, on the controller.
+      - Looked for in the records of earlier runs, on the controller. Limits (O(gates), the spec)
+        may have changed: the earlier measurement is judged again. One that passed then but fails
+        now is not repeated; one that failed then stands if it passes now.
     type: float
     default: 0
-  passed:
-    description: RV(fingerprint) of the earlier training; the action fills it in from its record.
-    type: dict
   gates:
     description: Limits of the gates, where they differ from the module's own.
     type: dict
@@ -121,16 +113,16 @@ attributes:
 
 EXAMPLES = r"""
 - name: Train the smallest model
-  gpulab.core.smoke_train:
-  register: smoke
+  gpulab.core.benchmark:
+  register: benchmark
 
 - name: Train on the CPU of a node whose GPU belongs to somebody else
-  gpulab.core.smoke_train:
+  gpulab.core.benchmark:
     device: cpu
     timeout_s: 60
     gates:
       exact_match_min: 0.95
-  register: smoke
+  register: benchmark
 """
 
 RETURN = r"""
@@ -145,12 +137,12 @@ profile:
   returned: always
   sample: smoke
 checks:
-  description: Findings, C(smoke.run) first; the others are there if there is a result.
+  description: Findings, C(benchmark.run) first; the others are there if there is a result.
   type: list
   elements: dict
   returned: always
   sample:
-    - id: smoke.exact_match
+    - id: benchmark.exact_match
       part: {kind: gpu, name: NVIDIA H100 80GB HBM3, serial: "", bdf: "0000:3b:00.0", slot: "3"}
       observed: 1.0
       expected: 0.9
@@ -179,6 +171,10 @@ training:
       (RV(training.at)) and its RV(fingerprint).
   type: dict
   returned: where an earlier training stands for this one
+measured:
+  description: How the program ended and what it was asked, without RV(result); the record keeps it.
+  type: dict
+  returned: where the node was trained
 result:
   description: Document of gpulab_bench by its published schema, or null if there is none.
   type: dict
@@ -197,7 +193,6 @@ durations_s:
 import os
 from dataclasses import asdict, replace
 from hashlib import sha256
-from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -205,61 +200,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.benchmark.environment import parse_oom_kills, restricted_environment
 from ..module_utils.benchmark.fingerprint import fingerprint
+from ..module_utils.benchmark.options import OPTIONS, TIMEOUTS_S
 from ..module_utils.hardware.pci import is_nvidia, read_gpus
 from ..module_utils.hardware.sysfs import ProbeError, Tree
 from ..module_utils.process import Outcome, run_group
-from ..plugin_utils.checks.benchmark import (
-    catalogue,
-    gates,
-    gates_sdc,
-    gates_service,
-    gates_speed,
-    judge,
-    outcome,
-    published,
-)
-from ..plugin_utils.checks.benchmark.request import GateLimits, Request
-from ..plugin_utils.checks.ddp import catalogue as ddp_catalogue
-from ..plugin_utils.checks.ddp import judge as ddp_judge
-from ..plugin_utils.checks.hardware import gpu_load
-from ..plugin_utils.checks.specs import SpecError, resolve_spec
-
-# Profile -> seconds that it may take.
-TIMEOUTS_S = {"smoke": 170, "quick": 120, "soak": 1400}
 
 # The benchmark stops itself after this share of its time, so that a slow node leaves numbers.
 BUDGET_SHARE = 0.9
 
-ARGUMENTS = {
-    "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},
-    "bench": {"type": "path", "default": "/opt/gpulab/bench/gpulab_bench.pyz"},
-    "preset": {"type": "str", "default": "xs"},
-    "profile": {"type": "str", "choices": ["smoke", "quick", "soak"], "default": "smoke"},
-    "stages": {"type": "list", "elements": "str"},
-    "spec_name": {"type": "str"},
-    "specs": {"type": "dict", "default": {}},
-    # A disk, where /tmp may be memory. The file has no name in it that somebody could take first.
-    "disk_folder": {"type": "path", "default": "/var/tmp"},  # noqa: S108
-    "ratings": {"type": "path"},
-    "device": {"type": "str", "choices": ["auto", "cpu", "cuda"], "default": "auto"},
-    "seed": {"type": "int", "default": 1234},
-    "threads": {"type": "int"},
-    "timeout_s": {"type": "int"},
-    "valid_h": {"type": "float", "default": 0},
-    "passed": {"type": "dict"},
-    "gates": {
-        "type": "dict",
-        "default": {},
-        "options": {
-            "loss_ratio_max": {"type": "float"},
-            "exact_match_min": {"type": "float"},
-            "nonfinite_steps_max": {"type": "int"},
-            "step_jitter_max": {"type": "float"},
-        },
-    },
-}
-
-# The options that decide what is trained; how it is judged, the limits and this code decide.
+# The options that decide what is trained.
 ASKED = (
     "preset",
     "profile",
@@ -269,19 +218,6 @@ ASKED = (
     "threads",
     "timeout_s",
     "disk_folder",
-)
-JUDGES = (
-    catalogue,
-    gpu_load,
-    ddp_catalogue,
-    ddp_judge,
-    gates,
-    gates_sdc,
-    gates_service,
-    gates_speed,
-    judge,
-    outcome,
-    published,
 )
 
 
@@ -301,14 +237,10 @@ def oom_kills() -> int | None:
         return None
 
 
-def depends_on(params: dict[str, Any], limits: GateLimits, spec: dict[str, Any]) -> dict[str, str]:
-    """Return what a training with these options, judged by these limits, depends on."""
-    asked = {name: params[name] for name in ASKED} | asdict(limits) | {"spec": spec}
+def depends_on(params: dict[str, Any]) -> dict[str, str]:
+    """Return what a training with these options depends on."""
+    asked = {name: params[name] for name in ASKED}
     asked["ratings"] = ratings_digest(params["ratings"])
-    try:
-        asked["judge"] = sha256("".join(map(getsource, JUDGES)).encode()).hexdigest()
-    except OSError:  # what carries modules to the node does not carry their source
-        return {}
     return fingerprint(Tree(), params["python"], params["bench"], asked)
 
 
@@ -346,45 +278,8 @@ def check_arguments(module: AnsibleModule) -> None:
         )
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
-    if module.check_mode:
-        module.exit_json(
-            changed=False,
-            skipped=True,
-            msg="check mode: nothing was trained, so there is no verdict",
-            verdict="unknown",
-            profile=params["profile"],
-            checks=[],
-            metrics=[],
-            result=None,
-            stderr_tail="",
-            durations_s={},
-        )
-    check_arguments(module)
-    if params["timeout_s"] is None:
-        params["timeout_s"] = TIMEOUTS_S[params["profile"]]
-    try:
-        spec = resolve_spec(params["spec_name"], params["specs"]) if params["spec_name"] else {}
-    except SpecError as error:
-        module.fail_json(msg=str(error))
-    given = {name: value for name, value in params["gates"].items() if value is not None}
-    limits = replace(GateLimits(), **given)
-    found = depends_on(params, limits, spec)
-    if found and found == params["passed"]:
-        # The action puts the earlier result in this one's place.
-        module.exit_json(changed=False, stands=True, fingerprint=found)
-    budget_s = params["timeout_s"] * BUDGET_SHARE
-    request = Request(
-        python=params["python"],
-        device=params["device"],
-        budget_s=budget_s,
-        bus_gpus=nvidia_gpus_on_bus(),
-        limits=limits,
-        spec=spec,
-    )
+def command(params: dict[str, Any], budget_s: float) -> list[str]:
+    """Return the benchmark's command line."""
     # -I: neither the user's site-packages nor PYTHON* variables reach the benchmark.
     argv = [params["python"], "-I", params["bench"], "--json", "-"]
     argv += ["--profile", params["profile"]]
@@ -394,14 +289,34 @@ def main() -> None:
         argv += ["--stages", ",".join(params["stages"])]
     if params["ratings"]:
         argv += ["--ratings", params["ratings"]]
-    argv += ["--seed", str(params["seed"]), "--budget-s", str(budget_s)]
-    ended = run(argv, params["threads"], params["timeout_s"])
+    return [*argv, "--seed", str(params["seed"]), "--budget-s", str(budget_s)]
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=False)
+    params = module.params
+    check_arguments(module)
+    if params["timeout_s"] is None:
+        params["timeout_s"] = TIMEOUTS_S[params["profile"]]
+    found = depends_on(params)
+    if found and found == params["passed"]:
+        # The action puts the earlier measurement in this one's place.
+        module.exit_json(changed=False, stands=True, fingerprint=found)
+    budget_s = params["timeout_s"] * BUDGET_SHARE
+    bus_gpus = nvidia_gpus_on_bus()
+    ended = asdict(run(command(params, budget_s), params["threads"], params["timeout_s"]))
     module.exit_json(
         changed=False,
-        profile=params["profile"],
-        stderr_tail=ended.stderr_tail,
         fingerprint=found,
-        **judge.judge(ended, request),
+        document=ended.pop("stdout"),
+        measured={
+            "python": params["python"],
+            "device": params["device"],
+            "budget_s": budget_s,
+            "bus_gpus": bus_gpus,
+            "outcome": ended,
+        },
     )
 
 

@@ -1,16 +1,16 @@
-"""The module ddp_train, with a program in place of the benchmark."""
+"""The module and the action benchmark_ddp, with a program in place of the benchmark."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from benchmark_actions import Run, runner
 
-from ansible_collections.gpulab.core.plugins.modules import ddp_train
+from ansible_collections.gpulab.core.plugins.action import benchmark_ddp as action
+from ansible_collections.gpulab.core.plugins.modules import benchmark_ddp
 
 PLAN = {
     "nodes": ["node01", "node02"],
@@ -24,16 +24,10 @@ print(" ".join(sys.argv[1:]), file=sys.stderr)
 """
 
 
-def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **options: Any
-) -> dict[str, Any]:
-    """Run the module and return what it printed."""
-    monkeypatch.setattr(ddp_train, "count_gpus", lambda: 0)
-    arguments = {"plan": PLAN, "node": "node02", **options}
-    with patch_module_args(arguments), pytest.raises(SystemExit):
-        ddp_train.main()
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setattr(benchmark_ddp, "count_gpus", lambda: 0)
+    return runner(action.ActionModule, benchmark_ddp, capsys, plan=PLAN, node="node02")
 
 
 @pytest.fixture
@@ -43,10 +37,8 @@ def bench(tmp_path: Path) -> Path:
     return file
 
 
-def test_its_own_part_is_started(
-    bench: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = call(monkeypatch, capsys, python=sys.executable, bench=str(bench))
+def test_its_own_part_is_started(run: Run, bench: Path) -> None:
+    found = run(python=sys.executable, bench=str(bench))
     assert found["verdict"] == "pass"
     assert found["stderr_tail"] == (
         "ddp --nodes 2 --node-name node02 --node-rank 1 --address 10.1.0.11 --port 29500 "
@@ -64,19 +56,13 @@ def test_its_own_part_is_started(
     ],
 )
 def test_bad_options_are_refused_by_name(
-    options: dict[str, Any],
-    words: str,
-    bench: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Run, bench: Path, options: dict[str, Any], words: str
 ) -> None:
-    found = call(monkeypatch, capsys, **{"bench": str(bench), **options})
+    found = run(**{"bench": str(bench), **options})
     assert found["failed"]
     assert words in found["msg"]
 
 
-def test_check_mode_trains_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = call(monkeypatch, capsys, _ansible_check_mode=True)
+def test_check_mode_trains_nothing(run: Run) -> None:
+    found = run(check=True)
     assert (found["verdict"], found["skipped"]) == ("unknown", True)
