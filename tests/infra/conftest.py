@@ -22,6 +22,7 @@ from typing import IO, Any
 import pytest
 import testinfra
 import yaml
+from file_order import places
 from playbook_run import PROJECT, Converge, Run, command, environment
 from testinfra.host import Host
 
@@ -71,6 +72,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         targets = mark.args if mark else getattr(metafunc.module, "TARGETS", ["all"])
         names = [name for target in targets for name in members(target)]
         metafunc.parametrize("host", dict.fromkeys(names), indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files of a scenario in the order of its order.txt, where it has one."""
+    try:
+        order = {folder: places(folder) for folder in {item.path.parent for item in items}}
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    items.sort(key=lambda item: order[item.path.parent].get(item.path.name, 0))
 
 
 def connect(name: str, *, sudo: bool = True) -> Host:

@@ -1,6 +1,6 @@
 """What outlives a run: who is in service, and the history; a second report changes neither.
 
-It comes last, because it makes runs of its own.
+It comes last (order.txt), because it makes runs of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Upgrade, refused upgrades, going back and removal: each test goes on from the one before.
 
-Last by its name: it leaves machines from which both frameworks were removed. `molecule converge -s
+Last (order.txt): it leaves machines from which both frameworks were removed. `molecule converge -s
 frameworks` brings them back.
 """
 
