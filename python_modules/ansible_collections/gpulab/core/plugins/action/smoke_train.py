@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.smoke_train``: train where no earlier training stands for a new one.
 
 Documentation: plugins/modules/smoke_train.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filters ``gpulab.core.accounts`` and ``gpulab.core.user_changes``: users that are, or differ.
 
 A task per user and machine costs 0.4 s even when there is nothing to do; one look at all accounts

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.platform_vars``: which vars files of a role fit a node's platform."""
 
 from __future__ import annotations
