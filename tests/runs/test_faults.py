@@ -56,7 +56,7 @@ def test_a_held_apt_lock_is_waited_for(lab: Lab) -> None:
         "time.sleep(3600)'",
     )
     # Released ten seconds after apt was asked, so that it has had to wait.
-    asked = "TASK [base : Install the missing packages by apt"
+    asked = "TASK [base : Install the essential packages that are missing"
     timer = threading.Timer(10, release)
     run = lab.playbook(
         *("site.yml", "--tags", "base", "--limit", "node01"),

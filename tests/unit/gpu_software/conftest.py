@@ -6,4 +6,5 @@ import sys
 from pathlib import Path
 
 # pytest's importlib mode puts no test folder on the path.
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "hardware")]

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gpulab.core.plugins.filter.accounts import accounts, user_changes
+from ansible_collections.gpulab.core.plugins.filter.accounts import (
+    accounts,
+    key_files,
+    user_changes,
+)
+from ansible_collections.gpulab.core.plugins.filter.base_differences import base_differences
 from ansible_collections.gpulab.core.plugins.filter.hosts_entries import hosts_entries
 from ansible_collections.gpulab.core.plugins.filter.shared_address import shared_address
 from ansible_collections.gpulab.core.plugins.filter.user_problems import user_problems
@@ -162,3 +167,100 @@ def test_user_changes(user: dict[str, Any], differs: bool) -> None:
 
 def test_the_connecting_users_password_may_stay() -> None:
     assert user_changes([{"name": "root"}], accounts(LINES), "root") == []
+
+
+def test_key_files() -> None:
+    users = [
+        {"name": "alice", "ssh_keys": [f"{KEY}\n", KEY]},
+        {"name": "bob", "ssh_keys": [KEY]},
+        {"name": "ops", "ssh_keys": [KEY]},
+    ]
+    files = key_files(users, accounts(LINES), "ops")
+    assert [(file["owner"], file["path"]) for file in files] == [
+        ("alice", "/data/alice/.ssh/authorized_keys"),
+        # Not there yet.
+        ("bob", "/home/bob/.ssh/authorized_keys"),
+    ]
+    assert files[0]["content"] == f"{KEY}\n{KEY}\n"
+    assert (files[0]["mode"], files[0]["directory_mode"]) == ("0600", "0700")
+
+
+SAID = {
+    "hostname": "node01",
+    "addresses": "10.0.0.1 fd00::1 ",
+    "timezone": "/usr/share/zoneinfo/Europe/Berlin",
+    "locales": "C C.utf8 de_DE.utf8 POSIX ",
+    "users": "root alice ",
+    "sudoers": "valid",
+    "timer": "enabled",
+    "sysctl": "vm.swappiness = 10;net.ipv4.tcp_rmem = 4096 131072 67108864;",
+}
+DECLARED: dict[str, Any] = {
+    "hostname": "node01",
+    "timezone": "Europe/Berlin",
+    "locale": "de_DE.UTF-8",
+    "present": ["alice"],
+    "absent": ["mallory"],
+    "sysctl": {
+        "vm.swappiness": 10,
+        "net.ipv4.tcp_rmem": "4096 131072 67108864",
+        # This kernel does not have it.
+        "kernel.numa_balancing": 0,
+    },
+    "upgrades": "security",
+    "upgrade_timer": "apt-daily-upgrade.timer",
+}
+
+
+def differences(said: dict[str, str], declared: dict[str, Any]) -> list[str]:
+    lines = [f"{key}={value}" for key, value in {**SAID, **said}.items()]
+    return base_differences(lines, **{**DECLARED, **declared})
+
+
+@pytest.mark.parametrize(
+    ("said", "declared"),
+    [
+        ({}, {}),
+        # The kernel's own zone is no file of its own on every platform.
+        ({"timezone": "/etc/localtime"}, {"timezone": "Etc/UTC"}),
+        ({"timer": "disabled"}, {"upgrades": "none"}),
+        ({"sysctl": "vm.swappiness = 60;"}, {"sysctl": {}}),
+        ({"sysctl": ""}, {}),
+        ({}, {"locale": "C.UTF-8"}),
+    ],
+)
+def test_a_machine_as_declared(said: dict[str, str], declared: dict[str, Any]) -> None:
+    assert differences(said, declared) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "declared", "words"),
+    [
+        ({"hostname": "localhost"}, {}, "the hostname is localhost, base_hostname says node01"),
+        ({"addresses": ""}, {}, "the hostname resolves to nothing, declare node_interfaces"),
+        ({"addresses": "127.0.1.1 "}, {}, "the hostname resolves to 127.0.1.1, declare"),
+        ({"addresses": "10.0.0.1 ::1 "}, {}, "the hostname resolves to 10.0.0.1 ::1, declare"),
+        (
+            {"timezone": "/usr/share/zoneinfo/Etc/UTC"},
+            {},
+            "the time zone is /usr/share/zoneinfo/Etc/UTC, base_timezone says Europe/Berlin",
+        ),
+        ({"locales": "C POSIX "}, {}, "the locale de_DE.UTF-8 (base_locale) was not generated"),
+        ({"users": "root "}, {}, "users are missing that base_users declares"),
+        ({"users": "alice mallory "}, {}, "users are there that base_users declares absent"),
+        ({"sudoers": "broken"}, {}, "the sudo rules are broken, run visudo -c"),
+        (
+            {"timer": "masked"},
+            {},
+            "apt-daily-upgrade.timer is masked, base_upgrades says security",
+        ),
+        (
+            {"sysctl": "vm.swappiness = 60;kernel.numa_balancing = 1;"},
+            {},
+            "kernel settings differ from base_sysctl (vm.swappiness, kernel.numa_balancing), look",
+        ),
+    ],
+)
+def test_a_machine_that_differs(said: dict[str, str], declared: dict[str, Any], words: str) -> None:
+    (sentence,) = differences(said, declared)
+    assert sentence.startswith(words)

@@ -26,11 +26,15 @@ def fabric_manager(template: str, branch: str) -> list[str]:
     ],
 )
 def test_its_name_depends_on_the_branch(branch: str, deb: str, rpm: str) -> None:
-    debian = yaml.safe_load((VARS / "Debian.yml").read_text())
-    assert fabric_manager(debian["__nvidia_driver_fabricmanager"], branch) == [deb]
-    for file in ("RedHat", "Rocky-10", "CentOS-10", "AlmaLinux-10"):
-        sets = yaml.safe_load((VARS / f"{file}.yml").read_text())["__nvidia_driver_sets"]
-        assert fabric_manager(sets["nvidia"]["fabricmanager"], branch) == [rpm]
+    for family, name in (("Debian", deb), ("RedHat", rpm)):
+        names = yaml.safe_load((VARS / f"{family}.yml").read_text())
+        assert fabric_manager(names["__nvidia_driver_fabricmanager"], branch) == [name]
+
+
+@pytest.mark.parametrize("file", ["Debian", "Ubuntu", "RedHat", "RedHat-10"])
+def test_nvidias_repository_has_it_by_that_name(file: str) -> None:
+    sets = yaml.safe_load((VARS / f"{file}.yml").read_text())["__nvidia_driver_sets"]
+    assert sets["nvidia"]["fabricmanager"] == "{{ __nvidia_driver_fabricmanager }}"
 
 
 def test_canonicals_has_the_branch_in_its_name() -> None:

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.admission``: show which nodes are in service, or decide it by hand.
 
 Documentation: plugins/modules/admission.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.benchmark_ddp``: run a node's part by the module of that name; judge.
 
 Documentation: plugins/modules/benchmark_ddp.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.commit``: confirm a change over a connection that is new.
 
 Documentation: plugins/modules/commit.py. Everything but the confirmation is the module's alone.

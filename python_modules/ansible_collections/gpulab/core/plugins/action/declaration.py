@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.declaration``: check the whole inventory on the controller.
 
 Documentation: plugins/modules/declaration.py.

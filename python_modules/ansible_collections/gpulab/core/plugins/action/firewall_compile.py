@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.firewall_compile``: one ruleset of nftables for each machine.
 
 Documentation: plugins/modules/firewall_compile.py.

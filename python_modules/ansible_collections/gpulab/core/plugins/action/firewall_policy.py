@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.firewall_policy``: what the lab's firewall is compiled from.
 
 Documentation: plugins/modules/firewall_policy.py.

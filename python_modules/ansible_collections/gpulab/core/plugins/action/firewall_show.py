@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.firewall_show``: say who may reach whom, and by which rule.
 
 Documentation: plugins/modules/firewall_show.py.

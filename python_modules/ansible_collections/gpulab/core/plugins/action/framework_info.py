@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.framework_info``: read a node by its module of that name; decide.
 
 Documentation: plugins/modules/framework_info.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.hardware_verify``: read a node by ``hardware_info``; judge.
 
 Documentation: plugins/modules/hardware_verify.py.

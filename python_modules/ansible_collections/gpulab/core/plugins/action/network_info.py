@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.network_info``: read a node by its module of that name; compare.
 
 Documentation: plugins/modules/network_info.py.

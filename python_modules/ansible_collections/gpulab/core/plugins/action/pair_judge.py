@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.pair_judge``: lay what is slow to a node, a card or a cable.
 
 Documentation: plugins/modules/pair_judge.py.

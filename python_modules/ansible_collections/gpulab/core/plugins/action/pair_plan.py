@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.pair_plan``: plan which nodes are measured with each other, and when.
 
 Documentation: plugins/modules/pair_plan.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.preflight_gate``: stop a node whose preflight is not ok.
 
 Documentation: plugins/modules/preflight_gate.py.

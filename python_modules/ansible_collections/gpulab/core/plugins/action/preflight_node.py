@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.preflight_node``: read a node by its module of that name; judge it."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.record``: keep what a stage found on a node, on the controller.
 
 Documentation: plugins/modules/record.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.spec_from_node``: write a hardware spec from a known-good node.
 
 Documentation: plugins/modules/spec_from_node.py.

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """What the modules that prove a part of the GPU software have in common."""
 
 from __future__ import annotations

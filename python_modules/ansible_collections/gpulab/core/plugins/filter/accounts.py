@@ -1,4 +1,6 @@
-"""The filters ``gpulab.core.accounts`` and ``gpulab.core.user_changes``: users that are, or differ.
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+"""The filters ``accounts``, ``user_changes`` and ``key_files``: users that are, or differ.
 
 A task per user and machine costs 0.4 s even when there is nothing to do; one look at all accounts
 costs that once.
@@ -76,9 +78,42 @@ def user_changes(
     return [user for user in users if differs(user)]
 
 
+def key_files(
+    users: list[dict[str, Any]], present: dict[str, dict[str, Any]], connecting: str
+) -> list[dict[str, str]]:
+    """Return the files that let users in by their declared keys, and by no others.
+
+    Args:
+        users: those of ``lab_users`` that are to be there.
+        present: what `accounts` returns.
+        connecting: the user that Ansible connects as: one of its keys holds the connection, so
+            its file is only added to, by others.
+
+    Returns:
+        Entries for the module ``gpulab.core.files``.
+    """
+    return [
+        {
+            "path": f"{_home(user['name'], present)}/.ssh/authorized_keys",
+            "content": "".join(f"{key.strip()}\n" for key in user["ssh_keys"]),
+            "owner": user["name"],
+            "mode": "0600",
+            "directory_mode": "0700",
+        }
+        for user in users
+        if user["name"] != connecting
+    ]
+
+
+def _home(name: str, present: dict[str, dict[str, Any]]) -> str:
+    """The user's home; of one that is made in this run, where useradd puts it."""
+    account = present.get(name)
+    return str(account["home"]) if account else f"/home/{name}"
+
+
 class FilterModule:
     """What Ansible looks up in this file."""
 
     def filters(self) -> dict[str, Any]:
         """Name the filters."""
-        return {"accounts": accounts, "user_changes": user_changes}
+        return {"accounts": accounts, "user_changes": user_changes, "key_files": key_files}

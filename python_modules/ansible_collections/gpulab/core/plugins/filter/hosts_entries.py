@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.hosts_entries``: the lab's machines as lines of /etc/hosts."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filters ``network_plan``, ``network_files`` and ``rdma_plan`` of the role network."""
 
 from __future__ import annotations

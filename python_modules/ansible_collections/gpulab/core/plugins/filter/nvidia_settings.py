@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filters ``gpulab.core.nvidia_settings`` and ``nvidia_mig_is``: how GPUs are set."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.openpgp_problem``: whether a key file is the one that is pinned."""
 
 from __future__ import annotations

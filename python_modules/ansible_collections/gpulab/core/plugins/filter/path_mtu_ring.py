@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.path_mtu_ring``: whom a machine pings to check the MTU."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.preflight_table``: the preflight of all nodes on one page."""
 
 from __future__ import annotations

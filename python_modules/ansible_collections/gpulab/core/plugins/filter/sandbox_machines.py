@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.sandbox_machines``: an inventory's hosts as sandbox machines."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.shared_address``: where one node reaches another."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filter ``gpulab.core.user_problems``: what is wrong with a list of declared users."""
 
 from __future__ import annotations

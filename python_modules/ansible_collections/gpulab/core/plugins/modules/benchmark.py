@@ -1,4 +1,6 @@
 #!/usr/bin/python
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -78,8 +80,8 @@ options:
         and the other options are what they were. How GPUs are set (power limit, clocks,
         MIG) is not looked at. With V(0) the node is trained in any case.
       - Looked for in the records of earlier runs, on the controller. Limits (O(gates), the spec)
-        may have changed, and the earlier measurement is judged again. One that passed then but fails
-        now is not repeated; one that failed then stands if it passes now.
+        may have changed, and the earlier measurement is judged again. One that passed then but
+        fails now is not repeated; one that failed then stands if it passes now.
     type: float
     default: 0
   gates:

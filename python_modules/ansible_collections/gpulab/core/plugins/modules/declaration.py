@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """Documentation of gpulab.core.declaration; the code is plugins/action/declaration.py."""
 
 DOCUMENTATION = r"""

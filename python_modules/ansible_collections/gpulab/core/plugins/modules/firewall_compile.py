@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """Documentation of gpulab.core.firewall_compile; the code is plugins/action/firewall_compile.py."""
 
 DOCUMENTATION = r"""

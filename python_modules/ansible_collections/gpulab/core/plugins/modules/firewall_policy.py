@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """Documentation of gpulab.core.firewall_policy; the code is plugins/action/firewall_policy.py."""
 
 DOCUMENTATION = r"""

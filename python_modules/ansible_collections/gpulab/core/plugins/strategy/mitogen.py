@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """Mitogen's linear strategy, free to use every CPU of a small controller."""
 
 from __future__ import annotations
