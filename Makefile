@@ -68,7 +68,7 @@ unit: ## unit tests
 	scripts/run_tests.sh units
 
 docs: ## write the generated pages and role READMEs anew
-	python scripts/generate_docs.py
+	PYTHONPATH=python_modules python scripts/generate_docs.py
 
 bench: ## measure what docs/performance.md prints
 	scripts/bootstrap.sh test

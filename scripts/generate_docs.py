@@ -17,8 +17,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python_modules"))
-
 import checks_page
 import declaration_page
 import gpu_software_page

@@ -24,7 +24,7 @@ lint() {
 types() { mypy python_modules; }
 
 # Generated pages and role READMEs must be what their sources say.
-docs() { python scripts/generate_docs.py --check; }
+docs() { PYTHONPATH=python_modules python scripts/generate_docs.py --check; }
 
 # Tests of one file share what they read, so a file stays with one worker.
 units() { python -m pytest tests/unit -m "not ansible" --numprocesses 2 --dist loadfile; }

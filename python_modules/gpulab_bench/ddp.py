@@ -13,10 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 from gpulab_bench.config import Preset
 from gpulab_bench.data import draw_items
 from gpulab_bench.device import Device, autocast, full_speed
+from gpulab_bench.digest import digest
 from gpulab_bench.losses import answer_loss
 from gpulab_bench.model import Decoder
 from gpulab_bench.result import ENDS, step_times
-from gpulab_bench.stages.sdc import digest
 from gpulab_bench.stats import mean
 from gpulab_bench.stop import Stop
 from gpulab_bench.train import Steps, TrainingRun, Updater, run_steps

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-# The samples are the unit tests' own.
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "firewall"))
-sys.path.insert(0, str(Path(__file__).parent))
-
 from namespaces import World
 
 

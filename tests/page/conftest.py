@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-# The samples are the unit tests' own.
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "fleet"))
-sys.path.insert(0, str(Path(__file__).parent))
-
 import sample_pages
 from chromium import Chromium
 

@@ -8,8 +8,6 @@ elsewhere, by comparing them.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import hashlib
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -85,6 +83,7 @@ def _train(context: Context, device: torch.device) -> Run | None:
 
     from gpulab_bench.data import draw_items
     from gpulab_bench.device import autocast
+    from gpulab_bench.digest import digest
     from gpulab_bench.losses import answer_loss
     from gpulab_bench.model import Decoder
 
@@ -113,13 +112,3 @@ def _train(context: Context, device: torch.device) -> Run | None:
         {**first, "losses": digest(losses), "weights": digest(list(model.parameters()))},
         [loss if math.isfinite(loss) else None for loss in torch.stack(losses).tolist()],
     )
-
-
-def digest(tensors: list[torch.Tensor]) -> str:
-    """SHA-256 over the bits of tensors, in order."""
-    total = hashlib.sha256()
-    for tensor in tensors:
-        raw = tensor.detach().cpu().contiguous()
-        # By its address: NumPy, which tensor.numpy() needs, may be missing, and knows no bf16.
-        total.update(ctypes.string_at(raw.data_ptr(), raw.numel() * raw.element_size()))
-    return total.hexdigest()

@@ -181,21 +181,19 @@ def test_a_connection_from_before_cannot_confirm(
     start: Callable[..., Controller], node01: Node, ssh_config: str, tmp_path: Path
 ) -> None:
     """The old connection runs the module's own code; Ansible's action would never let it."""
-    source = PROJECT / "python_modules"
+    module_utils = "ansible_collections/gpulab/core/plugins/module_utils"
     with tarfile.open(tmp_path / "code.tar", "w") as tar:
-        for path in ("module_utils/commit", "module_utils/files", "module_utils/process.py"):
-            inside = f"ansible_collections/gpulab/core/plugins/{path}"
-            tar.add(source / inside, inside)
+        tar.add(PROJECT / "python_modules" / module_utils, module_utils)
     node01.engine.run("cp", str(tmp_path / "code.tar"), f"{node01.container}:/root/code.tar")
     node01.shell("mkdir -p /root/code && tar -C /root/code -xf /root/code.tar; rm -f /root/go")
     script = (
-        "import sys; sys.path.insert(0, '/root/code')\n"
         "from ansible_collections.gpulab.core.plugins.module_utils.commit import request, store\n"
         "change, = store.Store().under_way()\n"
         "print(request.confirm(store.Store(), 'firewall', change.id, 5))\n"
     )
     ssh = ["ssh", "-F", ssh_config, "-o", "ControlPath=none", "node01"]
-    waits = f'sudo sh -c "until test -e /root/go; do sleep 0.1; done; python3 -c \\"{script}\\""'
+    python = f'PYTHONPATH=/root/code python3 -c \\"{script}\\"'
+    waits = f'sudo sh -c "until test -e /root/go; do sleep 0.1; done; {python}"'
     with subprocess.Popen([*ssh, waits], stdout=subprocess.PIPE, text=True) as old:
         run = start("converge.yml", "--limit=node01", __firewall_ruleset=OPEN)
         run.read_until(APPLIED)

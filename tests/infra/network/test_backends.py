@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from playbook_run import PROJECT
-from testinfra.host import Host
-
-sys.path.insert(0, str(PROJECT / "tests/unit/network"))
-
 import network_samples as samples
+import pytest
+from testinfra.host import Host
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.network.backends import by_name
 from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import build

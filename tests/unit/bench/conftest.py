@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-
-# pytest's importlib mode puts no test folder on the path.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from bench_documents import GPU, healthy
 
 SCHEMA = Path(__file__).parents[3] / "python_modules/gpulab_bench/schemas/result.schema.json"

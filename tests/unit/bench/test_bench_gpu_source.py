@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# The fakes serve the hardware's tests; pytest's importlib mode puts no test folder on the path.
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
-
 from fake_nvml import fake_nvml
 from gpu_boards import Board, smi_tools
 

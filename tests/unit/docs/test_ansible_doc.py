@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = ROOT / "python_modules/ansible_collections/gpulab/core/plugins"
-KINDS = {"modules": "module", "filter": "filter", "callback": "callback"}
+KINDS = {"modules": "module", "filter": "filter", "callback": "callback", "lookup": "lookup"}
 
 
 def names(folder: str) -> list[str]:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# The samples are shared by the test files of this folder.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from fleet_samples import RUN_ID
 from gathered_machines import gather_all
 

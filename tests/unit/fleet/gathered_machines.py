@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
 
 from hardware_machines import MACHINES
 from host_machines import HOST_MACHINES

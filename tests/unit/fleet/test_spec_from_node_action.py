@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "hardware"))
-
 from host_machines import HOST_MACHINES
 
 from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-# pytest's importlib mode puts no test folder on the path, and the machines serve several modules.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf
 from host_machines import HOST_MACHINES

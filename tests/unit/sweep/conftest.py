@@ -6,16 +6,11 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# The machines of the hardware tests serve here too.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hardware"))
-
 from gpu_machines import GPU_MACHINES
 from hardware_machines import MACHINES, FactsOf, Machine
 
