@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.catalogue import (
-    BENCHMARK_GATES,
+    BENCHMARK_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.catalogue import DDP_GATES
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Gate
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.catalogue import DDP_CHECKS
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Check
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import CATALOGUE
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_load import (
     LOAD_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.catalogue import PAIR_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.catalogue import PAIR_CHECKS
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers.uniformity import (
-    UNIFORM_GATES,
+    UNIFORM_CHECKS,
 )
-from ansible_collections.gpulab.core.plugins.plugin_utils.history.baselines import BASELINE_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.history.baselines import BASELINE_CHECKS
 from ansible_collections.gpulab.core.plugins.plugin_utils.history.history_queries import RETURNED
-from ansible_collections.gpulab.core.plugins.plugin_utils.records.run_gates import RUN_GATES
+from ansible_collections.gpulab.core.plugins.plugin_utils.records.run_checks import RUN_CHECKS
 
-FLEET_GATES: tuple[Gate, ...] = (*UNIFORM_GATES, *BASELINE_GATES, RETURNED)
+FLEET_CHECKS: tuple[Check, ...] = (*UNIFORM_CHECKS, *BASELINE_CHECKS, RETURNED)
 # Heading, where more is said, and what is judged there.
-STAGES: Sequence[tuple[str, str, Sequence[Gate]]] = (
+STAGES: Sequence[tuple[str, str, Sequence[Check]]] = (
     ("Verification", "[verification.md](verification.md)", CATALOGUE),
     ("GPUs under the benchmark's load", "[verification.md](verification.md)", LOAD_CHECKS),
-    ("Benchmark", "[benchmark.md](benchmark.md#gates)", BENCHMARK_GATES),
-    ("Training over several nodes", "[training.md](training.md)", DDP_GATES),
-    ("Node pairs", "[network-tests.md](network-tests.md)", PAIR_GATES),
-    ("Fleet", "[history.md](history.md#the-stage-fleet)", FLEET_GATES),
-    ("The run itself", "[report.md](report.md)", RUN_GATES),
+    ("Benchmark", "[benchmark.md](benchmark.md#checks)", BENCHMARK_CHECKS),
+    ("Training over several nodes", "[training.md](training.md)", DDP_CHECKS),
+    ("Node pairs", "[network-tests.md](network-tests.md)", PAIR_CHECKS),
+    ("Fleet", "[history.md](history.md#the-stage-fleet)", FLEET_CHECKS),
+    ("The run itself", "[report.md](report.md)", RUN_CHECKS),
 )
-GATES: Mapping[str, Gate] = {gate.id: gate for _, _, gates in STAGES for gate in gates}
+CHECKS: Mapping[str, Check] = {check.id: check for _, _, checks in STAGES for check in checks}
 
 # What an operator asks of a training lab, and which checks answer it.
 SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
@@ -100,7 +100,7 @@ SUBJECTS: Sequence[tuple[str, Sequence[str]]] = (
     ("GPU inside a container", ("gpu.containers",)),
     (
         "Fleet uniformity",
-        (*(gate.id for gate in UNIFORM_GATES), "baseline"),
+        (*(check.id for check in UNIFORM_CHECKS), "baseline"),
     ),
 )
 
@@ -135,24 +135,27 @@ def _subjects() -> list[str]:
     return _table(("", "subject", "checks"), rows)
 
 
-def _stage(title: str, more: str, gates: Sequence[Gate]) -> list[str]:
+def _stage(title: str, more: str, checks: Sequence[Check]) -> list[str]:
     head = ("check", "what", "threshold", "source of the threshold", "weight")
-    rows = [(f"`{gate.id}`", gate.title, *_threshold(gate, gates), gate.severity) for gate in gates]
+    rows = [
+        (f"`{check.id}`", check.title, *_threshold(check, checks), check.severity)
+        for check in checks
+    ]
     lines = [f"## {title}\n", f"More in {more}.\n", *_table(head, rows), ""]
-    if gates in (CATALOGUE, LOAD_CHECKS):
+    if checks in (CATALOGUE, LOAD_CHECKS):
         # Their page says it, beside what they require.
         return lines
     by_action: dict[str, list[str]] = {}
-    for gate in gates:
-        by_action.setdefault(gate.action, []).append(gate.id)
+    for check in checks:
+        by_action.setdefault(check.action, []).append(check.id)
     told = [f"- {_ids(ids)}: {action}." for action, ids in by_action.items()]
     return [*lines, "What to do when one is `unknown`:\n", *told, ""]
 
 
-def _threshold(gate: Gate, gates: Sequence[Gate]) -> tuple[str, str]:
+def _threshold(check: Check, checks: Sequence[Check]) -> tuple[str, str]:
     """Return threshold and source, told once where a row of the same family has just told them."""
-    before = gates[gates.index(gate) - 1] if gates.index(gate) else None
-    own = gate.threshold, gate.threshold_source
+    before = checks[checks.index(check) - 1] if checks.index(check) else None
+    own = check.threshold, check.threshold_source
     same = before and own == (before.threshold, before.threshold_source)
     return ("as above", "as above") if same else own
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import DECLARED, Check
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import (
+    DECLARED,
+    HardwareCheck,
+)
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import (
     ALL_CHECKS,
     CATALOGUE,
@@ -161,7 +164,7 @@ def page() -> str:
     )
 
 
-def _table(checks: Sequence[Check]) -> list[str]:
+def _table(checks: Sequence[HardwareCheck]) -> list[str]:
     """Return the rows of a table of checks, in the order of their parts."""
     order: list[str] = []
     for check in checks:
@@ -174,7 +177,7 @@ def _table(checks: Sequence[Check]) -> list[str]:
     return rows
 
 
-def _cells(check: Check) -> tuple[str, ...]:
+def _cells(check: HardwareCheck) -> tuple[str, ...]:
     keys = ", ".join(f"`{check.section}.{key}`" for key in check.requires)
     if len(check.requires) > 1 and set(check.requires) == set(REQUIREMENTS[check.section]):
         keys = f"anything of `{check.section}`"

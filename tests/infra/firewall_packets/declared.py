@@ -120,7 +120,7 @@ class Lab:
         zone = self.zone_of(target)
         if zone is None or self.gateways(zone) or zone in self.attached[sender]:
             return True
-        routers = {gate for name in self.attached[sender] for gate in self.gateways(name)}
+        routers = {check for name in self.attached[sender] for check in self.gateways(name)}
         return any(routers & set(own) for own in self.machines[receiver].values())
 
 

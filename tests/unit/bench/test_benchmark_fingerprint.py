@@ -11,7 +11,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import 
 
 PYTHON = "/opt/gpulab/pytorch/bin/python"
 BENCH = "/opt/gpulab/bench/gpulab_bench.pyz"
-ASKED = {"preset": "xs", "gates": {}}
+ASKED = {"preset": "xs", "checks": {}}
 GPU = "sys/bus/pci/devices/0000:3b:00.0"
 INFORMATION = "proc/driver/nvidia/gpus/0000:3b:00.0/information"
 FILES = {
@@ -89,7 +89,7 @@ def test_a_gpu_that_is_gone_counts(root: Path) -> None:
 
 
 def test_what_was_asked_for_counts(root: Path) -> None:
-    assert taken(root, gates={"loss_ratio_max": 0.1})["asked"] != taken(root)["asked"]
+    assert taken(root, checks={"loss_ratio_max": 0.1})["asked"] != taken(root)["asked"]
 
 
 @pytest.mark.parametrize(

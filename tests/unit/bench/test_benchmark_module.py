@@ -152,7 +152,7 @@ class TestEarlierTraining:
         self, run: Run, program: str, trains: Path, tmp_path: Path
     ) -> None:
         keep(tmp_path / "reports", run(python=program))
-        again = run(python=program, valid_h=1, gates={"exact_match_min": 0.95})
+        again = run(python=program, valid_h=1, limits={"exact_match_min": 0.95})
         assert again["verdict"] == "fail"
         assert trains.read_text() == "x"
 
@@ -160,7 +160,7 @@ class TestEarlierTraining:
     def test_a_looser_limit_passes_what_failed_then(
         self, run: Run, program: str, trains: Path, tmp_path: Path
     ) -> None:
-        failed = run(python=program, gates={"exact_match_min": 0.95})
+        failed = run(python=program, limits={"exact_match_min": 0.95})
         assert failed["verdict"] == "fail"
         keep(tmp_path / "reports", failed)
         assert run(python=program, valid_h=1)["verdict"] == "pass"
@@ -171,8 +171,8 @@ class TestEarlierTraining:
         self, run: Run, program: str, trains: Path, tmp_path: Path
     ) -> None:
         strict = {"exact_match_min": 0.95}
-        keep(tmp_path / "reports", run(python=program, gates=strict))
-        assert run(python=program, valid_h=1, gates=strict)["verdict"] == "fail"
+        keep(tmp_path / "reports", run(python=program, limits=strict))
+        assert run(python=program, valid_h=1, limits=strict)["verdict"] == "fail"
         assert trains.read_text() == "xx"
 
 
@@ -192,13 +192,13 @@ def test_what_is_not_known_stands_for_nothing(
     assert run(python=fake_python(printing(cpu_document)))["fingerprint"] == {}
 
 
-def test_gates_can_be_set_one_by_one(
+def test_checks_can_be_set_one_by_one(
     run: Run, fake_python: FakePython, cpu_document: dict[str, Any]
 ) -> None:
     cpu_document["evaluation"]["exact_match"] = 0.93
     program = fake_python(printing(cpu_document))
     assert run(python=program)["verdict"] == "pass"
-    answer = run(python=program, gates={"exact_match_min": 0.95})
+    answer = run(python=program, limits={"exact_match_min": 0.95})
     assert answer["verdict"] == "fail"
     assert [check["id"] for check in answer["checks"] if check["status"] == "fail"] == [
         "benchmark.exact_match"
@@ -283,7 +283,7 @@ def test_check_mode_skips_and_says_so(run: Run, tmp_path: Path) -> None:
         ({"bench": "/nowhere/bench.pyz"}, "bench: /nowhere/bench.pyz is not on the node"),
         ({"timeout_s": 0}, "timeout_s must be 1 or more, not 0"),
         ({"threads": -1}, "threads must be 1 or more, not -1"),
-        ({"gates": {"speed_min": 1}}, "speed_min"),
+        ({"limits": {"speed_min": 1}}, "speed_min"),
         ({"device": "tpu"}, "device"),
         ({"ratings": "/nowhere/ratings.csv"}, "ratings: /nowhere/ratings.csv is not on the node"),
     ],

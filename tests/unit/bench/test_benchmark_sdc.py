@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates, gates_sdc
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.gates_sdc import vote
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import checks, sdc
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.sdc import vote
 
 H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB"}
 REQUEST = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [H100])
@@ -60,7 +60,7 @@ def test_any_digest_counts() -> None:
 def test_a_gpu_that_differs_from_itself_fails(gpu_document: dict[str, Any]) -> None:
     runs = gpu_document["sdc"]["devices"][0]["runs"]
     gpu_document["sdc"]["devices"][0]["runs"] = [runs[0], {**runs[1], "weights": "00"}]
-    (finding,) = gates_sdc.sdc(gpu_document, REQUEST)
+    (finding,) = sdc.sdc(gpu_document, REQUEST)
     assert (finding["status"], finding["observed"]) == ("fail", "unstable")
     assert finding["part"]["slot"] == "3"
     assert "out of service" in finding["action"]
@@ -73,7 +73,7 @@ def test_two_gpus_that_disagree_both_fail_and_the_action_says_how_to_tell(
     other = {**mine, "scope": "gpu:GPU-2", "runs": [{**mine["runs"][0], "losses": "00"}] * 2}
     gpu_document["sdc"]["devices"].append(other)
     gpu_document["devices"].append({**gpu_document["devices"][0], "uuid": "GPU-2"})
-    findings = gates_sdc.sdc(gpu_document, REQUEST)
+    findings = sdc.sdc(gpu_document, REQUEST)
     assert [finding["observed"] for finding in findings] == ["undecided"] * 2
     assert all("a third of its kind" in finding["action"] for finding in findings)
 
@@ -82,7 +82,7 @@ def test_a_healthy_device_passes(
     cpu_document: dict[str, Any], gpu_document: dict[str, Any]
 ) -> None:
     for document in (cpu_document, gpu_document):
-        (finding,) = gates_sdc.sdc(document, REQUEST)
+        (finding,) = sdc.sdc(document, REQUEST)
         assert (finding["status"], finding["observed"]) == ("pass", "alone")
 
 
@@ -92,7 +92,7 @@ def test_a_device_that_was_not_reached_is_unknown(
 ) -> None:
     document = request.getfixturevalue(kind)
     document["sdc"] = None
-    (finding,) = gates_sdc.sdc(document, REQUEST)
+    (finding,) = sdc.sdc(document, REQUEST)
     assert finding["status"] == "unknown"
 
 
@@ -104,6 +104,6 @@ def test_every_device_must_learn(
     first: float, last: float | None, status: str, gpu_document: dict[str, Any]
 ) -> None:
     gpu_document["sdc"]["devices"][0].update(loss_first=first, loss_last=last)
-    (finding,) = gates.learns(gpu_document, REQUEST)
+    (finding,) = checks.learns(gpu_document, REQUEST)
     assert (finding["id"], finding["status"]) == ("benchmark.learns", status)
     assert finding["part"]["bdf"] == "0000:3b:00.0"

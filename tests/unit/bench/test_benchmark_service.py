@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates_service
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import service
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.outcome import (
     judge_stages,
@@ -40,7 +40,7 @@ def test_requests(
     cpu_document["inference"] = {
         "loads": [{"requests": sent, "failed": failed} for sent, failed in loads]
     }
-    (finding,) = gates_service.inference(cpu_document, request_for())
+    (finding,) = service.inference(cpu_document, request_for())
     assert (finding["status"], finding["observed"]) == (status, observed)
 
 
@@ -57,14 +57,14 @@ def test_a_disk_against_what_is_declared(
     read: float | None, method: str, status: str, cpu_document: Document
 ) -> None:
     cpu_document["disk"].update(read_mbs=read, method=method)
-    (finding,) = gates_service.disk(cpu_document, request_for(storage={"read_mbs_min": 2000}))
+    (finding,) = service.disk(cpu_document, request_for(storage={"read_mbs_min": 2000}))
     assert (finding["id"], finding["status"]) == ("benchmark.disk_read", status)
     assert finding["part"]["name"] == "/var/tmp"  # noqa: S108  a name, no file
 
 
 def test_a_disk_of_which_nothing_is_declared_is_measured_only(cpu_document: Document) -> None:
     cpu_document["disk"]["read_mbs"] = 0.001
-    assert gates_service.disk(cpu_document, request_for()) == []
+    assert service.disk(cpu_document, request_for()) == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_network_that_nccl_took(
 ) -> None:
     gpu_document["allreduce"]["transports"] = ways
     spec = {"infiniband": {"ports_min": ports}} if ports else {}
-    found = gates_service.transport(gpu_document, request_for(**spec))
+    found = service.transport(gpu_document, request_for(**spec))
     assert [finding["status"] for finding in found] == expected
 
 
@@ -105,16 +105,16 @@ def crashed(document: Document, ended: str = "crashed") -> Document:
 
 
 def test_a_worker_that_died_and_came_through_is_a_warning(cpu_document: Document) -> None:
-    (finding,) = gates_service.crashes(crashed(cpu_document), request_for())
+    (finding,) = service.crashes(crashed(cpu_document), request_for())
     assert (finding["status"], finding["severity"], finding["observed"]) == ("warn", "warn", 1)
     assert "1 of 2 launches failed: single crashed by SIGKILL in stage train" in finding["evidence"]
 
 
 def test_no_crash_passes_and_no_word_of_it_is_unknown(cpu_document: Document) -> None:
-    (finding,) = gates_service.crashes(cpu_document, request_for())
+    (finding,) = service.crashes(cpu_document, request_for())
     assert finding["status"] == "pass"
     cpu_document["reliability"] = None
-    (finding,) = gates_service.crashes(cpu_document, request_for())
+    (finding,) = service.crashes(cpu_document, request_for())
     assert finding["status"] == "unknown"
 
 

@@ -36,7 +36,7 @@ def test_another_nodes_part_says_only_that_it_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "gate", "status"),
+    ("change", "check", "status"),
     [
         ({"loss_last": 3.4}, "ddp.loss_falls", "fail"),
         ({"loss_last": None}, "ddp.loss_falls", "unknown"),
@@ -47,9 +47,9 @@ def test_another_nodes_part_says_only_that_it_ended() -> None:
         ({"nonfinite_steps": None}, "ddp.nonfinite", "unknown"),
     ],
 )
-def test_every_gate_can_fail(change: dict[str, Any], gate: str, status: str) -> None:
+def test_every_check_can_fail(change: dict[str, Any], check: str, status: str) -> None:
     found = judged(document({**DDP, **change}))
-    assert status_of(found, gate) == status
+    assert status_of(found, check) == status
     assert found["verdict"] == status
 
 

@@ -1,4 +1,4 @@
-"""Cases of the benchmark's gates: whole runs, from the end of the process to the findings."""
+"""Cases of the benchmark's checks: whole runs, from the end of the process to the findings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bench_documents import CPU, GPU, healthy
-from cases_gates import CASES as OF_TRAINING
-from cases_gates import Change, Document, put
+from cases_checks import CASES as OF_TRAINING
+from cases_checks import Change, Document, put
+from check_case import Case, Findings, Fixture
 from ddp_samples import DDP
-from gate_case import Case, Findings, Fixture
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
@@ -88,11 +88,11 @@ def _ddp(**values: Any) -> Change:
     return put("ddp", value={**DDP, **values})
 
 
-def _of_training(gate: str) -> Case:
-    """Take a gate's case from the table of its own test: the first change for each answer."""
+def _of_training(check: str) -> Case:
+    """Take a check's case from the table of its own test: the first change for each answer."""
     changes: dict[str, Change | None] = {}
     for name, change, status in OF_TRAINING:
-        if name == gate:
+        if name == check:
             changes.setdefault(status, change)
     bad = "fail" if "fail" in changes else "warn"
     return Case(run(changes["pass"]), run(changes[bad]), run(changes["unknown"]))
@@ -105,13 +105,14 @@ CASES: dict[str, Case] = {
         run(returncode=2, stdout="", stderr_tail="error: unrecognised arguments"),
     ),
     "benchmark.stage.<stage>": Case(
-        "a stage that ends has no finding of its own: the gates judge what it measured",
+        "a stage that ends has no finding of its own: the checks judge what it measured",
         run(_failed_stage),
-        "a stage that was not reached leaves its gates unknown",
+        "a stage that was not reached leaves its checks unknown",
     ),
     "benchmark.device": Case(run(), run(device=CPU), run(put("device", value=None))),
     **{
-        f"benchmark.{gate}": _of_training(gate) for gate in dict.fromkeys(c[0] for c in OF_TRAINING)
+        f"benchmark.{check}": _of_training(check)
+        for check in dict.fromkeys(c[0] for c in OF_TRAINING)
     },
     "benchmark.learns": Case(
         run(), run(of_device("sdc", loss_last=3.6)), run(of_device("sdc", loss_last=None))

@@ -1,12 +1,12 @@
-"""Cases of the gates of a training over several nodes: ends of one node's part."""
+"""Cases of the checks of a training over several nodes: ends of one node's part."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from check_case import Case, Findings, Fixture
 from ddp_samples import DDP, document
-from gate_case import Case, Findings, Fixture
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.ddp.judge import judge

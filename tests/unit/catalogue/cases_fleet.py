@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fleet_samples as samples
-from gate_case import Case, Findings, Fixture
+from check_case import Case, Findings, Fixture
 from history_lab import OTHER, Lab, bad, gpu, node
 from uniformity_samples import CHANGES, lab, same
 
@@ -82,15 +82,15 @@ CASES = {
     "baseline": Case(
         compared("gemm.tflops", 700.0, 701.0, 699.0),
         "an outlier has a finding of its metric",
-        "a metric without a value is not compared: the gate that judges it is unknown",
+        "a metric without a value is not compared: the check that judges it is unknown",
     ),
     **{
-        gate.id: Case(
+        check.id: Case(
             "all that is as usual makes one pass: baseline",
             compared(metric, 700.0, 701.0, 350.0),
-            "a metric without a value is not compared: the gate that judges it is unknown",
+            "a metric without a value is not compared: the check that judges it is unknown",
         )
-        for metric, gate in baselines.GATES.items()
+        for metric, check in baselines.CHECKS.items()
     },
     "part.returned": Case(stayed, came_back, forgot),
 }

@@ -1,4 +1,4 @@
-"""Cases of the gates between nodes: measurements of a small lab."""
+"""Cases of the checks between nodes: measurements of a small lab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from gate_case import Case, Findings, Fixture
+from check_case import Case, Findings, Fixture
 from pairs_samples import LINE_GBPS, Measured, everybody, lab, measured, not_run
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.judge import judge

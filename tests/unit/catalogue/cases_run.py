@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fleet_samples as samples
-from gate_case import Case, Findings, Fixture
+from check_case import Case, Findings, Fixture
 
 from ansible_collections.gpulab.core.plugins.module_utils.facts.schema import FACTS_SCHEMA
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs, schema

@@ -67,9 +67,9 @@ def test_training_over_nodes_stands_beside_the_benchmark(run_dir: Path) -> None:
     assert record["stages"] == {"verify": "pass", "benchmark": "pass", "ddp": "fail"}
 
 
-def test_failed_gate_fails_the_record() -> None:
-    gate = samples.finding("train.loss", status="fail", action="look at the log")
-    record = samples.record("node01", trained=samples.benchmark(checks=[gate]))
+def test_failed_check_fails_the_record() -> None:
+    check = samples.finding("train.loss", status="fail", action="look at the log")
+    record = samples.record("node01", trained=samples.benchmark(checks=[check]))
     assert record["stages"] == {"verify": "pass", "benchmark": "fail"}
     assert record["verdict"] == "fail"
 

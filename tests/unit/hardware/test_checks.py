@@ -12,7 +12,7 @@ from case import GIB, Case, Change, put, unread
 from hardware_machines import FactsOf
 from verification_page import page
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import Check
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import HardwareCheck
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.gpu_models import is_model
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.catalogue import (
     ALL_CHECKS,
@@ -77,7 +77,7 @@ def test_every_check_has_a_case_that_fails_and_one_that_is_unreadable() -> None:
 
 
 @pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.id)
-def test_every_check_says_where_its_facts_and_its_threshold_come_from(check: Check) -> None:
+def test_every_check_says_where_its_facts_and_its_threshold_come_from(check: HardwareCheck) -> None:
     for text in (check.title, check.source, check.threshold, check.threshold_source, check.action):
         assert text.strip()
     assert check.severity in ("fail", "warn")
@@ -94,7 +94,7 @@ def test_every_check_has_a_row_on_the_page_and_an_action() -> None:
 
 @pytest.mark.parametrize("check", [one for one in CATALOGUE if one.source.startswith("NVML")])
 def test_a_check_that_asks_nvml_has_a_fixture_of_each_format(
-    facts_of: FactsOf, check: Check
+    facts_of: FactsOf, check: HardwareCheck
 ) -> None:
     """Both readers, and nvidia-smi's words before and since driver 535."""
     case = CASES[check.id]

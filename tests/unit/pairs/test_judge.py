@@ -1,4 +1,4 @@
-"""From measurements to findings: each gate can fail, each fault stands where it is laid to."""
+"""From measurements to findings: each check can fail, each fault stands where it is laid to."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.benchmark.options import OPTIONS
 from ..plugin_utils.admission import admission
 from ..plugin_utils.checks.benchmark.measured import judge_measured
-from ..plugin_utils.checks.benchmark.request import GateLimits
+from ..plugin_utils.checks.benchmark.request import CheckLimits
 from ..plugin_utils.checks.specs import SpecError
 from ..plugin_utils.history import earlier_trainings
 from ..plugin_utils.inventory.spec import spec_of_task
@@ -27,7 +27,7 @@ from ..plugin_utils.records.records import Record
 _OPTIONS = {
     **OPTIONS,
     "valid_h": {"type": "float", "default": 0},
-    "gates": {
+    "limits": {
         "type": "dict",
         "default": {},
         "options": {
@@ -63,8 +63,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         _, options = self.validate_argument_spec(argument_spec=_OPTIONS)
-        given = {name: value for name, value in options["gates"].items() if value is not None}
-        limits = replace(GateLimits(), **given)
+        given = {name: value for name, value in options["limits"].items() if value is not None}
+        limits = replace(CheckLimits(), **given)
         try:
             spec = spec_of_task(self._templar, variables).requirements
         except SpecError as error:

@@ -11,7 +11,7 @@ short_description: Train a small model on the node and judge how it went
 description:
   - Runs C(gpulab_bench.pyz) under the interpreter that has PyTorch, in a process group of its own
     and with a minimal environment, and ends the whole group when its time is up.
-  - The controller judges the result by gates, and by the node's hardware spec, as
+  - The controller judges the result by its checks, and by the node's hardware spec, as
     M(gpulab.core.hardware_verify) chooses it. A bad verdict does not fail the task; the report
     does. A crash, a time-out, or a missing interpreter is a finding that says what to do next.
   - Changes nothing on the node.
@@ -56,7 +56,7 @@ options:
   device:
     description:
       - Where to train. V(auto) takes the first GPU, and the CPU only if the node has none; a GPU
-        that is on the PCI bus but that PyTorch does not see fails a gate.
+        that is on the PCI bus but that PyTorch does not see fails a check.
     type: str
     choices: [auto, cpu, cuda]
     default: auto
@@ -79,13 +79,13 @@ options:
         boot, kernel, driver, GPUs, processor, memory, the framework's environment, the benchmark
         and the other options are what they were. How GPUs are set (power limit, clocks,
         MIG) is not looked at. With V(0) the node is trained in any case.
-      - Looked for in the records of earlier runs, on the controller. Limits (O(gates), the spec)
+      - Looked for in the records of earlier runs, on the controller. Limits (O(limits), the spec)
         may have changed, and the earlier measurement is judged again. One that passed then but
         fails now is not repeated; one that failed then stands if it passes now.
     type: float
     default: 0
-  gates:
-    description: Limits of the gates, where they differ from the module's own.
+  limits:
+    description: Limits of the checks, where they differ from the module's own.
     type: dict
     default: {}
     suboptions:
@@ -122,7 +122,7 @@ EXAMPLES = r"""
   gpulab.core.benchmark:
     device: cpu
     timeout_s: 60
-    gates:
+    limits:
       exact_match_min: 0.95
   register: benchmark
 """

@@ -1,4 +1,4 @@
-"""What a check says about a part, and what a check is."""
+"""What a check is, and what it says about a part."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ TB = 10**12
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What every finding is declared by, whichever stage judges it.
+class Check:
+    """One thing that is judged, at whichever stage: what every finding is declared by.
 
     Attributes:
         id: Name, ``<stage or section>.<what>``; ``<...>`` in it stands for a name.
@@ -87,8 +87,8 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Check(Gate):
-    """A gate on the facts of the hardware: one entry of their catalogue.
+class HardwareCheck(Check):
+    """A check on the facts of the hardware: one entry of their catalogue.
 
     Attributes:
         section: Section of the spec that holds its requirements.
@@ -102,7 +102,7 @@ class Check(Gate):
     requires: tuple[str, ...]
     probes: tuple[str, ...]
     part: str
-    judge: Callable[[Check, Facts, Requirements], list[Finding]]
+    judge: Callable[[HardwareCheck, Facts, Requirements], list[Finding]]
 
 
 def part(
@@ -144,14 +144,14 @@ def number(value: object) -> float | None:
     return value
 
 
-def waived(check: Check, which: Mapping[str, str], requirement: str) -> list[Finding]:
+def waived(check: HardwareCheck, which: Mapping[str, str], requirement: str) -> list[Finding]:
     """Return the pass of a requirement that is declared false: it asks for nothing."""
     evidence = f"the spec declares {check.section}.{requirement}: false, which asks for nothing"
     return [check.finding("pass", which, None, False, evidence=evidence)]
 
 
 def at_least(
-    check: Check,
+    check: HardwareCheck,
     which: Mapping[str, str],
     observed: float | None,
     expected: float,

@@ -1,6 +1,6 @@
 """What a list of findings amounts to, for a node and for a lab.
 
-Everything that judges (hardware checks, the benchmark's gates, the report) uses these two
+Everything that judges (hardware checks, the benchmark's checks, the report) uses these two
 functions, so a finding weighs the same wherever it came from. What could not be read is never a
 pass.
 """

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..checks.finding import Gate
+from ..checks.finding import Check
 
 HIGHER, LOWER = "higher", "lower"
 # Of an outlier: this, a dot, and the metric's id.
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
         better: `HIGHER` or `LOWER`.
         kind: Kind of the part that is suspected where the scope does not name one.
         severity: What an outlier weighs; "" for a metric that gets a baseline and no judgement,
-            because another one tells the same or has a gate of its own.
+            because another one tells the same or has a check of its own.
         action: What to do about an outlier.
     """
 
@@ -97,7 +97,7 @@ _LIMITS_SOURCE = (
 )
 # There is no unknown: what has no value, or too few of its like, is not compared.
 _UNMEASURED = "see the finding of the stage that measures it: what has no value is not compared"
-GATE = Gate(
+CHECK = Check(
     id=FINDING,
     title="As good as its cohort",
     source=_SOURCE,
@@ -106,8 +106,8 @@ GATE = Gate(
     severity="fail",
     action=_UNMEASURED,
 )
-GATES = {
-    metric: Gate(
+CHECKS = {
+    metric: Check(
         id=f"{FINDING}.{metric}",
         title=f"Baseline of {metric}",
         source=_SOURCE,
@@ -119,7 +119,7 @@ GATES = {
     for metric, rule in RULES.items()
     if rule.severity
 }
-BASELINE_GATES = (GATE, *GATES.values())
+BASELINE_CHECKS = (CHECK, *CHECKS.values())
 
 
 class Judgement(NamedTuple):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..checks.finding import Gate
+from ..checks.finding import Check
 from . import baselines
 from .history import FILE, Moment
 
@@ -15,7 +15,7 @@ MOST_SAMPLES = 64
 # A part that came back is watched until it was in so many runs without a complaint. [P]
 QUIET_RUNS = 3
 # Of the part's return itself, which is no fault of the part.
-RETURNED = Gate(
+RETURNED = Check(
     id="part.returned",
     title="Parts that come back after a failure",
     source=f"state/{FILE}",

@@ -16,7 +16,7 @@ from typing import Any
 from ..checks.node_spec import NO_SPEC
 from ..checks.verdict import PASS, verdict_of
 from . import cohort, parts, paths, schema, upgrade
-from .run_gates import SPEC_DECLARED
+from .run_checks import SPEC_DECLARED
 
 Record = dict[str, Any]
 

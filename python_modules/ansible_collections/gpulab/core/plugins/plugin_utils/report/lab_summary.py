@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import formatting
 from ..checks.verdict import verdict_of, worst
-from ..records import records, run_gates
+from ..records import records, run_checks
 from ..records.parts import node_part
 from ..records.records import BENCHMARK, STAGES, VERIFY, Record, now
 from ..records.runs import Run
@@ -145,8 +145,8 @@ def _weight(finding: Mapping[str, Any]) -> int:
 
 def _failed_task(failure: Mapping[str, Any]) -> Finding:
     source = f"task {failure['task']!r}" if failure["task"] else f"play {failure['play']!r}"
-    gate = run_gates.UNREACHABLE if failure["unreachable"] else run_gates.FAILED
-    found = gate.finding(
+    check = run_checks.UNREACHABLE if failure["unreachable"] else run_checks.FAILED
+    found = check.finding(
         "fail",
         node_part(failure["host"]),
         source=source,
@@ -157,7 +157,7 @@ def _failed_task(failure: Mapping[str, Any]) -> Finding:
 
 
 def _unreadable(name: str, why: str) -> Finding:
-    found = run_gates.RECORD.finding(
+    found = run_checks.RECORD.finding(
         "unknown",
         node_part(name),
         source=f"{name}.json",
@@ -187,7 +187,7 @@ def _not_reached(
     missing = [stage for stage in due if stage in stages and stage not in done]
     if not missing:
         return []
-    found = run_gates.MISSING.finding(
+    found = run_checks.MISSING.finding(
         "unknown",
         node_part(name),
         source=f"reports/{run.run_id}/{name}.json",

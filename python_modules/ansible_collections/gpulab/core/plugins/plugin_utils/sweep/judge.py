@@ -11,7 +11,7 @@ from ..checks.hardware.catalogue import verify
 from ..checks.node_spec import node_spec
 from ..checks.specs import SpecError
 from ..records import parts, records
-from ..records.run_gates import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
+from ..records.run_checks import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
 
 if TYPE_CHECKING:
     from .nodes import Answer

@@ -1,32 +1,32 @@
-"""The gates of the benchmark: what each judges, by which threshold, and where that comes from."""
+"""The checks of the benchmark: what each judges, by which threshold, and where that comes from."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ddp.catalogue import SECTION_GATES
-from ..finding import DECLARED, Gate
+from ..ddp.catalogue import SECTION_CHECKS
+from ..finding import DECLARED, Check
 from .published import ALLREDUCE_GPUS, GEMM_SHARE
-from .request import GateLimits
+from .request import CheckLimits
 
 # How long another process may hold the CPU: two nodes on one machine showed pauses of 0.07 s.
 SCHEDULER_PAUSE_S = 0.1
 
 _SOURCE = "gpulab_bench"
-_DEFAULT = GateLimits()
+_DEFAULT = CheckLimits()
 _PROPOSAL = "our proposal, to be calibrated"
 _FLOORS = "floors of published health checks (NVIDIA DCGM, Azure, SuperBench)"
 
 _AGAIN = "run the benchmark again and read its stderr; the document lacks this value"
 _NOT_MEASURED = "read why its stage has no number (stages in the document), then run it again"
 
-# The gates of a training by all processes of the node; those of a training over several nodes
+# The checks of a training by all processes of the node; those of a training over several nodes
 # stand beside them in a record.
-GROUP_GATES = {
-    gate.id.partition(".")[2]: replace(gate, id=f"benchmark.{gate.id}", action=_NOT_MEASURED)
-    for gate in SECTION_GATES
+GROUP_CHECKS = {
+    check.id.partition(".")[2]: replace(check, id=f"benchmark.{check.id}", action=_NOT_MEASURED)
+    for check in SECTION_CHECKS
 }
-TRANSPORT = Gate(
+TRANSPORT = Check(
     id="benchmark.transport",
     title="NCCL's way between nodes",
     source=f"{_SOURCE}: NCCL_DEBUG=INFO",
@@ -36,8 +36,8 @@ TRANSPORT = Gate(
     severity="fail",
     action=_NOT_MEASURED,
 )
-BENCHMARK_GATES = (
-    Gate(
+BENCHMARK_CHECKS = (
+    Check(
         id="benchmark.run",
         title="The benchmark itself",
         source=_SOURCE,
@@ -47,7 +47,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action="run the benchmark again",
     ),
-    Gate(
+    Check(
         id="benchmark.stage.<stage>",
         title="A stage that failed",
         source=_SOURCE,
@@ -56,7 +56,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action="run the benchmark again",
     ),
-    Gate(
+    Check(
         id="benchmark.device",
         title="Where it ran",
         source=f"{_SOURCE}; PCI bus",
@@ -65,7 +65,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.nonfinite",
         title="NaN or infinity in training",
         source=_SOURCE,
@@ -75,7 +75,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.loss_falls",
         title="Loss of the training",
         source=_SOURCE,
@@ -85,7 +85,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.learns",
         title="Each device learns",
         source=_SOURCE,
@@ -94,7 +94,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.exact_match",
         title="Answers to held-out items",
         source=_SOURCE,
@@ -103,7 +103,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.sdc",
         title="Silent data corruption",
         source=_SOURCE,
@@ -114,7 +114,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action="run the benchmark again",
     ),
-    Gate(
+    Check(
         id="benchmark.gemm",
         title="Matrix products of each GPU, all at once",
         source=_SOURCE,
@@ -123,7 +123,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_NOT_MEASURED,
     ),
-    Gate(
+    Check(
         id="benchmark.memory_bandwidth",
         title="Copies within each GPU's memory",
         source=_SOURCE,
@@ -132,7 +132,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_NOT_MEASURED,
     ),
-    Gate(
+    Check(
         id="benchmark.host_bandwidth",
         title="Copies from the host to each GPU",
         source=_SOURCE,
@@ -141,7 +141,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_NOT_MEASURED,
     ),
-    Gate(
+    Check(
         id="benchmark.allreduce",
         title="All-reduce within the node",
         source=_SOURCE,
@@ -150,7 +150,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_NOT_MEASURED,
     ),
-    Gate(
+    Check(
         id="benchmark.inference",
         title="Requests to the trained model",
         source=_SOURCE,
@@ -160,7 +160,7 @@ BENCHMARK_GATES = (
         action=_NOT_MEASURED,
     ),
     *(
-        Gate(
+        Check(
             id=f"benchmark.disk_{direction}",
             title=f"Disk, MB/s {direction}",
             source=f"{_SOURCE}: fio, direct I/O",
@@ -172,7 +172,7 @@ BENCHMARK_GATES = (
         for direction in ("read", "write")
     ),
     TRANSPORT,
-    Gate(
+    Check(
         id="benchmark.crashes",
         title="Workers that died",
         source=_SOURCE,
@@ -181,7 +181,7 @@ BENCHMARK_GATES = (
         severity="warn",
         action=_NOT_MEASURED,
     ),
-    Gate(
+    Check(
         id="benchmark.time_budget",
         title="Time of the whole benchmark",
         source=_SOURCE,
@@ -190,7 +190,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.step_time",
         title="Step times that can be true",
         source=_SOURCE,
@@ -199,7 +199,7 @@ BENCHMARK_GATES = (
         severity="fail",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.step_jitter",
         title="Slow steps",
         source=_SOURCE,
@@ -209,7 +209,7 @@ BENCHMARK_GATES = (
         severity="warn",
         action=_AGAIN,
     ),
-    Gate(
+    Check(
         id="benchmark.untrained",
         title="GPUs that nothing trained on",
         source=f"{_SOURCE}; PCI bus",
@@ -219,5 +219,5 @@ BENCHMARK_GATES = (
         action="see in nvidia-smi -L whether the driver has this GPU; if it has, run the benchmark "
         "again with its stage sdc",
     ),
-    *GROUP_GATES.values(),
+    *GROUP_CHECKS.values(),
 )

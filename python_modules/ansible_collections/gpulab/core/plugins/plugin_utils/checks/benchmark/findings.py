@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..finding import Finding, part
-from .catalogue import BENCHMARK_GATES
+from .catalogue import BENCHMARK_CHECKS
 from .request import Request
 from .result import section_at, text_at
 
-_GATES = {gate.id: gate for gate in BENCHMARK_GATES}
+_CHECKS = {check.id: check for check in BENCHMARK_CHECKS}
 
 PYTORCH = part("framework", "PyTorch")
 NODE = part("node")
@@ -33,20 +33,20 @@ def finding(
     unit: str = "",
     stage: str = "",
 ) -> Finding:
-    """Return a finding of the gate ``benchmark.<name>``.
+    """Return a finding of the check ``benchmark.<name>``.
 
     Args:
-        name: the gate, as the catalogue declares it.
+        name: the check, as the catalogue declares it.
         status: pass, warn, fail or unknown.
         which: the part that the finding speaks of.
         evidence: what shows why; put into one line.
-        action: what to do next; where it is unknown, the gate's own stands in.
+        action: what to do next; where it is unknown, the check's own stands in.
         observed: the value found, or None.
         expected: the value required, or None.
         unit: of both.
-        stage: what the gate's ``<stage>`` is.
+        stage: what the check's ``<stage>`` is.
     """
-    return _GATES[f"benchmark.{name}"].finding(
+    return _CHECKS[f"benchmark.{name}"].finding(
         status,
         which,
         observed,

@@ -8,15 +8,15 @@ from ....module_utils.process import Outcome
 from ..ddp.judge import judge_section
 from ..hardware.gpu_load import verify_load
 from ..verdict import verdict_of
-from .catalogue import GROUP_GATES
+from .catalogue import GROUP_CHECKS
+from .checks import judge_checks
 from .findings import NODE
-from .gates import judge_gates
 from .metrics import metrics_of
 from .outcome import judge_run, judge_stages
 from .request import Request
 from .result import number_at, section_at
 
-# What to do where the processes of one node trained together and a gate of that failed.
+# What to do where the processes of one node trained together and a check of that failed.
 _WITHIN_NODE = {
     "loss_falls": "look at benchmark.learns and benchmark.sdc: where each device trains well "
     "alone, the exchange between them is wrong (benchmark.allreduce, gpu.nvlink_errors)",
@@ -41,9 +41,9 @@ def judge(outcome: Outcome, request: Request) -> dict[str, Any]:
         checks += judge_stages(result, request, outcome)
         # Without a training there is one fault to see to, and not a dozen values that it cost.
         if result.get("error") is None:
-            checks += judge_gates(result, request)
+            checks += judge_checks(result, request)
             if section_at(result, "ddp"):
-                checks += judge_section(section_at(result, "ddp"), NODE, GROUP_GATES, _WITHIN_NODE)
+                checks += judge_section(section_at(result, "ddp"), NODE, GROUP_CHECKS, _WITHIN_NODE)
             checks += verify_load(section_at(result, "telemetry"), request.bus_gpus, request.spec)
         metrics = metrics_of(result)
         parts = section_at(result, "durations_s")

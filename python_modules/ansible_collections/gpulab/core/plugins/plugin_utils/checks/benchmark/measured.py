@@ -8,13 +8,13 @@ from typing import Any
 
 from ....module_utils.process import Outcome
 from .judge import judge
-from .request import GateLimits, Request
+from .request import CheckLimits, Request
 
 
 def judge_measured(
     measured: Mapping[str, Any],
     document: str | Mapping[str, Any],
-    limits: GateLimits,
+    limits: CheckLimits,
     spec: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Judge a measurement, fresh or out of a record, by the limits of today.
@@ -22,7 +22,7 @@ def judge_measured(
     Args:
         measured: ``measured`` as the module returned it.
         document: What the benchmark printed: the text, or what a record keeps of it.
-        limits: Limits of the gates.
+        limits: Limits of the checks.
         spec: What the node is held against.
 
     Returns:

@@ -9,8 +9,8 @@ from typing import Any
 
 from ....module_utils.process import Outcome
 from ..finding import Finding, part
+from .checks import missing_gpu
 from .findings import MEMORY, NODE, PYTORCH, REBUILD, finding, trained_on
-from .gates import missing_gpu
 from .request import Request
 from .result import ResultError, items_at, parse_result, section_at, text_at, value_at
 

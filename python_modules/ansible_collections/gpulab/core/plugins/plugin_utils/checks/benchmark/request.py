@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class GateLimits:
-    """Limits of the gates. The defaults are the profile ``smoke``; all are our own proposals.
+class CheckLimits:
+    """Limits of the checks. The defaults are the profile ``smoke``; all are our own proposals.
 
     Attributes:
         loss_ratio_max: last loss over first loss. A healthy node ends below 0.01; without
@@ -37,7 +37,7 @@ class Request:
         budget_s: seconds that the benchmark may take.
         bus_gpus: NVIDIA GPUs on the node's PCI bus (``bdf``, ``slot``, ``name`` of each), whatever
             their driver says; None if the bus could not be read.
-        limits: limits of the gates.
+        limits: limits of the checks.
         spec: the node's hardware spec with all that it inherits; empty where none is declared.
     """
 
@@ -45,5 +45,5 @@ class Request:
     device: str
     budget_s: float
     bus_gpus: Sequence[dict[str, Any]] | None
-    limits: GateLimits = field(default_factory=GateLimits)
+    limits: CheckLimits = field(default_factory=CheckLimits)
     spec: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Read the document of gpulab_bench without any library but Python's own.
 
-The full form is the JSON Schema that gpulab_bench publishes; here stands what the gates rely on.
-A value that is absent or of the wrong type reads as None, and None makes a gate unknown.
+The full form is the JSON Schema that gpulab_bench publishes; here stands what the checks rely on.
+A value that is absent or of the wrong type reads as None, and None makes a check unknown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The gates of a training over several processes, within a node or over several."""
+"""The checks of a training over several processes, within a node or over several."""
 
 from __future__ import annotations
 
-from ..finding import DECLARED, Gate
+from ..finding import DECLARED, Check
 
 # As the training on one device: a healthy run ends below 0.01, without learning it stays at 1.
 LOSS_RATIO_MAX = 0.5
@@ -14,7 +14,7 @@ AGAIN = "run it again: ansible-playbook playbooks/benchmark_ddp.yml"
 _SOURCE = "gpulab_bench ddp"
 _PROPOSAL = "our proposal, to be calibrated"
 
-RUN = Gate(
+RUN = Check(
     id="ddp.run",
     title="Training over nodes, each node's part",
     source=_SOURCE,
@@ -24,9 +24,9 @@ RUN = Gate(
     severity="fail",
     action=AGAIN,
 )
-# Gates of the document's section ``ddp``.
-SECTION_GATES = (
-    Gate(
+# Checks of the document's section ``ddp``.
+SECTION_CHECKS = (
+    Check(
         id="ddp.loss_falls",
         title="Loss of a training over processes",
         source=_SOURCE,
@@ -36,7 +36,7 @@ SECTION_GATES = (
         severity="fail",
         action=AGAIN,
     ),
-    Gate(
+    Check(
         id="ddp.ranks_equal",
         title="Weights and losses of all ranks",
         source=_SOURCE,
@@ -46,7 +46,7 @@ SECTION_GATES = (
         severity="fail",
         action=AGAIN,
     ),
-    Gate(
+    Check(
         id="ddp.nonfinite",
         title="NaN or infinity in a training over processes",
         source=_SOURCE,
@@ -56,7 +56,7 @@ SECTION_GATES = (
         action=AGAIN,
     ),
 )
-TRANSPORT = Gate(
+TRANSPORT = Check(
     id="ddp.transport",
     title="NCCL's way between nodes",
     source=f"{_SOURCE}: NCCL_DEBUG=INFO",
@@ -65,4 +65,4 @@ TRANSPORT = Gate(
     severity="fail",
     action=AGAIN,
 )
-DDP_GATES = (RUN, *SECTION_GATES, TRANSPORT)
+DDP_CHECKS = (RUN, *SECTION_CHECKS, TRANSPORT)

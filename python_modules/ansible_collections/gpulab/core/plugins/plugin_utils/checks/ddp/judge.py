@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ....module_utils.process import Outcome
-from ..finding import Finding, Gate, part
+from ..finding import Check, Finding, part
 from ..verdict import verdict_of
-from .catalogue import AGAIN, LOSS_RATIO_MAX, LOSS_SPREAD_MAX, RUN, SECTION_GATES, TRANSPORT
+from .catalogue import AGAIN, LOSS_RATIO_MAX, LOSS_SPREAD_MAX, RUN, SECTION_CHECKS, TRANSPORT
 from .transport import judge_ways
 
-_GATES = {gate.id.partition(".")[2]: gate for gate in SECTION_GATES}
-# What to do where several nodes trained together and a gate of the training failed.
+_CHECKS = {check.id.partition(".")[2]: check for check in SECTION_CHECKS}
+# What to do where several nodes trained together and a check of the training failed.
 _OVER_NODES = {
     "loss_falls": "train each node alone (playbooks/benchmark.yml): where that passes, the "
     "exchange is wrong",
@@ -59,7 +59,7 @@ def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
     ddp = (result or {}).get("ddp")
     metrics: list[dict[str, Any]] = []
     if isinstance(ddp, Mapping):
-        checks += judge_section(ddp, part("node", node), _GATES, _OVER_NODES)
+        checks += judge_section(ddp, part("node", node), _CHECKS, _OVER_NODES)
         metrics = [
             _metric("ddp.tokens_per_s", ddp.get("tokens_per_s"), "1/s", ddp.get("step_s") or {}),
             _metric("ddp.efficiency", ddp.get("efficiency"), "", {}),
@@ -70,20 +70,20 @@ def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
 def judge_section(
     ddp: Mapping[str, Any],
     which: Mapping[str, str],
-    gates: Mapping[str, Gate],
+    checks: Mapping[str, Check],
     actions: Mapping[str, str],
 ) -> list[Finding]:
-    """Return a finding per gate of the section ``ddp`` of a document, of one node or of several.
+    """Return a finding per check of the section ``ddp`` of a document, of one node or of several.
 
     Args:
         ddp: the section.
         which: the part that is to be looked at.
-        gates: ``loss_falls``, ``ranks_equal`` and ``nonfinite``.
+        checks: ``loss_falls``, ``ranks_equal`` and ``nonfinite``.
         actions: what to do where one of them fails.
     """
     judges = {"loss_falls": _loss_falls, "ranks_equal": _equal, "nonfinite": _nonfinite}
     return [
-        gates[name].finding(
+        checks[name].finding(
             told.status,
             which,
             told.observed,
@@ -130,7 +130,7 @@ def _run(outcome: Outcome, result: Mapping[str, Any] | None, node: str) -> Findi
 
 
 class _Told(NamedTuple):
-    """What one gate sees in the section ``ddp``."""
+    """What one check sees in the section ``ddp``."""
 
     status: str
     evidence: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..finding import Finding, Gate, part
+from ..finding import Check, Finding, part
 
 RDMA = "NET/IB"
 _NETWORK = part("nic", "NCCL's network")
@@ -12,13 +12,13 @@ _ACTION = (
 )
 
 
-def judge_ways(gate: Gate, ways: object) -> Finding | None:
+def judge_ways(check: Check, ways: object) -> Finding | None:
     """Judge the ways that data took where InfiniBand or RoCE is declared.
 
     NCCL falls back to sockets without a word, at a fifth of the speed.
 
     Args:
-        gate: whose finding it is.
+        check: whose finding it is.
         ways: ``transports`` of the benchmark's document; one that names none is unknown.
 
     Returns:
@@ -26,12 +26,12 @@ def judge_ways(gate: Gate, ways: object) -> Finding | None:
     """
     if not isinstance(ways, list) or not ways:
         evidence = "NCCL's log names no way between the GPUs"
-        return gate.finding("unknown", _NETWORK, None, RDMA, evidence=evidence)
+        return check.finding("unknown", _NETWORK, None, RDMA, evidence=evidence)
     networks = [str(way) for way in ways if str(way).startswith("NET/")]
     if not networks:
         return None
     wrong = [way for way in networks if way != RDMA]
-    return gate.finding(
+    return check.finding(
         "fail" if wrong else "pass",
         _NETWORK,
         ", ".join(networks),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part, waived
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part, waived
 
 Sensor = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ _SERIOUS = (
 _ZONES_S = 14 * 3600
 
 
-def _psus(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _psus(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["psus_min"]
     supplies: dict[str, list[Sensor]] = {}
     for sensor in facts["ipmi_sensors"]:
@@ -110,7 +110,7 @@ def _is_redundancy(sensor: Sensor) -> bool:
     return "redun" in sensor["name"].lower() or any("edundan" in s for s in sensor["states"])
 
 
-def _redundancy(check: Check, facts: Facts, kind: str) -> list[Finding]:
+def _redundancy(check: HardwareCheck, facts: Facts, kind: str) -> list[Finding]:
     """Return a failure for each redundancy sensor of the kind that tells of a loss."""
     findings = []
     for sensor in facts["ipmi_sensors"]:
@@ -131,7 +131,7 @@ def _redundancy(check: Check, facts: Facts, kind: str) -> list[Finding]:
     return findings
 
 
-def _fans(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _fans(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["fans_min"]
     fans = [
         sensor
@@ -207,7 +207,7 @@ def _stands_still(sensor: Sensor) -> bool:
     return still or sensor["level"] == "critical"
 
 
-def _sensors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _sensors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     which = part("sensor", "all sensors")
     if not wanted["sensors"]:
         return waived(check, which, "sensors")
@@ -236,7 +236,7 @@ def _sensors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return findings or [check.finding("pass", which, "ok", "ok", evidence=evidence)]
 
 
-def _events(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _events(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     which = part("sensor", "event log")
     if not wanted["event_log"]:
         return waived(check, which, "event_log")
@@ -316,7 +316,7 @@ def _reading(sensor: Sensor) -> str:
 
 
 BMC_CHECKS = (
-    Check(
+    HardwareCheck(
         id="system.psus",
         title="Power supplies",
         section="system",
@@ -330,7 +330,7 @@ BMC_CHECKS = (
         action=_ASK,
         judge=_psus,
     ),
-    Check(
+    HardwareCheck(
         id="system.fans",
         title="Fans",
         section="system",
@@ -345,7 +345,7 @@ BMC_CHECKS = (
         action=_ASK,
         judge=_fans,
     ),
-    Check(
+    HardwareCheck(
         id="system.sensors",
         title="Temperatures and voltages",
         section="system",
@@ -359,7 +359,7 @@ BMC_CHECKS = (
         action=_ASK,
         judge=_sensors,
     ),
-    Check(
+    HardwareCheck(
         id="system.events",
         title="Event log of the BMC",
         section="system",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....module_utils.facts.schema import FACTS_SCHEMA
-from ..finding import Check, Finding, part
+from ..finding import Finding, HardwareCheck, part
 from .bmc import BMC_CHECKS
 from .clock import CLOCK_CHECKS
 from .compute import COMPUTE_CHECKS
@@ -25,7 +25,7 @@ from .smart import SMART_CHECKS
 from .storage import STORAGE_CHECKS
 from .topology import TOPOLOGY_CHECKS
 
-CATALOGUE: tuple[Check, ...] = (
+CATALOGUE: tuple[HardwareCheck, ...] = (
     *COMPUTE_CHECKS,
     *POWER_MANAGEMENT_CHECKS,
     *MEMORY_CHECKS,
@@ -45,7 +45,7 @@ CATALOGUE: tuple[Check, ...] = (
 )
 
 # What is judged of facts, and what of a benchmark's telemetry (checks_gpu_load.verify_load).
-ALL_CHECKS: tuple[Check, ...] = (*CATALOGUE, *LOAD_CHECKS)
+ALL_CHECKS: tuple[HardwareCheck, ...] = (*CATALOGUE, *LOAD_CHECKS)
 
 # Section of the facts -> the type that it has when it is not null.
 _SECTIONS: dict[str, type] = {
@@ -104,7 +104,7 @@ def verify(facts: Mapping[str, Any], spec: Mapping[str, Any]) -> list[Finding]:
 
 
 def _unread(
-    check: Check, facts: Mapping[str, Any], wanted: Mapping[str, Any], name: str
+    check: HardwareCheck, facts: Mapping[str, Any], wanted: Mapping[str, Any], name: str
 ) -> Finding:
     reason = facts["probes"].get(name, {}).get("reason") or "no reason was given"
     required = {key: wanted[key] for key in check.requires if key in wanted}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..finding import Check, Facts, Finding, Requirements, number, part
+from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part
 
 # Proposals, to be calibrated: logs of two nodes can no longer be put in order beyond the first;
 # Kerberos-like tickets, certificates of short life and job accounting suffer beyond the second.
@@ -13,7 +13,7 @@ OFFSET_FAIL_S = 1.0
 SILENT_WARN_S = 8 * 1024.0
 
 
-def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _sync(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     clock = facts["clock"]
     synchronised, offset = clock.get("synchronised"), number(clock.get("offset_s"))
     source = clock.get("source")
@@ -65,7 +65,7 @@ def _sync(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
 
 
 CLOCK_CHECKS = (
-    Check(
+    HardwareCheck(
         id="clock.sync",
         title="Clock synchronisation",
         section="clock",

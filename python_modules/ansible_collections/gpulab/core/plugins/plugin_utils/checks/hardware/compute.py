@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..finding import DECLARED, GIB, Check, Facts, Finding, Requirements, at_least, number, part
+from ..finding import (
+    DECLARED,
+    GIB,
+    Facts,
+    Finding,
+    HardwareCheck,
+    Requirements,
+    at_least,
+    number,
+    part,
+)
 
 # Firmware, the crash kernel and the kernel itself keep a share of the installed memory.
 MEMORY_TOLERANCE = 0.05
 _CPU_SOURCE = "/sys/devices/system/cpu, /proc/cpuinfo"
 
 
-def _architecture(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _architecture(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     observed = facts["cpu"].get("architecture") or None
     expected = wanted["architecture"]
     status = "unknown" if observed is None else "pass" if observed == expected else "fail"
@@ -28,7 +38,12 @@ def _architecture(check: Check, facts: Facts, wanted: Requirements) -> list[Find
 
 
 def _cpu_count(
-    fact: str, requirement: str, action: str, check: Check, facts: Facts, wanted: Requirements
+    fact: str,
+    requirement: str,
+    action: str,
+    check: HardwareCheck,
+    facts: Facts,
+    wanted: Requirements,
 ) -> list[Finding]:
     cpu = facts["cpu"]
     observed = number(cpu.get(fact))
@@ -45,7 +60,7 @@ def _cpu_count(
     ]
 
 
-def _memory(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _memory(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     total = number(facts["memory"].get("total_bytes"))
     gib = None if total is None else round(total / GIB, 2)
     expected = wanted["gib_min"]
@@ -65,7 +80,7 @@ def _memory(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
 
 
 COMPUTE_CHECKS = (
-    Check(
+    HardwareCheck(
         id="cpu.architecture",
         title="Processor architecture",
         section="cpu",
@@ -79,7 +94,7 @@ COMPUTE_CHECKS = (
         action="Run `uname -m` on the node.",
         judge=_architecture,
     ),
-    Check(
+    HardwareCheck(
         id="cpu.sockets",
         title="Processors fitted",
         section="cpu",
@@ -98,7 +113,7 @@ COMPUTE_CHECKS = (
             "Check in the firmware that every processor is detected; reseat the missing one.",
         ),
     ),
-    Check(
+    HardwareCheck(
         id="cpu.cores",
         title="Physical cores online",
         section="cpu",
@@ -118,7 +133,7 @@ COMPUTE_CHECKS = (
             "taken offline, or excluded on the kernel's command line (maxcpus, nr_cpus).",
         ),
     ),
-    Check(
+    HardwareCheck(
         id="cpu.numa",
         title="NUMA nodes",
         section="cpu",
@@ -137,7 +152,7 @@ COMPUTE_CHECKS = (
             "Set NUMA (nodes per socket, no memory interleaving) in the firmware as declared.",
         ),
     ),
-    Check(
+    HardwareCheck(
         id="memory.size",
         title="Main memory",
         section="memory",

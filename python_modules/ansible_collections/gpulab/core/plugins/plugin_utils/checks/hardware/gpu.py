@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ....module_utils.hardware.nvidia import NO_DEVICE
-from ..finding import DECLARED, GIB, Check, Facts, Finding, Requirements, at_least, number, part
+from ..finding import (
+    DECLARED,
+    GIB,
+    Facts,
+    Finding,
+    HardwareCheck,
+    Requirements,
+    at_least,
+    number,
+    part,
+)
 from ..gpu_models import is_model
 from ..specs import ANY_GPU
 from .gpu_parts import Gpu, label, name_of, nvml_of, on_bus, part_of
@@ -23,7 +33,7 @@ _BY_HAND = (
 )
 
 
-def _count(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _count(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     found = on_bus(facts)
     exact = wanted.get("count")
     least = wanted.get("count_min", exact if exact is not None else _COUNT_MIN)
@@ -50,7 +60,7 @@ def _count(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     ]
 
 
-def _model(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _model(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     models = wanted["models"]
 
     def judge(gpu: Gpu) -> Finding:
@@ -70,7 +80,7 @@ def _model(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return _each(check, facts, wanted, judge, models)
 
 
-def _memory(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _memory(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["memory_gib_min"]
 
     def judge(gpu: Gpu) -> Finding:
@@ -91,7 +101,7 @@ def _memory(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return _each(check, facts, wanted, judge, expected)
 
 
-def _driver(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _driver(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(gpu: Gpu) -> Finding:
         status, evidence, action = _driver_state(gpu, facts)
         return check.finding(
@@ -169,7 +179,7 @@ def _loaded_state(bdf: str, nvidia: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _each(
-    check: Check,
+    check: HardwareCheck,
     facts: Facts,
     wanted: Requirements,
     judge: Callable[[Gpu], Finding],
@@ -194,7 +204,7 @@ def _each(
 
 
 GPU_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.count",
         title="Number of GPUs on the PCI bus",
         section="gpu",
@@ -208,7 +218,7 @@ GPU_CHECKS = (
         action="Run `lspci -nn -d 10de:` on the node.",
         judge=_count,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.model",
         title="GPU model",
         section="gpu",
@@ -223,7 +233,7 @@ GPU_CHECKS = (
         "first (see gpu.driver).",
         judge=_model,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.memory",
         title="GPU memory",
         section="gpu",
@@ -237,7 +247,7 @@ GPU_CHECKS = (
         action="NVML does not tell the memory: make `nvidia-smi` work first (see gpu.driver).",
         judge=_memory,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.driver",
         title="GPU driver",
         section="gpu",

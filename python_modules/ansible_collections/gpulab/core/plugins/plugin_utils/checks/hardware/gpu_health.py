@@ -7,7 +7,7 @@ from typing import Any
 
 from ....module_utils.hardware.gpu_facts import MIB
 from ....module_utils.hardware.xid import worst
-from ..finding import Check, Facts, Finding, Requirements, number, part
+from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part
 from ..gpu_models import DATA_CENTRE, is_model
 from ..specs import ANY_GPU
 from .gpu_parts import Gpu, each_listed, is_unsupported, named, on_bus, part_of, why_null
@@ -61,7 +61,7 @@ _XID_STATUS = {
 }
 
 
-def _xid(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _xid(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     log, gpus = facts["kernel_log"], on_bus(facts)
     by_part: dict[str, list[Mapping[str, Any]]] = {str(gpu.get("bdf")): [] for gpu in gpus}
     for event in log["events"]:
@@ -80,7 +80,7 @@ def _gone(bdf: str, events: list[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _xid_of(
-    check: Check,
+    check: HardwareCheck,
     which: dict[str, str],
     events: list[Mapping[str, Any]],
     log: Mapping[str, Any],
@@ -110,7 +110,7 @@ def _xid_of(
     )
 
 
-def _ecc_errors(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _ecc_errors(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
         errors = nvml["ecc_errors"]
         count, exceeded = errors["volatile_uncorrected"], errors["sram_threshold_exceeded"]
@@ -149,7 +149,7 @@ def _has_ecc(nvml: Gpu) -> bool:
     return nvml["ecc"] is True or is_model(nvml["name"] or "", DATA_CENTRE)
 
 
-def _row_remap(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _row_remap(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
         rows, pages = nvml["remapped_rows"], nvml["retired_pages"]
         if rows is None and pages is None:
@@ -189,7 +189,7 @@ def _repairs(what: str, found: Mapping[str, Any]) -> str:
     return f"{what}: {corrected} for corrected, {uncorrected} for uncorrected errors"
 
 
-def _unknown_repairs(check: Check, which: dict[str, str], reason: str) -> Finding:
+def _unknown_repairs(check: HardwareCheck, which: dict[str, str], reason: str) -> Finding:
     return check.finding(
         "unknown", which, None, "none", evidence=f"memory repairs: {reason}", action=check.action
     )
@@ -209,7 +209,7 @@ def margins(which: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def judge_margins(
-    check: Check, which: dict[str, str], known: list[tuple[str, float, float]], reason: str
+    check: HardwareCheck, which: dict[str, str], known: list[tuple[str, float, float]], reason: str
 ) -> Finding:
     """Return warn where a sensor is within 5 °C of its limit; unknown without any sensor.
 
@@ -237,7 +237,7 @@ def judge_margins(
     )
 
 
-def _temperature(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _temperature(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         reason = f"temperature and its limit: {why_null(nvml, 'temperature.gpu_c')}"
         return judge_margins(check, which, margins(nvml["temperature"]), reason)
@@ -245,7 +245,7 @@ def _temperature(check: Check, facts: Facts, _wanted: Requirements) -> list[Find
     return each_listed(check, facts, judge, MARGIN_C)
 
 
-def _clocks(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _clocks(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         reasons = nvml["clocks_event_reasons"]
         if reasons is None:
@@ -271,7 +271,7 @@ def _clocks(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
     return each_listed(check, facts, judge, [])
 
 
-def _idle(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _idle(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         processes, used = nvml["processes"], number(nvml["memory_used_bytes"])
         expected = IDLE_MEMORY_BYTES // MIB
@@ -307,7 +307,7 @@ def _idle(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
 
 
 GPU_HEALTH_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.xid",
         title="GPU and NVSwitch faults since boot (Xid, SXid)",
         section="gpu",
@@ -324,7 +324,7 @@ GPU_HEALTH_CHECKS = (
         action="Run `journalctl -k -b -g Xid` as root on the node, or `dmesg`.",
         judge=_xid,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.ecc_errors",
         title="Uncorrected memory errors of the GPUs",
         section="gpu",
@@ -340,7 +340,7 @@ GPU_HEALTH_CHECKS = (
         action="Run `nvidia-smi -q -d ECC` on the node.",
         judge=_ecc_errors,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.row_remap",
         title="Repairs of the GPUs' memory",
         section="gpu",
@@ -357,7 +357,7 @@ GPU_HEALTH_CHECKS = (
         action="Run `nvidia-smi -q -d ROW_REMAPPER,PAGE_RETIREMENT` on the node.",
         judge=_row_remap,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.temperature",
         title="Temperature of the GPUs, idle",
         section="gpu",
@@ -371,7 +371,7 @@ GPU_HEALTH_CHECKS = (
         action="Run `nvidia-smi -q -d TEMPERATURE` on the node.",
         judge=_temperature,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.clocks",
         title="Lowered clocks of the GPUs, idle",
         section="gpu",
@@ -386,7 +386,7 @@ GPU_HEALTH_CHECKS = (
         action="Run `nvidia-smi -q -d PERFORMANCE` on the node.",
         judge=_clocks,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.idle",
         title="Nobody uses the GPUs",
         section="gpu",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, part
 from ..gpu_models import nvlinks_of
 from ..specs import ANY_GPU
 from .gpu_parts import Gpu, each_listed, label, named, nvml_of, on_bus, part_of, why_null
@@ -10,7 +10,7 @@ from .gpu_parts import Gpu, each_listed, label, named, nvml_of, on_bus, part_of,
 _SEATING = "Reseat {part} and its riser, look for a narrower slot or a BIOS setting (bifurcation)."
 
 
-def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _link(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(gpu: Gpu) -> Finding:
         which, nvml = part_of(gpu, facts), nvml_of(gpu, facts).get("link") or {}
         bus = gpu.get("link") or {}
@@ -48,7 +48,7 @@ def nvlinks_expected(name: str | None, wanted: Requirements) -> int | None:
     return nvlinks_of(name) if declared is None else declared
 
 
-def _nvlink(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _nvlink(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
         expected, links = nvlinks_expected(nvml["name"], wanted), nvml["nvlinks"]
         if links is None:
@@ -103,7 +103,7 @@ def _nvlink(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return each_listed(check, facts, judge, wanted.get("nvlinks"))
 
 
-def _fabric_manager(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _fabric_manager(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     gpus = on_bus(facts)
     states = {
         str(gpu.get("bdf")): nvml_of(gpu, facts)["fabric_state"]
@@ -143,7 +143,7 @@ def _fabric_manager(check: Check, facts: Facts, _wanted: Requirements) -> list[F
     ]
 
 
-def _gpudirect(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _gpudirect(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["gpudirect"] or not on_bus(facts):
         return []
     fabric = facts["gpu_fabric"]
@@ -166,7 +166,7 @@ def _gpudirect(check: Check, facts: Facts, wanted: Requirements) -> list[Finding
 
 
 GPU_LINK_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.link",
         title="PCIe width of the GPUs, idle",
         section="gpu",
@@ -181,7 +181,7 @@ GPU_LINK_CHECKS = (
         action="Run `lspci -vv -d 10de:` as root on the node and look at LnkSta.",
         judge=_link,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.nvlink",
         title="NVLinks of the GPUs",
         section="gpu",
@@ -197,7 +197,7 @@ GPU_LINK_CHECKS = (
         action="Run `nvidia-smi nvlink -s` on the node.",
         judge=_nvlink,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.fabric_manager",
         title="Fabric manager of NVSwitch machines",
         section="gpu",
@@ -212,7 +212,7 @@ GPU_LINK_CHECKS = (
         action="Run `systemctl status nvidia-fabricmanager` on the node.",
         judge=_fabric_manager,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.gpudirect",
         title="GPUDirect RDMA",
         section="gpu",

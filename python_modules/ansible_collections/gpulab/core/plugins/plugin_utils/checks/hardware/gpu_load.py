@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
 from ..specs import ANY_GPU
 from .gpu_health import MARGIN_C, judge_margins, margins
 from .gpu_links import nvlinks_expected
@@ -51,7 +51,7 @@ def verify_load(
     return findings
 
 
-def _each_sampled(check: Check, facts: Facts, judge: JudgeSample) -> list[Finding]:
+def _each_sampled(check: HardwareCheck, facts: Facts, judge: JudgeSample) -> list[Finding]:
     """Judge every sampled GPU; those on the bus that were not sampled are unknown together."""
     telemetry = facts["gpu_load"]
     samples = {one.get("bdf"): one for one in telemetry.get("gpus") or [] if one.get("samples")}
@@ -100,14 +100,14 @@ def _was_idle(sample: Sample) -> bool:
 
 
 def _unknown(
-    check: Check, which: dict[str, str], expected: object, evidence: str, unit: str = ""
+    check: HardwareCheck, which: dict[str, str], expected: object, evidence: str, unit: str = ""
 ) -> Finding:
     return check.finding(
         "unknown", which, None, expected, unit=unit, evidence=evidence, action=check.action
     )
 
 
-def _throttle(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _throttle(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(sample: Sample, which: dict[str, str]) -> Finding:
         reasons, clock = sample.get("event_reasons"), sample.get("sm_clock_mhz") or {}
         median, most = number(clock.get("median")), number(sample.get("sm_clock_max_mhz"))
@@ -149,7 +149,7 @@ def _mhz(clock: float | None) -> str:
     return "?" if clock is None else f"{clock:g}"
 
 
-def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _link(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(sample: Sample, which: dict[str, str]) -> Finding:
         link = sample.get("link") or {}
         width, generation = number(link.get("width")), number(link.get("generation"))
@@ -176,7 +176,7 @@ def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return _each_sampled(check, facts, judge)
 
 
-def _nvlink_errors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _nvlink_errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(sample: Sample, which: dict[str, str]) -> Finding | None:
         counters = sample.get("nvlink_errors")
         expected = nvlinks_expected(sample.get("name"), wanted)
@@ -208,7 +208,7 @@ def _nvlink_errors(check: Check, facts: Facts, wanted: Requirements) -> list[Fin
     return _each_sampled(check, facts, judge)
 
 
-def _temperature(check: Check, facts: Facts, _wanted: Requirements) -> list[Finding]:
+def _temperature(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(sample: Sample, which: dict[str, str]) -> Finding:
         known = margins(
             {
@@ -229,7 +229,7 @@ def _temperature(check: Check, facts: Facts, _wanted: Requirements) -> list[Find
 
 
 LOAD_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.throttle",
         title="Lowered clocks of the GPUs under load",
         section="gpu",
@@ -246,7 +246,7 @@ LOAD_CHECKS = (
         action=_RERUN,
         judge=_throttle,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.link_load",
         title="PCIe link of the GPUs under load",
         section="gpu",
@@ -261,7 +261,7 @@ LOAD_CHECKS = (
         action=_RERUN,
         judge=_link,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.nvlink_errors",
         title="NVLink errors under load",
         section="gpu",
@@ -275,7 +275,7 @@ LOAD_CHECKS = (
         action=_RERUN,
         judge=_nvlink_errors,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.temperature_load",
         title="Temperature of the GPUs under load",
         section="gpu",

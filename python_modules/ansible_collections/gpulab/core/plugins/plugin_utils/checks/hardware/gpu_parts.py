@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ....module_utils.hardware.pci import is_nvidia
-from ..finding import Check, Facts, Finding, part
+from ..finding import Facts, Finding, HardwareCheck, part
 
 Gpu = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ def is_unsupported(nvml: Gpu, field: str) -> bool:
 
 
 def each_listed(
-    check: Check,
+    check: HardwareCheck,
     facts: Facts,
     judge: Callable[[Gpu, Gpu, dict[str, str]], Finding | None],
     expected: object = None,
@@ -101,7 +101,7 @@ def each_listed(
     return findings
 
 
-def _unlisted(check: Check, facts: Facts, missing: list[Gpu], expected: object) -> Finding:
+def _unlisted(check: HardwareCheck, facts: Facts, missing: list[Gpu], expected: object) -> Finding:
     nvidia = facts.get("nvidia")
     reason = (nvidia or {}).get("message")
     if nvidia is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
 from ..gpu_models import DATA_CENTRE, is_model
 from ..specs import ANY_GPU
 from .gpu_parts import Gpu, each_listed, is_unsupported, named, on_bus, why_null
@@ -14,7 +14,7 @@ _WATT = 1.0
 Fits = Callable[[str, str], bool]
 
 
-def _power_limit(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _power_limit(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     declared = wanted.get("power_limit_w")
 
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
@@ -48,12 +48,12 @@ def _power_limit(check: Check, facts: Facts, wanted: Requirements) -> list[Findi
     return each_listed(check, facts, judge, declared)
 
 
-def _driver_version(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _driver_version(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     found = facts["nvidia"]["module_version"]
     return _version(check, facts, found, wanted["driver_version"], "driver", _is_release)
 
 
-def _cuda_version(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _cuda_version(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     found = facts["nvidia"]["cuda_version"]
     return _version(check, facts, found, wanted["cuda_version_min"], "CUDA", _is_new_enough)
 
@@ -72,7 +72,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _version(
-    check: Check, facts: Facts, found: object, wanted: str, what: str, fits: Fits
+    check: HardwareCheck, facts: Facts, found: object, wanted: str, what: str, fits: Fits
 ) -> list[Finding]:
     if not on_bus(facts):
         return []
@@ -96,7 +96,7 @@ def _version(
     ]
 
 
-def _vbios(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _vbios(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     versions = wanted["vbios_versions"]
 
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
@@ -117,7 +117,7 @@ def _vbios(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return each_listed(check, facts, judge, versions)
 
 
-def _ecc_mode(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _ecc_mode(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     declared = wanted.get("ecc")
 
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
@@ -153,7 +153,7 @@ def _ecc_mode(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]
     return each_listed(check, facts, judge, True if declared is None else declared)
 
 
-def _container(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _container(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["containers"] or not on_bus(facts):
         return []
     found = facts["gpu_container"]
@@ -177,7 +177,7 @@ def _container(check: Check, facts: Facts, wanted: Requirements) -> list[Finding
 
 
 GPU_SETTING_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.power_limit",
         title="Power limit of the GPUs",
         section="gpu",
@@ -192,7 +192,7 @@ GPU_SETTING_CHECKS = (
         action="Run `nvidia-smi -q -d POWER` on the node.",
         judge=_power_limit,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.driver_version",
         title="Version of the GPU driver",
         section="gpu",
@@ -206,7 +206,7 @@ GPU_SETTING_CHECKS = (
         action="Run `cat /proc/driver/nvidia/version` on the node.",
         judge=_driver_version,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.cuda_version",
         title="CUDA version of the GPU driver",
         section="gpu",
@@ -220,7 +220,7 @@ GPU_SETTING_CHECKS = (
         action="Run `nvidia-smi` on the node.",
         judge=_cuda_version,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.vbios",
         title="VBIOS of the GPUs",
         section="gpu",
@@ -234,7 +234,7 @@ GPU_SETTING_CHECKS = (
         action="Run `nvidia-smi --query-gpu=vbios_version --format=csv` on the node.",
         judge=_vbios,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.ecc_mode",
         title="ECC of the GPUs' memory",
         section="gpu",
@@ -250,7 +250,7 @@ GPU_SETTING_CHECKS = (
         action="Run `nvidia-smi -q -d ECC` on the node.",
         judge=_ecc_mode,
     ),
-    Check(
+    HardwareCheck(
         id="gpu.containers",
         title="GPUs inside a container",
         section="gpu",

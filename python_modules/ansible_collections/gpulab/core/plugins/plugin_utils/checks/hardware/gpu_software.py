@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..finding import Check, Facts, Finding, Requirements, part
+from ..finding import Facts, Finding, HardwareCheck, Requirements, part
 from ..specs import ANY_GPU
 
 _REPAIR = "Run `ansible-playbook site.yml --tags gpu` for this node"
@@ -17,7 +17,7 @@ _PARTS = (
 )
 
 
-def _software(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _software(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     state = facts["gpu_software"]
     findings = [_driver(check, state), _reboot(check, state)]
     if state.get("dcgm"):
@@ -33,7 +33,7 @@ def _software(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]
     return wrong or [check.finding("pass", part("gpu", "driver"), None, None, evidence=evidence)]
 
 
-def _driver(check: Check, state: Mapping[str, Any]) -> Finding:
+def _driver(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     """Compare the versions of what must have one; a part that is not installed has none."""
     versions = {what: state[key] for key, what in _PARTS if state.get(key)}
     shown = ", ".join(f"{what} is {version}" for what, version in versions.items())
@@ -79,7 +79,7 @@ def _skew_action(state: Mapping[str, Any]) -> str:
     return f"{_REPAIR}: it puts all parts on one version and holds their packages; then reboot."
 
 
-def _dcgm(check: Check, state: Mapping[str, Any]) -> Finding:
+def _dcgm(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     versions = state["dcgm"]
     return check.finding(
         "pass" if len(versions) == 1 else "fail",
@@ -91,7 +91,7 @@ def _dcgm(check: Check, state: Mapping[str, Any]) -> Finding:
     )
 
 
-def _half_configured(check: Check, state: Mapping[str, Any]) -> Finding:
+def _half_configured(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     names = ", ".join(state["half_configured"])
     return check.finding(
         "fail",
@@ -103,7 +103,7 @@ def _half_configured(check: Check, state: Mapping[str, Any]) -> Finding:
     )
 
 
-def _reboot(check: Check, state: Mapping[str, Any]) -> Finding:
+def _reboot(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     reasons = state["reboot_reasons"]
     return check.finding(
         "warn" if reasons else "pass",
@@ -119,7 +119,7 @@ def _reboot(check: Check, state: Mapping[str, Any]) -> Finding:
 
 
 GPU_SOFTWARE_CHECKS = (
-    Check(
+    HardwareCheck(
         id="gpu.software",
         title="GPU software",
         section="gpu",

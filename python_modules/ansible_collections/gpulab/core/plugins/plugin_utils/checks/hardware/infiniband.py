@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
 
 Port = Mapping[str, Any]
 
@@ -15,7 +15,7 @@ _LOOK = "Run `ibstat` (or `rdma link`) on the node; is the driver (mlx5_ib) load
 _CABLE = "Check cable, transceiver and switch port"
 
 
-def _ports(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _ports(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     least, rate = wanted.get("ports_min", _PORTS), wanted.get("rate_gbps_min", 0)
     states = [(port, _state(port, rate)) for port in facts["infiniband"]]
     good = [port for port, state in states if state == "good"]
@@ -77,7 +77,7 @@ def _what_to_do(port: Port) -> str:
     return f"{_CABLE}, and that the port is switched on at both ends."
 
 
-def _errors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     most = wanted["errors_max"]
     if not facts["infiniband"]:
         evidence = "no RDMA device"
@@ -132,7 +132,7 @@ def _describe(port: Port) -> str:
 
 
 INFINIBAND_CHECKS = (
-    Check(
+    HardwareCheck(
         id="infiniband.ports",
         title="InfiniBand and RoCE ports",
         section="infiniband",
@@ -147,7 +147,7 @@ INFINIBAND_CHECKS = (
         action=_LOOK,
         judge=_ports,
     ),
-    Check(
+    HardwareCheck(
         id="infiniband.errors",
         title="Errors of the InfiniBand ports",
         section="infiniband",

@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..finding import DECLARED, GIB, Check, Facts, Finding, Requirements, number, part, waived
+from ..finding import (
+    DECLARED,
+    GIB,
+    Facts,
+    Finding,
+    HardwareCheck,
+    Requirements,
+    number,
+    part,
+    waived,
+)
 
 Slot = Mapping[str, Any]
 
@@ -31,7 +41,7 @@ def _fitted(facts: Facts) -> list[Slot]:
     return [slot for slot in facts["dimms"]["slots"] if slot.get("installed") is True]
 
 
-def _count(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _count(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     slots: Sequence[Slot] = facts["dimms"]["slots"]
     fitted = _fitted(facts)
     doubtful = [slot for slot in slots if slot.get("installed") is None]
@@ -101,7 +111,7 @@ def suspected_gaps(slots: Sequence[Slot]) -> list[Slot]:
     return gaps or empty
 
 
-def _size(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _size(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["dimm_gib_min"]
     findings = []
     for slot in _fitted(facts):
@@ -123,7 +133,7 @@ def _size(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return findings or _all_fine(check, facts, expected, "GiB")
 
 
-def _speed(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _speed(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     """Judge the speed that each module runs at.
 
     One slow module makes all others of its controller run as slow, so below the declared speed the
@@ -182,7 +192,7 @@ def _told(speed: float | None) -> str:
     return "an unknown speed" if speed is None else f"{speed} MT/s"
 
 
-def _all_fine(check: Check, facts: Facts, expected: object, unit: str) -> list[Finding]:
+def _all_fine(check: HardwareCheck, facts: Facts, expected: object, unit: str) -> list[Finding]:
     """Return one pass for all modules, or unknown where no module was seen."""
     fitted = _fitted(facts)
     if not fitted:
@@ -197,7 +207,7 @@ def _all_fine(check: Check, facts: Facts, expected: object, unit: str) -> list[F
     return [check.finding("pass", _WHOLE, min(seen), expected, unit=unit, evidence=evidence)]
 
 
-def _balance(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _balance(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["balanced"]:
         return waived(check, _WHOLE, "balanced")
     fitted = _fitted(facts)
@@ -239,7 +249,7 @@ def _balance(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     ]
 
 
-def _ecc(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _ecc(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["ecc"]:
         return waived(check, _WHOLE, "ecc")
     observed = facts["dimms"].get("ecc")
@@ -258,7 +268,7 @@ def _ecc(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     ]
 
 
-def _errors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     most = wanted["corrected_max"]
     controllers = facts["edac"]
     if not controllers:
@@ -311,7 +321,7 @@ def _edac_part(
 
 
 def _error_finding(
-    check: Check,
+    check: HardwareCheck,
     which: Mapping[str, str],
     controller: Mapping[str, Any],
     counted: Mapping[str, Any],
@@ -369,7 +379,7 @@ def _amount(count: float | None) -> str:
 
 
 MEMORY_CHECKS = (
-    Check(
+    HardwareCheck(
         id="memory.dimms",
         title="Memory modules fitted",
         section="memory",
@@ -383,7 +393,7 @@ MEMORY_CHECKS = (
         action=_ASK,
         judge=_count,
     ),
-    Check(
+    HardwareCheck(
         id="memory.dimm_size",
         title="Size of each memory module",
         section="memory",
@@ -397,7 +407,7 @@ MEMORY_CHECKS = (
         action=_ASK,
         judge=_size,
     ),
-    Check(
+    HardwareCheck(
         id="memory.dimm_speed",
         title="Speed of each memory module",
         section="memory",
@@ -412,7 +422,7 @@ MEMORY_CHECKS = (
         action=_ASK,
         judge=_speed,
     ),
-    Check(
+    HardwareCheck(
         id="memory.balance",
         title="Memory channels alike",
         section="memory",
@@ -428,7 +438,7 @@ MEMORY_CHECKS = (
         "`memory.balanced` out of the spec.",
         judge=_balance,
     ),
-    Check(
+    HardwareCheck(
         id="memory.ecc",
         title="Error correction of the memory",
         section="memory",
@@ -442,7 +452,7 @@ MEMORY_CHECKS = (
         action=_ASK,
         judge=_ecc,
     ),
-    Check(
+    HardwareCheck(
         id="memory.errors",
         title="Memory errors counted",
         section="memory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
 
 # What a spec that names a speed, but no number of links, means.
 _LINKS = 1
@@ -13,7 +13,7 @@ _LINKS = 1
 Nic = Mapping[str, Any]
 
 
-def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _link(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["links_min"]
     nics = _physical(facts) or _container_ends(facts)
     up, down, doubtful = (
@@ -38,7 +38,7 @@ def _link(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     ]
 
 
-def _speed(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _speed(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected, links = wanted["speed_mbps_min"], wanted.get("links_min", _LINKS)
     nics = _physical(facts)
     fast: list[Nic] = []
@@ -129,7 +129,7 @@ def _describe(nics: list[Nic]) -> str:
 
 
 NETWORK_CHECKS = (
-    Check(
+    HardwareCheck(
         id="nic.link",
         title="Network links",
         section="network",
@@ -144,7 +144,7 @@ NETWORK_CHECKS = (
         action="Run `ip -br link` on the node.",
         judge=_link,
     ),
-    Check(
+    HardwareCheck(
         id="nic.speed",
         title="Network speed",
         section="network",

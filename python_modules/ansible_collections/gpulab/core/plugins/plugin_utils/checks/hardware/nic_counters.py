@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....module_utils.hardware.nic_counters import LINE_ERRORS
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
 from .network import nic_part
 
 _SOURCE = "/sys/class/net/*/{statistics,carrier_down_count}"
@@ -15,16 +15,16 @@ _CABLE = (
 )
 
 
-def _errors(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     return _judge(check, facts, wanted["errors_max"], LINE_ERRORS, "broken frames")
 
 
-def _losses(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _losses(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     return _judge(check, facts, wanted["link_losses_max"], ("link_losses",), "lost links")
 
 
 def _judge(
-    check: Check, facts: Facts, most: int, counters: tuple[str, ...], unit: str
+    check: HardwareCheck, facts: Facts, most: int, counters: tuple[str, ...], unit: str
 ) -> list[Finding]:
     """Judge the counters of every interface: too many in all, or any while we looked."""
     pause_s = facts["nic_counters"].get("pause_s")
@@ -81,7 +81,7 @@ def _told(counts: object) -> str:
 
 
 NIC_COUNTER_CHECKS = (
-    Check(
+    HardwareCheck(
         id="nic.errors",
         title="Broken frames",
         section="network",
@@ -97,7 +97,7 @@ NIC_COUNTER_CHECKS = (
         action="Run `ip -s -s link` on the node; this driver keeps no such counters.",
         judge=_errors,
     ),
-    Check(
+    HardwareCheck(
         id="nic.link_losses",
         title="Lost links",
         section="network",

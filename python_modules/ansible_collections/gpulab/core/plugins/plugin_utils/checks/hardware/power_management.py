@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..finding import DECLARED, Check, Facts, Finding, Requirements, part
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, part
 
 
-def _governor(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _governor(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["governor"]
     governors = facts["power_management"].get("governors")
     which = part("cpu", (facts.get("cpu") or {}).get("model"))
@@ -29,7 +29,7 @@ def _governor(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]
     ]
 
 
-def _clocksource(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _clocksource(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     expected = wanted["clocksources"]
     observed = facts["power_management"].get("clocksource")
     known = ", ".join(facts["power_management"].get("clocksources") or []) or "none"
@@ -51,7 +51,7 @@ def _clocksource(check: Check, facts: Facts, wanted: Requirements) -> list[Findi
 
 
 POWER_MANAGEMENT_CHECKS = (
-    Check(
+    HardwareCheck(
         id="cpu.governor",
         title="Frequency governor",
         section="cpu",
@@ -67,7 +67,7 @@ POWER_MANAGEMENT_CHECKS = (
         "`cpu.governor` out of the spec: a virtual machine has none.",
         judge=_governor,
     ),
-    Check(
+    HardwareCheck(
         id="cpu.clocksource",
         title="Clock source of the kernel",
         section="cpu",

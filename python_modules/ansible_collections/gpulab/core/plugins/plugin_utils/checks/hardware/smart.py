@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..finding import Check, Facts, Finding, Requirements, number, part, waived
+from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part, waived
 from .storage import disk_part, is_fitted
 
 # A proposal, to be calibrated: time to order another one. At 100 the maker's warranty of its
@@ -29,7 +29,7 @@ _LOST = {
 }
 
 
-def _smart(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _smart(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["smart"]:
         return waived(check, part("disk", "all disks"), "smart")
     told = {entry.get("name"): entry for entry in facts["smart"]}
@@ -49,7 +49,9 @@ def _smart(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return [_health(check, disk, told.get(disk.get("name"))) for disk in disks]
 
 
-def _health(check: Check, disk: Mapping[str, Any], health: Mapping[str, Any] | None) -> Finding:
+def _health(
+    check: HardwareCheck, disk: Mapping[str, Any], health: Mapping[str, Any] | None
+) -> Finding:
     which = disk_part({**disk, "serial": disk.get("serial") or (health or {}).get("serial")})
     reason = f"a {disk.get('transport')} disk has no SMART data"
     if health is not None:
@@ -124,7 +126,7 @@ def _summary(health: Mapping[str, Any]) -> str:
 
 
 SMART_CHECKS = (
-    Check(
+    HardwareCheck(
         id="disk.smart",
         title="Health of each disk (SMART)",
         section="storage",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..finding import DECLARED, TB, Check, Facts, Finding, Requirements, number, part
+from ..finding import DECLARED, TB, Facts, Finding, HardwareCheck, Requirements, number, part
 
 _SOURCE = "/sys/block/*/{size,queue/rotational}"
 # Fitted to the machine, as opposed to plugged into it or reached over a network.
@@ -14,7 +14,7 @@ _FOREIGN = ("usb", "iscsi")
 
 
 def _capacity(
-    kind: str, requirement: str, check: Check, facts: Facts, wanted: Requirements
+    kind: str, requirement: str, check: HardwareCheck, facts: Facts, wanted: Requirements
 ) -> list[Finding]:
     """Compare the sum over the disks of one kind; disks of unknown kind or size leave it open."""
     expected = wanted[requirement]
@@ -99,7 +99,7 @@ def _describe(disks: list[Mapping[str, Any]]) -> str:
 
 
 STORAGE_CHECKS = (
-    Check(
+    HardwareCheck(
         id="disk.ssd",
         title="Capacity of the SSDs",
         section="storage",
@@ -114,7 +114,7 @@ STORAGE_CHECKS = (
         "a virtual disk has no kind of its own.",
         judge=partial(_capacity, "ssd", "ssd_tb_min"),
     ),
-    Check(
+    HardwareCheck(
         id="disk.hdd",
         title="Capacity of the hard disks",
         section="storage",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..finding import Check, Facts, Finding, Requirements, part, waived
+from ..finding import Facts, Finding, HardwareCheck, Requirements, part, waived
 
 # From near to far; the last crosses the link between processors.
 _NEAR = ("PIX", "PXB", "PHB", "NODE")
 _FAR = "SYS"
 
 
-def _local(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _local(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["gpu_nic_local"]:
         return waived(check, part("link"), "gpu_nic_local")
     ways: dict[str, list[Mapping[str, Any]]] = {}
@@ -33,7 +33,9 @@ def _local(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
     return [_nearest(check, facts, gpu, own) for gpu, own in ways.items()]
 
 
-def _nearest(check: Check, facts: Facts, gpu: str, ways: list[Mapping[str, Any]]) -> Finding:
+def _nearest(
+    check: HardwareCheck, facts: Facts, gpu: str, ways: list[Mapping[str, Any]]
+) -> Finding:
     """Judge a GPU by the nearest device that does RDMA, or of all where none does."""
     rdma = [way for way in ways if way["rdma"]] or ways
     near = [way for relation in _NEAR for way in rdma if way["relation"] == relation]
@@ -61,7 +63,7 @@ def _gpu_of(facts: Facts, bdf: str) -> Mapping[str, Any]:
     return found[0] if found else {"slot": None}
 
 
-def _acs(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
+def _acs(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     if not wanted["peer_direct"]:
         return waived(check, part("link"), "peer_direct")
     bridges = facts["topology"]["acs"]
@@ -107,7 +109,7 @@ def _acs(check: Check, facts: Facts, wanted: Requirements) -> list[Finding]:
 
 
 TOPOLOGY_CHECKS = (
-    Check(
+    HardwareCheck(
         id="topology.gpu_nic",
         title="Way from each GPU to the network",
         section="topology",
@@ -123,7 +125,7 @@ TOPOLOGY_CHECKS = (
         action="Run `nvidia-smi topo -m` on the node; the firmware does not tell the NUMA node.",
         judge=_local,
     ),
-    Check(
+    HardwareCheck(
         id="topology.acs",
         title="Direct way between GPUs (ACS)",
         section="topology",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..finding import Gate
+from ..finding import Check
 from .observe import BANDWIDTH, LOSS, MEASURED, ROUND_TRIP, Limits
 
 _DEFAULT = Limits()
@@ -15,8 +15,8 @@ REACH = (
 )
 REPAIR_PEERS = f"all its peers are at fault: repair them first, {AGAIN}"
 
-PAIR_GATES = (
-    Gate(
+PAIR_CHECKS = (
+    Check(
         id=MEASURED,
         title="Tests between the nodes",
         source=f"{_IPERF3}, ping",
@@ -25,7 +25,7 @@ PAIR_GATES = (
         severity="fail",
         action=REACH,
     ),
-    Gate(
+    Check(
         id=BANDWIDTH,
         title="Bandwidth between the nodes, TCP",
         source=_IPERF3,
@@ -37,7 +37,7 @@ PAIR_GATES = (
         severity="fail",
         action=REPAIR_PEERS,
     ),
-    Gate(
+    Check(
         id=LOSS,
         title="Packets lost between the nodes",
         source="ping",
@@ -46,7 +46,7 @@ PAIR_GATES = (
         severity="fail",
         action=REPAIR_PEERS,
     ),
-    Gate(
+    Check(
         id=ROUND_TRIP,
         title="Round trip between the nodes",
         source="ping",

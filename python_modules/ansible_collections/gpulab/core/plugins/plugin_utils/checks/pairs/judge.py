@@ -7,7 +7,7 @@ from typing import Any
 
 from ..finding import Finding
 from . import messages
-from .catalogue import PAIR_GATES
+from .catalogue import PAIR_CHECKS
 from .localise import END, Blame, End, Path, localise, merged, two_way
 from .metrics import metrics_of
 from .nodes import Node
@@ -30,7 +30,7 @@ from .observe import (
 from .parts import Hardware, end_part, link_part
 from .schedule import Pair
 
-_GATES = {gate.id: gate for gate in PAIR_GATES}
+_CHECKS = {check.id: check for check in PAIR_CHECKS}
 _UNITS = {MEASURED: "", BANDWIDTH: "Gb/s", LOSS: "%", ROUND_TRIP: "ms"}
 
 
@@ -158,7 +158,7 @@ class _Told:
         return any(self._at(path) for path in blame.paths)
 
     def _source(self, symptom: str) -> str:
-        source = _GATES[symptom].source
+        source = _CHECKS[symptom].source
         declared = symptom == BANDWIDTH and self._node.rate_source
         return f"{source}; line rate: {declared}" if declared else source
 
@@ -170,7 +170,7 @@ class _Told:
         else:
             part = link_part(blame, seen, self._zone)
         self.findings.append(
-            _GATES[symptom].finding(
+            _CHECKS[symptom].finding(
                 status,
                 part,
                 worst.value,

@@ -126,7 +126,7 @@ def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[
         return outliers
     number = f"{judged} metric{'' if judged == 1 else 's'}"
     return [
-        baselines.GATE.finding(
+        baselines.CHECK.finding(
             "pass",
             parts.node_part(node),
             source=f"metrics of the cohort {record['cohort']}",
@@ -153,14 +153,14 @@ def _outlier(
     if told.z is not None:
         evidence += f", modified z {told.z:.1f}"
     # What a processor without GPUs can do depends on what else runs on it.
-    gate = baselines.GATES[metric["id"]]
-    severity = gate.severity if _has_gpus(record) else "warn"
+    check = baselines.CHECKS[metric["id"]]
+    severity = check.severity if _has_gpus(record) else "warn"
     action = rule.action
     if not confirmed:
         evidence += "; to be confirmed by a second run"
         node = record["host"]["name"]
         action = f"benchmark again: ansible-playbook site.yml --limit {node} --tags verify"
-    return gate.finding(
+    return check.finding(
         severity if confirmed else "warn",
         _part(record, metric["scope"], rule.kind),
         metric["value"],

@@ -15,7 +15,7 @@ from ....module_utils.hardware.pci import is_nvidia
 from ... import formatting
 from ...records import parts
 from ...records.records import Record
-from ..finding import Finding, Gate
+from ..finding import Check, Finding
 from ..node_spec import NO_SPEC
 from ..specs import BUILTIN_SPECS
 
@@ -153,7 +153,7 @@ TRAITS: Sequence[Trait] = (
 _MAJORITY = "more than half of those that are meant to be alike; where they do not agree, all warn"
 # There is no unknown: what was not read has no vote.
 _UNREAD = "see the check that could not read it: what was not read is not compared"
-_GATE = Gate(
+_CHECK = Check(
     id=SUMMARY,
     title="Like the others of its kind",
     source=_SOURCE,
@@ -162,8 +162,8 @@ _GATE = Gate(
     severity="warn",
     action=_UNREAD,
 )
-_GATES = {
-    trait.id: Gate(
+_CHECKS = {
+    trait.id: Check(
         id=f"{SUMMARY}.{trait.id}",
         title=f"Uniform: {trait.title}",
         source=_SOURCE,
@@ -174,7 +174,7 @@ _GATES = {
     )
     for trait in TRAITS
 }
-UNIFORM_GATES = (_GATE, *_GATES.values())
+UNIFORM_CHECKS = (_CHECK, *_CHECKS.values())
 
 
 def judge(records: Mapping[str, Record]) -> dict[str, list[Finding]]:
@@ -246,12 +246,12 @@ def _who_has_what(votes: Sequence[tuple[str, Vote]]) -> str:
 
 
 def _pass(trait: Trait, node: str) -> Finding:
-    return _GATES[trait.id].finding("pass", parts.node_part(node), evidence=trait.title)
+    return _CHECKS[trait.id].finding("pass", parts.node_part(node), evidence=trait.title)
 
 
 def _odd(trait: Trait, node: str, vote: Vote, usual: str | None, told: str) -> Finding:
     action = trait.action.format(node=node)
-    return _GATES[trait.id].finding(
+    return _CHECKS[trait.id].finding(
         "warn",
         vote.part,
         vote.value,
@@ -268,4 +268,4 @@ def _summed_up(node: str, compared: Sequence[Finding]) -> list[Finding]:
     if odd:
         return odd
     evidence = f"like the others of its kind: {', '.join(same)}"
-    return [_GATE.finding("pass", parts.node_part(node), evidence=evidence)]
+    return [_CHECK.finding("pass", parts.node_part(node), evidence=evidence)]

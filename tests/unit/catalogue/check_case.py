@@ -1,4 +1,4 @@
-"""What a case of a gate is: what makes it pass, fail and unknown."""
+"""What a case of a check is: what makes it pass, fail and unknown."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 Findings = list[dict[str, Any]]
-# From an empty folder to all findings of one judgement, the gate's among them.
+# From an empty folder to all findings of one judgement, the check's among them.
 Fixture = Callable[[Path], Findings]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fixture for each answer of a gate; a text instead says why it has no such answer.
+    """A fixture for each answer of a check; a text instead says why it has no such answer.
 
     Attributes:
         passes: Everything is well.

@@ -1,7 +1,7 @@
 """Speed by model of GPU: matrix products, memory, host link, all-reduce.
 
-Each gate gives one finding per GPU that the table knows, and none for the others: their numbers are
-in the metrics.
+Each check gives one finding per GPU that the table knows, and none for the others: their numbers
+are in the metrics.
 """
 
 from __future__ import annotations

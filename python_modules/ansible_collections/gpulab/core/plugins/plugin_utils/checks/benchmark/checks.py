@@ -1,4 +1,4 @@
-"""What a run of the benchmark must show. Each gate is a pure function of the document."""
+"""What a run of the benchmark must show. Each check is a pure function of the document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..finding import Finding, part
-from . import gates_sdc, gates_service, gates_speed
+from . import sdc, service, speed
 from .catalogue import SCHEDULER_PAUSE_S
 from .findings import NODE, PYTORCH, bus_gpu_part, finding, gpu_part, trained_on
 from .request import Request
@@ -24,24 +24,24 @@ _SUSPECT_GPU = (
 )
 
 
-def judge_gates(result: Result, request: Request) -> list[Finding]:
-    """Return one finding per gate, in the order in which a person wants to read them."""
-    gates = (device, nonfinite, loss_falls, exact_match, time_budget, step_time, step_jitter)
+def judge_checks(result: Result, request: Request) -> list[Finding]:
+    """Return one finding per check, in the order in which a person wants to read them."""
+    checks = (device, nonfinite, loss_falls, exact_match, time_budget, step_time, step_jitter)
     by_part = (
         learns,
-        gates_sdc.sdc,
-        gates_speed.gemm,
-        gates_speed.memory_bandwidth,
-        gates_speed.host_bandwidth,
-        gates_speed.allreduce,
-        gates_service.inference,
-        gates_service.disk,
-        gates_service.transport,
-        gates_service.crashes,
+        sdc.sdc,
+        speed.gemm,
+        speed.memory_bandwidth,
+        speed.host_bandwidth,
+        speed.allreduce,
+        service.inference,
+        service.disk,
+        service.transport,
+        service.crashes,
     )
     return [
-        *(gate(result, request) for gate in gates),
-        *(one for gate in by_part for one in gate(result, request)),
+        *(check(result, request) for check in checks),
+        *(one for check in by_part for one in check(result, request)),
         *untrained(result, request),
     ]
 

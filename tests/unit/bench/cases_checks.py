@@ -1,4 +1,4 @@
-"""Changes of a healthy document, and what each gate answers to them."""
+"""Changes of a healthy document, and what each check answers to them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates_speed
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import speed
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.published import (
     TABLE,
     published,
@@ -26,7 +26,7 @@ def with_value(document: Document, stage: str, key: str, value: float | None) ->
 
 
 @pytest.mark.parametrize(
-    ("gate", "stage", "key", "value", "status", "floor"),
+    ("check", "stage", "key", "value", "status", "floor"),
     [
         # 794 published, 80 % of it is 635.2.
         ("gemm", "gemm", "tflops", 636.0, "pass", 635.2),
@@ -44,7 +44,7 @@ def with_value(document: Document, stage: str, key: str, value: float | None) ->
     ],
 )
 def test_an_h100_has_floors(
-    gate: str,
+    check: str,
     stage: str,
     key: str,
     value: float | None,
@@ -52,32 +52,32 @@ def test_an_h100_has_floors(
     floor: float,
     gpu_document: Document,
 ) -> None:
-    (finding,) = getattr(gates_speed, gate)(with_value(gpu_document, stage, key, value), REQUEST)
-    assert (finding["id"], finding["status"]) == (f"benchmark.{gate}", status)
+    (finding,) = getattr(speed, check)(with_value(gpu_document, stage, key, value), REQUEST)
+    assert (finding["id"], finding["status"]) == (f"benchmark.{check}", status)
     assert finding["expected"] == floor
     assert finding["part"]["slot"] == "3"
     assert finding["part"]["uuid"] == gpu_document["devices"][0]["uuid"]
     assert bool(finding["action"]) == (status != "pass")
 
 
-GATES = ("gemm", "memory_bandwidth", "host_bandwidth", "allreduce")
+CHECKS = ("gemm", "memory_bandwidth", "host_bandwidth", "allreduce")
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", ["NVIDIA Z900", "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "NVIDIA A10"])
 def test_a_gpu_that_nobody_published_has_no_floor(
-    gate: str, name: str, gpu_document: Document
+    check: str, name: str, gpu_document: Document
 ) -> None:
     gpu_document["devices"][0]["name"] = name
     gpu_document["gemm"]["devices"][0]["tflops"] = 0.001
-    assert getattr(gates_speed, gate)(gpu_document, REQUEST) == []
+    assert getattr(speed, check)(gpu_document, REQUEST) == []
 
 
-@pytest.mark.parametrize("gate", GATES)
-def test_a_stage_that_does_not_apply_is_not_judged(gate: str, gpu_document: Document) -> None:
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_stage_that_does_not_apply_is_not_judged(check: str, gpu_document: Document) -> None:
     for stage in gpu_document["stages"]:
         stage["status"] = "skipped"
-    assert getattr(gates_speed, gate)(gpu_document, REQUEST) == []
+    assert getattr(speed, check)(gpu_document, REQUEST) == []
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_all_reduce_floor_is_that_of_eight_gpus(
 ) -> None:
     gpu_document["devices"] = [copy.deepcopy(gpu_document["devices"][0]) for _ in range(gpus)]
     gpu_document["allreduce"]["bus_gbs"] = bus
-    found = gates_speed.allreduce(gpu_document, REQUEST)
+    found = speed.allreduce(gpu_document, REQUEST)
     assert [finding["status"] for finding in found] == expected
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..checks.finding import Gate
+from ..checks.finding import Check
 
 _SWEEP = "python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep"
 _NOT_SEEN = "what was not looked at is no pass"
 _VERIFY = "verify it again: ansible-playbook site.yml --limit NODE --tags verify"
 
-SPEC_DECLARED = Gate(
+SPEC_DECLARED = Check(
     id="spec.declared",
     title="A hardware spec",
     source="inventory: node_hardware_spec",
@@ -18,7 +18,7 @@ SPEC_DECLARED = Gate(
     severity="warn",
     action="set node_hardware_spec in the inventory",
 )
-SWEEP_ANSWER = Gate(
+SWEEP_ANSWER = Check(
     id="sweep.answer",
     title="The sweep's answer",
     source=_SWEEP,
@@ -27,7 +27,7 @@ SWEEP_ANSWER = Gate(
     severity="fail",
     action="a disk, a GPU or a driver may hang: playbooks/verify.yml reads part by part",
 )
-SWEEP_SPEC = Gate(
+SWEEP_SPEC = Check(
     id="sweep.spec",
     title="The sweep's spec of the node",
     source=_SWEEP,
@@ -36,7 +36,7 @@ SWEEP_SPEC = Gate(
     severity="fail",
     action="correct the inventory",
 )
-SWEEP_ROOT = Gate(
+SWEEP_ROOT = Check(
     id="sweep.root",
     title="The sweep's rights",
     source=_SWEEP,
@@ -45,7 +45,7 @@ SWEEP_ROOT = Gate(
     severity="warn",
     action="allow sudo without a password, or verify with --ask-become-pass",
 )
-UNREACHABLE = Gate(
+UNREACHABLE = Check(
     id="run.unreachable",
     title="Reached by Ansible",
     source="failures.json",
@@ -54,7 +54,7 @@ UNREACHABLE = Gate(
     severity="fail",
     action=_VERIFY,
 )
-FAILED = Gate(
+FAILED = Check(
     id="run.failed",
     title="Tasks of the run",
     source="failures.json",
@@ -63,7 +63,7 @@ FAILED = Gate(
     severity="fail",
     action=_VERIFY,
 )
-RECORD = Gate(
+RECORD = Check(
     id="run.record",
     title="The node's record",
     source="the node's file in reports/",
@@ -72,7 +72,7 @@ RECORD = Gate(
     severity="fail",
     action=f"remove that file and {_VERIFY}",
 )
-MISSING = Gate(
+MISSING = Check(
     id="run.missing",
     title="Stages that are due",
     source="the node's file in reports/",
@@ -82,7 +82,7 @@ MISSING = Gate(
     severity="fail",
     action=_VERIFY,
 )
-RUN_GATES = (
+RUN_CHECKS = (
     *(SPEC_DECLARED, SWEEP_ANSWER, SWEEP_SPEC, SWEEP_ROOT),
     *(UNREACHABLE, FAILED, RECORD, MISSING),
 )

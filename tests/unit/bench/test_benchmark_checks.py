@@ -1,15 +1,15 @@
-"""Each gate passes, fails and does not know, on documents that the benchmark could print."""
+"""Each check passes, fails and does not know, on documents that the benchmark could print."""
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
 import pytest
-from cases_gates import CASES, Change, Document
+from cases_checks import CASES, Change, Document
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import gates
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark import checks
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import (
-    GateLimits,
+    CheckLimits,
     Request,
 )
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.finding import part
@@ -17,38 +17,38 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.verdict import 
 
 Bus = Optional[list[dict[str, Any]]]
 
-SMOKE = GateLimits()
+SMOKE = CheckLimits()
 H100 = {"bdf": "0000:3b:00.0", "slot": "3", "name": "H100 SXM5 80GB"}
 OTHER = {"bdf": "0000:5e:00.0", "slot": "4", "name": "H100 SXM5 80GB"}
 
 
-def request_for(device: str = "auto", bus: Bus = None, limits: GateLimits = SMOKE) -> Request:
+def request_for(device: str = "auto", bus: Bus = None, limits: CheckLimits = SMOKE) -> Request:
     return Request("/opt/gpulab/pytorch/bin/python", device, 135, bus, limits)
 
 
-@pytest.mark.parametrize(("gate", "change", "status"), CASES)
+@pytest.mark.parametrize(("check", "change", "status"), CASES)
 @pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])
-def test_gate(
-    kind: str, gate: str, change: Change | None, status: str, request: pytest.FixtureRequest
+def test_check(
+    kind: str, check: str, change: Change | None, status: str, request: pytest.FixtureRequest
 ) -> None:
     document = request.getfixturevalue(kind)
     if change is not None:
         change(document)
-    finding = getattr(gates, gate)(document, request_for(bus=[H100]))
-    assert finding["id"] == f"benchmark.{gate}"
+    finding = getattr(checks, check)(document, request_for(bus=[H100]))
+    assert finding["id"] == f"benchmark.{check}"
     assert finding["status"] == status
     assert bool(finding["action"]) == (status != "pass")
     assert finding["evidence"]
 
 
-def test_every_gate_has_a_case_for_each_answer() -> None:
-    """The device gate has a table of its own below; what is judged by part has its own files."""
+def test_every_check_has_a_case_for_each_answer() -> None:
+    """The device check has a table of its own below; what is judged by part has its own files."""
     answers: dict[str, set[str]] = {}
-    for gate, _, status in CASES:
-        answers.setdefault(gate, set()).add("fail" if status == "warn" else status)
-    judged = {finding["id"] for finding in gates.judge_gates({}, request_for())}
+    for check, _, status in CASES:
+        answers.setdefault(check, set()).add("fail" if status == "warn" else status)
+    judged = {finding["id"] for finding in checks.judge_checks({}, request_for())}
     own_tables = {"benchmark.device", "benchmark.crashes"}
-    assert judged == {f"benchmark.{gate}" for gate in answers} | own_tables
+    assert judged == {f"benchmark.{check}" for check in answers} | own_tables
     assert all(statuses == {"pass", "fail", "unknown"} for statuses in answers.values())
 
 
@@ -68,11 +68,11 @@ def test_every_gate_has_a_case_for_each_answer() -> None:
         ("cpu", "gpu", [H100], "fail", "gpu"),
     ],
 )
-def test_device_gate(
+def test_device_check(
     asked: str, ran: str, bus: Bus, status: str, kind: str, request: pytest.FixtureRequest
 ) -> None:
     document = request.getfixturevalue(f"{ran}_document")
-    finding = gates.device(document, request_for(asked, bus))
+    finding = checks.device(document, request_for(asked, bus))
     assert finding["status"] == status
     assert finding["part"]["kind"] == kind
     assert bool(finding["action"]) == (status != "pass")
@@ -86,20 +86,20 @@ def test_gpus_that_were_not_trained_on_are_unknown(
     gpu_document: Document, bus: Bus, left: list[str]
 ) -> None:
     gpu_document["device"]["bdf"] = "0000:3b:00.0"
-    found = gates.untrained(gpu_document, request_for("auto", bus))
+    found = checks.untrained(gpu_document, request_for("auto", bus))
     assert [finding["part"]["bdf"] for finding in found] == left
     assert all(finding["status"] == "unknown" for finding in found)
-    verdict = verdict_of(gates.judge_gates(gpu_document, request_for("auto", bus)))
+    verdict = verdict_of(checks.judge_checks(gpu_document, request_for("auto", bus)))
     assert verdict == ("warn" if left else "pass")
 
 
 def test_a_run_on_the_cpu_says_nothing_of_gpus(cpu_document: Document) -> None:
-    assert gates.untrained(cpu_document, request_for("cpu", [H100])) == []
+    assert checks.untrained(cpu_document, request_for("cpu", [H100])) == []
 
 
-def test_device_gate_does_not_know_without_a_device(cpu_document: Document) -> None:
+def test_device_check_does_not_know_without_a_device(cpu_document: Document) -> None:
     cpu_document["device"] = None
-    assert gates.device(cpu_document, request_for("auto", []))["status"] == "unknown"
+    assert checks.device(cpu_document, request_for("auto", []))["status"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_cuda_build_that_sees_no_gpu_is_no_framework_fault(
     bus: Bus, part: dict[str, str], cpu_document: Document
 ) -> None:
     cpu_document["environment"]["cuda_build"] = "13.0"
-    finding = gates.device(cpu_document, request_for("auto", bus))
+    finding = checks.device(cpu_document, request_for("auto", bus))
     assert finding["status"] == "fail"
     assert finding["part"] == part
     assert "driver" in finding["action"]
@@ -135,7 +135,7 @@ def test_a_cuda_build_that_sees_no_gpu_is_no_framework_fault(
 
 def test_a_fault_of_a_gpu_names_its_address_and_slot(gpu_document: Document) -> None:
     gpu_document["evaluation"]["exact_match"] = 0.2
-    finding = gates.exact_match(gpu_document, request_for(bus=[OTHER, H100]))
+    finding = checks.exact_match(gpu_document, request_for(bus=[OTHER, H100]))
     assert finding["part"] == {
         "kind": "gpu",
         "name": "NVIDIA H100 80GB HBM3",
@@ -149,16 +149,16 @@ def test_a_fault_of_a_gpu_names_its_address_and_slot(gpu_document: Document) -> 
 
 
 @pytest.mark.parametrize(
-    ("gate", "limits"),
+    ("check", "limits"),
     [
-        ("exact_match", GateLimits(exact_match_min=1.1)),
-        ("loss_falls", GateLimits(loss_ratio_max=0.001)),
-        ("nonfinite", GateLimits(nonfinite_steps_max=-1)),
-        ("step_jitter", GateLimits(step_jitter_max=-100.0)),
+        ("exact_match", CheckLimits(exact_match_min=1.1)),
+        ("loss_falls", CheckLimits(loss_ratio_max=0.001)),
+        ("nonfinite", CheckLimits(nonfinite_steps_max=-1)),
+        ("step_jitter", CheckLimits(step_jitter_max=-100.0)),
     ],
 )
-def test_limits_decide(gate: str, limits: GateLimits, cpu_document: Document) -> None:
-    finding = getattr(gates, gate)(cpu_document, request_for(limits=limits))
+def test_limits_decide(check: str, limits: CheckLimits, cpu_document: Document) -> None:
+    finding = getattr(checks, check)(cpu_document, request_for(limits=limits))
     assert finding["status"] in {"fail", "warn"}
 
 
@@ -167,11 +167,11 @@ def test_a_pause_of_the_scheduler_is_jitter_on_a_gpu_only(
 ) -> None:
     for document, status in ((cpu_document, "pass"), (gpu_document, "warn")):
         document["training"]["step_s"]["p95"] = 0.07
-        assert gates.step_jitter(document, request_for())["status"] == status
+        assert checks.step_jitter(document, request_for())["status"] == status
 
 
 def test_a_healthy_run_passes_and_an_empty_document_is_unknown(cpu_document: Document) -> None:
-    assert verdict_of(gates.judge_gates(cpu_document, request_for("auto", []))) == "pass"
-    nothing = gates.judge_gates({}, request_for("auto", []))
+    assert verdict_of(checks.judge_checks(cpu_document, request_for("auto", []))) == "pass"
+    nothing = checks.judge_checks({}, request_for("auto", []))
     assert {finding["status"] for finding in nothing} == {"unknown"}
     assert verdict_of(nothing) == "unknown"
