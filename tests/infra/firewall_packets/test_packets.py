@@ -13,7 +13,7 @@ import pytest
 from firewall_packets.matrix import Machines, differences, patiently, probes
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import Policy
-from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.reach import may
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.reach import is_allowed
 
 #: Where the rates of flows have no say: nmap looks at a port more than once.
 NMAP_SKIPS = {"22", "2222", "514"}
@@ -85,7 +85,9 @@ def test_the_labs_own_answers_are_what_packets_say(machines: Machines, policy: P
     wrong = []
     for result in results:
         probe = result.probe
-        answer = may(policy, str(result.source), probe.target, probe.protocol, probe.port or None)
+        answer = is_allowed(
+            policy, str(result.source), probe.target, probe.protocol, probe.port or None
+        )
         # It answers for the firewall; whether there is a route, it only notes.
         routed = machines.lab.reachable(
             probe.sender,

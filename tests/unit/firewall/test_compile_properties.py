@@ -186,5 +186,5 @@ def test_answers_are_what_is_declared(plain: dict[str, Any]) -> None:
     for packet in packets(plain):
         protocol = packet.protocol.removesuffix("v6")
         port = packet.port or None
-        answer = reach.may(policy, packet.source, packet.target, protocol, port)
+        answer = reach.is_allowed(policy, packet.source, packet.target, protocol, port)
         assert bool(answer.flows) == declared(plain, packet), packet

@@ -60,5 +60,5 @@ def test_the_matrix_and_the_answer_on_the_page_are_real() -> None:
     policy = example()
     told, answer = blocks("text")
     assert told == "\n".join(show.matrix_lines(policy, matrix(policy))) + "\n"
-    asked = reach.may(policy, "edge01", "node01", "tcp", 22)
+    asked = reach.is_allowed(policy, "edge01", "node01", "tcp", 22)
     assert answer == "\n".join(show.answer_lines(asked)) + "\n"

@@ -22,8 +22,10 @@ FLOWS = (
 )
 
 
-def may(source: str, target: str, protocol: str = "tcp", port: int | None = 22) -> reach.Answer:
-    return reach.may(lab(*FLOWS), source, target, protocol, port)
+def is_allowed(
+    source: str, target: str, protocol: str = "tcp", port: int | None = 22
+) -> reach.Answer:
+    return reach.is_allowed(lab(*FLOWS), source, target, protocol, port)
 
 
 @pytest.mark.parametrize(
@@ -47,26 +49,26 @@ def may(source: str, target: str, protocol: str = "tcp", port: int | None = 22) 
 def test_answers(
     source: str, target: str, protocol: str, port: int | None, flows: list[str]
 ) -> None:
-    answer = may(source, target, protocol, port)
+    answer = is_allowed(source, target, protocol, port)
     assert answer.allowed is bool(flows)
     assert [flow.name for flow in answer.flows] == flows
 
 
 def test_an_answer_says_which_flow_and_where_it_stands() -> None:
-    assert may("node01", "node02").why == (
+    assert is_allowed("node01", "node02").why == (
         "node01 may reach node02 on tcp 22, by flow ssh.administer (roles/ssh/meta/flows.yml)"
     )
-    assert "(lab_flows)" in may("edge01", "head01", port=8883).why
+    assert "(lab_flows)" in is_allowed("edge01", "head01", port=8883).why
 
 
 def test_each_machine_on_the_way_is_a_side() -> None:
-    sides = may("node01", "edge01").sides
+    sides = is_allowed("node01", "edge01").sides
     assert [(side.machine, side.role, side.allowed) for side in sides] == [
         ("node01", "sender", True),
         ("head01", "router", True),
         ("edge01", "receiver", True),
     ]
-    sides = may("edge01", "node01").sides
+    sides = is_allowed("edge01", "node01").sides
     assert [(side.machine, side.role, side.allowed) for side in sides] == [
         ("edge01", "sender", False),
         ("head01", "router", False),
@@ -76,7 +78,7 @@ def test_each_machine_on_the_way_is_a_side() -> None:
 
 def test_a_forged_source_is_refused_although_a_flow_allows_it() -> None:
     # In the zone public, nobody can truthfully send from a private network.
-    answer = may("192.168.7.7", "head01@public")
+    answer = is_allowed("192.168.7.7", "head01@public")
     assert [flow.name for flow in answer.flows] == ["jump"]
     assert not answer.allowed
     assert "head01 (receiver) drops it as forged" in answer.why
@@ -92,19 +94,19 @@ def test_a_forged_source_is_refused_although_a_flow_allows_it() -> None:
     ],
 )
 def test_a_refusal_says_what_is_missing(question: tuple[Any, ...], hint: str) -> None:
-    assert any(hint in line for line in may(*question).hints), may(*question).hints
+    assert any(hint in line for line in is_allowed(*question).hints), is_allowed(*question).hints
 
 
 def test_a_machine_reaches_itself_without_a_flow() -> None:
-    answer = may("node01", "10.2.0.11", port=9999)
+    answer = is_allowed("node01", "10.2.0.11", port=9999)
     assert answer.allowed
     assert answer.why == "node01 may reach 10.2.0.11 on tcp 9999: it is the same machine"
 
 
 def test_notes_tell_of_masquerading_and_of_zones_without_a_way() -> None:
-    outside = may("node01", "outside", port=443)
+    outside = is_allowed("node01", "outside", port=443)
     assert outside.ways[0].notes == ("it leaves with the address of head01 in zone public",)
-    assert may("fabric", "edge").ways[0].notes == (
+    assert is_allowed("fabric", "edge").ways[0].notes == (
         "zone fabric has no IPv4 gateway: no way leads from there",
     )
 
@@ -125,7 +127,7 @@ def test_notes_tell_of_masquerading_and_of_zones_without_a_way() -> None:
 )
 def test_wrong_questions_are_told(question: tuple[Any, ...], message: str) -> None:
     with pytest.raises(PolicyError, match=re.escape(message)):
-        may(*question)
+        is_allowed(*question)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_the_matrix_says_the_same_as_the_answers() -> None:
             ]
             for source, target in pairs:
                 for protocol, port in services:
-                    answer = reach.may(policy, str(source), str(target), protocol, port)
+                    answer = reach.is_allowed(policy, str(source), str(target), protocol, port)
                     told = {
                         flow.name
                         for flow in found.answers[row, column]
@@ -217,7 +219,7 @@ def test_names_are_written_in_short() -> None:
 
 
 def test_an_answer_is_told() -> None:
-    assert list(show.answer_lines(may("node01", "edge01"))) == [
+    assert list(show.answer_lines(is_allowed("node01", "edge01"))) == [
         "yes: node01 may reach edge01 on tcp 22, by flow ssh.administer (roles/ssh/meta/flows.yml)",
         (
             "  flow ssh.administer: management -> all, tcp 22, at most 60/minute from one address "

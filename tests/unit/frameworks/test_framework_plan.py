@@ -12,7 +12,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.frameworks.plan import
     GIB,
     Framework,
     Plan,
-    Wish,
+    Request,
     make_plan,
     wheelhouses,
 )
@@ -46,7 +46,7 @@ def node(
 def plan(
     machine_: dict[str, Any] | None = None, framework: Framework = PYTORCH, **changes: Any
 ) -> Plan:
-    wish: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "build": "auto",
         "version": "2.13.0",
         "python": "3.11",
@@ -55,7 +55,7 @@ def plan(
         "disk_gib": {"cpu": 2, "cuda": 10},
         "keep": 1,
     }
-    return make_plan(framework, Wish(**(wish | changes)), machine_ or node())
+    return make_plan(framework, Request(**(requested | changes)), machine_ or node())
 
 
 def test_a_gpu_on_the_bus_gets_cuda() -> None:

@@ -45,10 +45,10 @@ def test_another_version_and_a_missing_one_are_problems(
 def test_the_script_gets_the_wish_and_its_answer_comes_back(environment: Path) -> None:
     script = (
         "import json, sys\nprint('a banner')\n"
-        "print(json.dumps({'problems': [], 'wish': json.loads(sys.argv[1])}))"
+        "print(json.dumps({'problems': [], 'requested': json.loads(sys.argv[1])}))"
     )
     said = compute(environment, script, "cpu", ["cpu"], 30)
-    assert said["wish"] == {"build": "cpu", "devices": ["cpu"]}
+    assert said["requested"] == {"build": "cpu", "devices": ["cpu"]}
 
 
 @pytest.mark.parametrize(

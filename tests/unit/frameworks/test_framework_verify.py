@@ -61,11 +61,13 @@ def matmul(left, right):
 """
 
 
-def verify(folder: Path, framework: str, module: str, **wish: Any) -> tuple[int, dict[str, Any]]:
+def verify(
+    folder: Path, framework: str, module: str, **requested: Any
+) -> tuple[int, dict[str, Any]]:
     """Run a role's script with a stand-in for its framework."""
     script = ROLES / framework / "files" / "verify.py"
     (folder / f"{'torch' if framework == 'pytorch' else framework}.py").write_text(module)
-    asked = {"build": "cpu", "devices": ["cpu"]} | wish
+    asked = {"build": "cpu", "devices": ["cpu"]} | requested
     done = subprocess.run(
         [sys.executable, "-", json.dumps(asked)],
         input=script.read_text(),
@@ -110,16 +112,16 @@ def test_a_working_tensorflow_passes(tmp_path: Path) -> None:
 
 
 def test_working_gpus_pass(tmp_path: Path) -> None:
-    wish = {"build": "cuda", "devices": ["cuda"]}
-    code, _ = verify(tmp_path, "pytorch", stand_in(cuda="'13.0'", available=True), **wish)
+    requested = {"build": "cuda", "devices": ["cuda"]}
+    code, _ = verify(tmp_path, "pytorch", stand_in(cuda="'13.0'", available=True), **requested)
     assert code == 0
     gpus = tensorflow(cuda=True, kinds=("CPU", "GPU"), ran="GPU")
-    code, _ = verify(tmp_path, "tensorflow", gpus, **wish)
+    code, _ = verify(tmp_path, "tensorflow", gpus, **requested)
     assert code == 0
 
 
 @pytest.mark.parametrize(
-    ("torch", "wish", "problem"),
+    ("torch", "requested", "problem"),
     [
         (stand_in(), {"build": "cuda"}, "torch is a cpu build, decided was cuda"),
         (stand_in(cuda="'13.0'"), {}, "torch is a cuda build, decided was cpu"),
@@ -138,14 +140,14 @@ def test_working_gpus_pass(tmp_path: Path) -> None:
     ],
 )
 def test_each_problem_of_torch_is_found(
-    tmp_path: Path, torch: str, wish: dict[str, Any], problem: str
+    tmp_path: Path, torch: str, requested: dict[str, Any], problem: str
 ) -> None:
-    code, result = verify(tmp_path, "pytorch", torch, **wish)
+    code, result = verify(tmp_path, "pytorch", torch, **requested)
     assert (code, result["problems"]) == (1, [problem])
 
 
 @pytest.mark.parametrize(
-    ("module", "wish", "problem"),
+    ("module", "requested", "problem"),
     [
         (tensorflow(), {"build": "cuda"}, "tensorflow is a cpu build, decided was cuda"),
         (tensorflow(product="[[0.0]]"), {}, "a matrix product on cpu is wrong: [[0.0]]"),
@@ -179,7 +181,7 @@ def test_each_problem_of_torch_is_found(
     ],
 )
 def test_each_problem_of_tensorflow_is_found(
-    tmp_path: Path, module: str, wish: dict[str, Any], problem: str
+    tmp_path: Path, module: str, requested: dict[str, Any], problem: str
 ) -> None:
-    code, result = verify(tmp_path, "tensorflow", module, **wish)
+    code, result = verify(tmp_path, "tensorflow", module, **requested)
     assert (code, result["problems"]) == (1, [problem])

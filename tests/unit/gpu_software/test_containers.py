@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import (
-    Wish,
+    Request,
     count_listed,
     prove,
 )
@@ -42,10 +42,10 @@ def install(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def wish(folder: Path, **other: Any) -> Wish:
+def requested(folder: Path, **other: Any) -> Request:
     """A node with two GPUs, but for what is given."""
     spec = str(folder / "nvidia.yaml")
-    two = Wish("1.20.1", spec, engines=["podman"], image="", gpus=2, loaded="570.86.15")
+    two = Request("1.20.1", spec, engines=["podman"], image="", gpus=2, loaded="570.86.15")
     return replace(two, **other)
 
 
@@ -85,7 +85,7 @@ def test_a_gpu_that_is_cut_counts_once() -> None:
 def test_a_specification_that_agrees_with_the_bus_holds(tools: Path) -> None:
     listed = "nvidia.com/gpu=0 nvidia.com/gpu=1 nvidia.com/gpu=all"
     install(tools, "nvidia-ctk", CTK.format(version="1.20.1", listed=listed))
-    lines, problems = prove(wish(tools))
+    lines, problems = prove(requested(tools))
     assert problems == []
     assert lines == [
         f"{tools}/nvidia.yaml lists 2 GPU(s)",
@@ -96,14 +96,14 @@ def test_a_specification_that_agrees_with_the_bus_holds(tools: Path) -> None:
 def test_a_gpu_too_few_and_another_version_are_problems(tools: Path) -> None:
     listed = "nvidia.com/gpu=0 nvidia.com/gpu=all"
     install(tools, "nvidia-ctk", CTK.format(version="1.18.0", listed=listed))
-    _, problems = prove(wish(tools))
+    _, problems = prove(requested(tools))
     assert "nvidia-ctk is not 1.20.1" in problems[0]
     assert "lists 1 GPUs, and 2 are on the PCI bus" in problems[1]
 
 
 def test_a_specification_that_is_missing_is_a_problem(tools: Path) -> None:
     install(tools, "nvidia-ctk", CTK.format(version="1.20.1", listed="nvidia.com/gpu=all"))
-    _, problems = prove(wish(tools, spec=str(tools / "none.yaml")))
+    _, problems = prove(requested(tools, spec=str(tools / "none.yaml")))
     assert "none.yaml is missing" in problems[0]
 
 
@@ -124,7 +124,7 @@ rm) echo "$3" > {removed} ;;
 esac
 """
     install(tools, "podman", podman)
-    _, problems = prove(wish(tools, image="a-test"))
+    _, problems = prove(requested(tools, image="a-test"))
     assert [text.split(":")[0] + ":" + text.split(":")[1] for text in problems] == (
         [problem] if problem else []
     )

@@ -36,7 +36,7 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
                 _PAUSE_S,
                 find_binding=lambda: machine.binding,
                 container_toolkit=TOOLKIT if machine.containers else None,
-                prove_wish=lambda _wish: machine.containers,
+                prove_request=lambda _requested: machine.containers,
             )
         return known[name]
 

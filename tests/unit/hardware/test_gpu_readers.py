@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from ansible_collections.gpulab.core.plugins.module_utils.facts.gpu_container import (
     read_gpu_container,
 )
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import Wish
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.container_proof import (
+    Request,
+)
 from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_fabric import read_gpu_fabric
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_facts import (
@@ -329,10 +331,10 @@ def test_dma_buf_needs_the_open_modules_and_a_new_kernel(
 
 
 def test_containers_are_tried_with_what_is_installed(tmp_path: Path) -> None:
-    wishes: list[Wish] = []
+    wishes: list[Request] = []
 
-    def prove(wish: Wish) -> tuple[list[str], list[str]]:
-        wishes.append(wish)
+    def prove(requested: Request) -> tuple[list[str], list[str]]:
+        wishes.append(requested)
         return ["podman: a container sees 2 GPU(s)"], []
 
     machine = replace(two(), tools={"podman": ToolResult(0, "podman version 4.9.3\n")})
@@ -350,7 +352,7 @@ def test_without_an_engine_no_container_works(tmp_path: Path) -> None:
     toolkit = {"version": "1.20.1", "spec": "/x", "image": "debian:12"}
     machine = two()
     found = read_gpu_container(
-        Tree(str(machine.lay(tmp_path))), machine.run, toolkit, lambda _wish: ([], [])
+        Tree(str(machine.lay(tmp_path))), machine.run, toolkit, lambda _requested: ([], [])
     )
     assert (found["tried"], found["problems"]) == (
         False,

@@ -59,7 +59,7 @@ def _show(policy: Policy, options: dict[str, Any]) -> dict[str, Any]:
     if options["from"]:
         target, port = show.read_target(options["to"])
         source = show.read_source(options["from"])
-        answer = reach.may(policy, source, target, options["protocol"], port)
+        answer = reach.is_allowed(policy, source, target, options["protocol"], port)
         return {
             "lines": list(show.answer_lines(answer)),
             "allowed": answer.allowed,

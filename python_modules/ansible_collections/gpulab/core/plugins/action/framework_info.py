@@ -13,10 +13,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.frameworks.plan import Framework, Wish, make_plan
+from ..plugin_utils.frameworks.plan import Framework, Request, make_plan
 
 MODULE = "gpulab.core.framework_info"
-WISH = {
+REQUESTED = {
     "name": {"type": "str", "required": True},
     "title": {"type": "str", "required": True},
     "packages": {"type": "dict", "required": True},
@@ -39,22 +39,22 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return what the module reads and, for a wish, ``plan``."""
+        """Return what the module reads and, for a requested, ``plan``."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
             argument_spec={
                 "prefix": {"type": "path", "required": True},
                 "interpreter": {"type": "path", "required": True},
                 "files": {"type": "list", "elements": "dict", "default": []},
-                "wish": {"type": "dict", "options": WISH},
+                "requested": {"type": "dict", "options": REQUESTED},
             }
         )
-        wish = options.pop("wish")
+        requested = options.pop("requested")
         result |= self._execute_module(MODULE, module_args=options, task_vars=task_vars)
-        if wish is None or result.get("failed"):
+        if requested is None or result.get("failed"):
             return result
-        framework = Framework(wish["name"], wish["title"], wish["packages"])
-        plan = make_plan(framework, _declared(wish), result)
+        framework = Framework(requested["name"], requested["title"], requested["packages"])
+        plan = make_plan(framework, _declared(requested), result)
         if plan["note"]:
             result["warnings"] = [*result.get("warnings", []), plan["note"]]
         if plan["problem"]:
@@ -62,12 +62,12 @@ class ActionModule(ActionBase):
         return result | {"plan": plan}
 
 
-def _declared(options: dict[str, Any]) -> Wish:
-    """Return the wish with the text of its locks."""
+def _declared(options: dict[str, Any]) -> Request:
+    """Return the requested with the text of its locks."""
     locks = {build: _text(options["name"], build, path) for build, path in options["locks"].items()}
     rest = {key: options[key] for key in ("build", "version", "python", "machine", "keep")}
     disk_gib = {build: float(gib) for build, gib in options["disk_gib"].items()}
-    return Wish(locks=locks, disk_gib=disk_gib, **rest)
+    return Request(locks=locks, disk_gib=disk_gib, **rest)
 
 
 def _text(framework: str, build: str, path: str) -> str:

@@ -10,7 +10,7 @@ version_added: "0.1.0"
 description:
   - Reads the NVIDIA GPUs on the PCI bus, the environments that are there and what runs in them, the
     free space, and which of a list of files are not as they should be.
-  - With O(wish), decides on the controller which environment the node gets, and fails where it
+  - With O(requested), decides on the controller which environment the node gets, and fails where it
     cannot be installed, with the reason and the way out.
 author: gpulab
 options:
@@ -42,7 +42,7 @@ options:
         description: Folder without which the file is not wanted.
         type: path
         default: ""
-  wish:
+  requested:
     description: What is declared. It is read on the controller and not sent to the node.
     type: dict
     suboptions:
@@ -139,7 +139,7 @@ plan:
   description: >-
     C(framework), C(build), C(key), C(family), C(python), C(machine), C(requirements), C(pins),
     C(current), C(kept), C(remove), C(note) and C(problem).
-  returned: with O(wish)
+  returned: with O(requested)
   type: dict
 """
 

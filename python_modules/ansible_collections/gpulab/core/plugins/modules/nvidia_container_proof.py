@@ -64,7 +64,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.gpu_software.container_proof import Wish, prove
+from ..module_utils.gpu_software.container_proof import Request, prove
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    lines, problems = prove(Wish(**module.params))
+    lines, problems = prove(Request(**module.params))
     module.exit_json(changed=False, lines=lines, problems=problems)
 
 

@@ -49,7 +49,7 @@ def versus(finding: Mapping[str, Any]) -> str:
     return seen if expected is None else f"{seen}, expected {value(expected, unit)}"
 
 
-def told(finding: Mapping[str, Any]) -> str:
+def describe(finding: Mapping[str, Any]) -> str:
     """Return one line that says what is wrong: the evidence, else observed beside expected."""
     return one_line(finding["evidence"] or versus(finding))
 

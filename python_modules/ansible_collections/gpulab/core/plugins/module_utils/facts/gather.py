@@ -68,7 +68,7 @@ def gather(
     smart: bool = True,
     find_binding: Callable[[], ModuleType | None] = _no_binding,
     container_toolkit: Mapping[str, str] | None = None,
-    prove_wish: Prove = prove,
+    prove_request: Prove = prove,
     run_all: RunAll = run_probes,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
@@ -85,7 +85,7 @@ def gather(
         smart: Whether to ask the disks for their health, which opens them.
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
         container_toolkit: As `read_gpu_container` takes it; None where none is declared.
-        prove_wish: How to try containers.
+        prove_request: How to try containers.
         run_all: How to run the probes: in processes of their own, or here (`run_in_turn`), where
             nothing can hang because everything has been read already.
     """
@@ -123,7 +123,7 @@ def gather(
             "gpu_fabric": probe(_FILES_S, lambda: read_gpu_fabric(tree, run)),
             "gpu_container": probe(
                 _CONTAINER_S,
-                lambda: read_gpu_container(tree, run, container_toolkit, prove_wish),
+                lambda: read_gpu_container(tree, run, container_toolkit, prove_request),
             ),
             "kernel_log": probe(_LOG_S, lambda: read_kernel_log(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),

@@ -39,10 +39,10 @@ def compute(
     Raises:
         ProofError: It crashed, printed something else, or did not end within `timeout_s` seconds.
     """
-    wish = json.dumps({"build": build, "devices": list(devices)})
+    requested = json.dumps({"build": build, "devices": list(devices)})
     python = environment / "bin" / "python"
     # By argument, not by standard input: run_group gives it none.
-    outcome = run_group([str(python), "-c", script, wish], os.environ, timeout_s)
+    outcome = run_group([str(python), "-c", script, requested], os.environ, timeout_s)
     if outcome.start_error:
         raise ProofError(f"{python} does not start: {outcome.start_error.rpartition(': ')[2]}")
     if outcome.timed_out:

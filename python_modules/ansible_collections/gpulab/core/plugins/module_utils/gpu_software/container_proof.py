@@ -15,7 +15,7 @@ ALL = "nvidia.com/gpu=all"
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What must hold.
 
     Attributes:
@@ -35,22 +35,24 @@ class Wish:
     loaded: str
 
 
-def prove(wish: Wish) -> tuple[list[str], list[str]]:
+def prove(requested: Request) -> tuple[list[str], list[str]]:
     """Prove version, specification and engines: (what holds, what is wrong), a sentence each."""
     status, said = call("nvidia-ctk", "--version", timeout_s=LIMIT_S)
     problems = []
     found = re.search(r"version (\d+\.\d+\.\d+)", said)
-    if status or not found or found[1] != wish.version:
-        problems.append(f"nvidia-ctk is not {wish.version}: {said[-200:]}")
-    if not wish.gpus:
+    if status or not found or found[1] != requested.version:
+        problems.append(f"nvidia-ctk is not {requested.version}: {said[-200:]}")
+    if not requested.gpus:
         return ["no CDI specification: no NVIDIA device on the PCI bus"], problems
-    if not wish.loaded:
+    if not requested.loaded:
         return ["no CDI specification: the NVIDIA driver is not loaded"], problems
-    results = [_prove_spec(wish.spec, wish.gpus)]
-    if not wish.image:
+    results = [_prove_spec(requested.spec, requested.gpus)]
+    if not requested.image:
         results.append(("containers not tried: nvidia_container_test_image is empty", ""))
     elif not results[0][1]:
-        results += [_prove_engine(engine, wish.image, wish.gpus) for engine in wish.engines]
+        results += [
+            _prove_engine(engine, requested.image, requested.gpus) for engine in requested.engines
+        ]
     lines = [line for line, _ in results if line]
     return lines, problems + [problem for _, problem in results if problem]
 

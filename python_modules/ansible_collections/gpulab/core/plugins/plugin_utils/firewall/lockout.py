@@ -7,7 +7,7 @@ from typing import Any
 
 from ..declaration.flow_ends import GATEWAYS, OUTSIDE
 from .policy import Address, Policy
-from .reach import may
+from .reach import is_allowed
 
 
 def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
@@ -29,7 +29,7 @@ def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
             f"of {node}, so nothing is let in there. Nothing was changed. -> declare it in "
             f"node_interfaces of {node}"
         )
-    answer = may(policy, client, server, "tcp", port)
+    answer = is_allowed(policy, client, server, "tcp", port)
     if answer.allowed:
         return ""
     end = _end(policy, ipaddress.ip_address(client))
@@ -68,7 +68,7 @@ def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict
 
 
 def _open(policy: Policy, source: Address, target: Address, port: int) -> bool:
-    return may(policy, str(source), str(target), "tcp", port).allowed
+    return is_allowed(policy, str(source), str(target), "tcp", port).allowed
 
 
 def _end(policy: Policy, client: Address) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..declaration.flow_ends import GATEWAYS, OUTSIDE
 from .endpoints import End, Ends
 from .policy import Address, Flow, Policy
-from .query_addresses import devices, strangers
+from .query_addresses import devices, public_addresses
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _addresses(ends: Ends) -> Iterator[tuple[Address, str]]:
             yield address, "gateway"
     for zone in sorted(ends.policy.zones):
         yield from ((address, "devices") for address in devices(ends, zone))
-    yield from ((address, OUTSIDE) for address in strangers(ends))
+    yield from ((address, OUTSIDE) for address in public_addresses(ends))
 
 
 def _within(ends: Ends, parts: Iterable[End], address: Address) -> frozenset[int]:

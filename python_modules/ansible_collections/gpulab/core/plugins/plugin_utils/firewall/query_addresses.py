@@ -31,7 +31,7 @@ def points(ends: Ends, asked: str) -> tuple[Address, ...]:
         return (literal,)
     policy = ends.policy
     if asked == OUTSIDE:
-        return strangers(ends)
+        return public_addresses(ends)
     if asked in policy.zones:
         return devices(ends, asked)
     name, _, zone = asked.partition("@")
@@ -54,7 +54,7 @@ def points(ends: Ends, asked: str) -> tuple[Address, ...]:
     raise PolicyError(msg)
 
 
-def strangers(ends: Ends) -> tuple[Address, ...]:
+def public_addresses(ends: Ends) -> tuple[Address, ...]:
     """Return an IPv4 and an IPv6 address that are in no zone."""
     given = [ipaddress.ip_address(stranger) for stranger in _STRANGERS]
     outside = [address for address in given if not ends.zone_of(address)]

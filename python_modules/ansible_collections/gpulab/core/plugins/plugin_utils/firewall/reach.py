@@ -76,7 +76,7 @@ class Answer:
     hints: tuple[str, ...] = ()
 
 
-def may(policy: Policy, source: str, target: str, protocol: str, port: int | None) -> Answer:
+def is_allowed(policy: Policy, source: str, target: str, protocol: str, port: int | None) -> Answer:
     """Say whether `source` may open a connection to `target`, and by which flow.
 
     Args:

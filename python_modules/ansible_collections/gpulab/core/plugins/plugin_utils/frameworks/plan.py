@@ -1,4 +1,4 @@
-"""Decide which environment of a framework a node gets, from the node, the wish and the locks."""
+"""Decide which environment of a framework a node gets, from node, request and locks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Framework:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What is declared for a node.
 
     build: auto, cpu or cuda; auto looks at the node's NVIDIA devices. version: the release that
@@ -72,52 +72,52 @@ class Plan(TypedDict):
     problem: str
 
 
-def make_plan(framework: Framework, wish: Wish, node: Mapping[str, Any]) -> Plan:
+def make_plan(framework: Framework, requested: Request, node: Mapping[str, Any]) -> Plan:
     """Return the plan for a node.
 
     Args:
         framework: Which one.
-        wish: What is declared for the node.
+        requested: What is declared for the node.
         node: What the module `gpulab.core.framework_info` reads: `nvidia_gpus`, `target`,
             `environments`, `free_bytes`.
     """
     note = ""
-    build = wish.build
+    build = requested.build
     if build == "auto":
         build = "cuda" if node["nvidia_gpus"] else "cpu"
-    pins, problem = _pins(framework, wish, build)
-    if wish.build == "auto" and build == "cpu" and not problem and not pins:
+    pins, problem = _pins(framework, requested, build)
+    if requested.build == "auto" and build == "cpu" and not problem and not pins:
         note = (
-            f"The CPU lock of {framework.title} does not cover Python {wish.python} on "
-            f"{wish.machine}: this node gets the build with CUDA, which runs on CPUs, too, and is "
-            "larger."
+            f"The CPU lock of {framework.title} does not cover Python {requested.python} on "
+            f"{requested.machine}: this node gets the build with CUDA, which runs on CPUs, too, "
+            "and is larger."
         )
         build = "cuda"
-        pins, problem = _pins(framework, wish, build)
+        pins, problem = _pins(framework, requested, build)
 
     release = _release(framework, build, pins)
     requirements = render(pins)
     digest = hashlib.sha256(requirements.encode()).hexdigest()[:12]
-    family = f"{framework.name}-{build}-cp{wish.python.replace('.', '')}-{wish.machine}"
+    family = f"{framework.name}-{build}-cp{requested.python.replace('.', '')}-{requested.machine}"
     key = f"{family}-{release or 'none'}-{digest}"
     current = node["target"] == key
     there = {entry["name"]: entry for entry in node["environments"]}
     kept = not current and key in there and bool(there[key]["proved"])
-    problem = problem or _release_problem(framework, wish, build, release)
+    problem = problem or _release_problem(framework, requested, build, release)
     if not problem and not current and not kept:
-        problem = _disk_problem(framework, build, node["free_bytes"], wish.disk_gib[build])
+        problem = _disk_problem(framework, build, node["free_bytes"], requested.disk_gib[build])
     return Plan(
         framework=framework.name,
         build=build,
         key=key,
         family=family,
-        python=wish.python,
-        machine=wish.machine,
+        python=requested.python,
+        machine=requested.machine,
         requirements=requirements,
         pins={pin.name: pin.version for pin in pins},
         current=current,
         kept=kept,
-        remove=_unneeded(node, key, wish.keep),
+        remove=_unneeded(node, key, requested.keep),
         note="" if problem else note,
         problem=problem,
     )
@@ -157,10 +157,10 @@ def _unneeded(node: Mapping[str, Any], key: str, keep: int) -> list[str]:
     )
 
 
-def _pins(framework: Framework, wish: Wish, build: str) -> tuple[list[Pin], str]:
+def _pins(framework: Framework, requested: Request, build: str) -> tuple[list[Pin], str]:
     """Return the pins, none where the lock does not cover the machine, and what is wrong."""
     try:
-        pins = pins_for(wish.locks[build], wish.python, wish.machine)
+        pins = pins_for(requested.locks[build], requested.python, requested.machine)
     except LockError as error:
         return [], (
             f"{framework.name}_lock_{build} (requirements-{build}.txt) cannot be used: {error}. "
@@ -174,29 +174,29 @@ def _release(framework: Framework, build: str, pins: Sequence[Pin]) -> str:
     return next((pin.version for pin in pins if pin.name == package), "")
 
 
-def _release_problem(framework: Framework, wish: Wish, build: str, release: str) -> str:
+def _release_problem(framework: Framework, requested: Request, build: str, release: str) -> str:
     name, title = framework.name, framework.title
-    if tuple(int(part) for part in wish.python.split(".")) < OLDEST_PYTHON:
+    if tuple(int(part) for part in requested.python.split(".")) < OLDEST_PYTHON:
         return (
-            f"{title} {wish.version} needs Python 3.10 or newer and {name}_python is "
-            f"{wish.python}: name an interpreter that the platform packages, for example "
+            f"{title} {requested.version} needs Python 3.10 or newer and {name}_python is "
+            f"{requested.python}: name an interpreter that the platform packages, for example "
             f"{name}_python: '3.12'."
         )
     if not release:
         package = framework.packages[build]
-        other = f" set {name}_build: auto, or" if wish.build == "cpu" else ""
+        other = f" set {name}_build: auto, or" if requested.build == "cpu" else ""
         return (
-            f"The {build} lock of {title} holds no {package} for Python {wish.python} on "
-            f"{wish.machine}:{other} name another interpreter that the platform packages in "
+            f"The {build} lock of {title} holds no {package} for Python {requested.python} on "
+            f"{requested.machine}:{other} name another interpreter that the platform packages in "
             f"{name}_python, or add this machine to requirements-{build}.in and compile the lock "
             "again with `make lock`."
         )
     public = release.split("+")[0]
-    if public != wish.version:
+    if public != requested.version:
         return (
-            f"lab_software.{name}.version ({name}_version) is {wish.version} and the {build} lock "
-            f"pins {framework.packages[build]} {release}: set the version to {public}, or pin "
-            f"{wish.version} in requirements-{build}.in and compile the lock again with "
+            f"lab_software.{name}.version ({name}_version) is {requested.version} and the {build} "
+            f"lock pins {framework.packages[build]} {release}: set the version to {public}, or pin "
+            f"{requested.version} in requirements-{build}.in and compile the lock again with "
             "`make lock`."
         )
     return ""

@@ -276,7 +276,7 @@ def _write_findings(
                 *(
                     finding["status"],
                     finding["severity"],
-                    formatting.told(finding),
+                    formatting.describe(finding),
                     finding["action"],
                 ),
             ),

@@ -91,7 +91,7 @@ def _case(suite: ET.Element, node: str, finding: Mapping[str, Any], names: set[s
         name, number = f"{finding['id']} [{label}] #{number}", number + 1
     names.add(name)
     case = _empty_case(suite, node, name, finding["id"].partition(".")[0])
-    told = formatting.told(finding)
+    told = formatting.describe(finding)
     status = finding["status"]
     if status == "fail":
         _say(case, "failure", finding["id"], told, _details(finding))

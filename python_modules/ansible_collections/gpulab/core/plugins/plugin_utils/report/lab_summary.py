@@ -92,7 +92,7 @@ def _node(run: Run, host: Mapping[str, Any], findings: Sequence[Finding]) -> dic
     return {
         **host,
         "verdict": records.verdict(findings),
-        "reason": f"{bad[0]['id']}: {formatting.told(bad[0])}" if bad else "",
+        "reason": f"{bad[0]['id']}: {formatting.describe(bad[0])}" if bad else "",
         "stages": dict(record.get("stages", {})),
         "checks": {status: counts[status] for status in _ORDER},
         "profile": record.get("profile", ""),

@@ -117,7 +117,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        told=formatting.told,
+        describe=formatting.describe,
         place=formatting.place,
         title=terminal.title,
         by_action=terminal.by_action,

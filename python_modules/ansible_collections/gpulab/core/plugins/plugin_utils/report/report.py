@@ -79,8 +79,10 @@ def write(
     if problem:
         run.problems.append(problem)
     notices: list[str] = []
-    if not _with_history(lambda past_: peer_comparison.hold(folder, run.records, past_), notices):
-        peer_comparison.hold(folder, run.records, None)
+    if not _with_history(
+        lambda past_: peer_comparison.compare(folder, run.records, past_), notices
+    ):
+        peer_comparison.compare(folder, run.records, None)
     summary = lab_summary.summarise(run, expected, name, stages)
     changes = _admit(summary, run, max_age_h, notices)
     summary["history"] = {}

@@ -134,7 +134,7 @@ def _fault(fault: Mapping[str, Any], most_actions: int, most_findings: int) -> l
     left_out = sum(len(findings) for _, findings in actions[most_actions:])
     for action, findings in actions[:most_actions]:
         for finding in findings[:most_findings]:
-            text = f"{finding['id']}: {formatting.told(finding)}"
+            text = f"{finding['id']}: {formatting.describe(finding)}"
             told.append(Line("", f"    {formatting.one_line(text, _WIDTH - 4)}"))
         told += _wrapped("", action, "    → ")
         left_out += len(findings[most_findings:])
@@ -205,7 +205,7 @@ def merge(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for fault in faults:
-        told = tuple((f["id"], f["status"], formatting.told(f)) for f in fault["findings"])
+        told = tuple((f["id"], f["status"], formatting.describe(f)) for f in fault["findings"])
         key = (fault["label"], told, tuple(fault["actions"]))
         where = " ".join(w for w in (fault["node"], _brackets(fault["place"])) if w)
         groups.setdefault(key, {**fault, "nodes": []})["nodes"].append(where)

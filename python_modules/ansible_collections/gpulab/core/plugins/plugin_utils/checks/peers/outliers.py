@@ -36,7 +36,7 @@ def of(record: Record, metric: Mapping[str, Any]) -> Mark | None:
             and metric["id"] == _named(record, finding["id"])
             and _is_of(finding["part"], metric["scope"])
         ):
-            return Mark(_side(metric), formatting.told(finding))
+            return Mark(_side(metric), formatting.describe(finding))
     return None
 
 

@@ -21,7 +21,7 @@ from . import uniformity
 _HISTORY = f"state/{history.FILE}"
 
 
-def hold(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
+def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
     """Put the stage ``fleet`` into the records, and save those in which it changed something.
 
     Args:
