@@ -43,7 +43,7 @@ ansible-playbook site.yml --tags verify --limit node01
   declared, and the next action.
 
 `ansible-doc -t module gpulab.core.hardware_info` lists the facts; their JSON Schema is
-`…/plugin_utils/records/schemas/hardware.schema.json`.
+`plugin_utils/records/schemas/hardware.schema.json`.
 
 ## Verdict
 
