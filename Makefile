@@ -67,7 +67,7 @@ types: ## mypy --strict
 unit: ## unit tests
 	scripts/run_tests.sh units
 
-docs: ## write the generated pages and role READMEs anew
+docs: ## write the generated pages and role READMEs again
 	PYTHONPATH=python_modules python scripts/generate_docs.py
 
 readme-sample: ## write README's sample of the report from reports/latest, after `make lab`
@@ -80,5 +80,5 @@ bench: ## measure what docs/performance.md prints
 	scripts/bootstrap.sh test
 	python scripts/bench.py
 
-lock: ## resolve the requirements anew and write the lock files with their hashes (needs uv)
+lock: ## resolve the requirements again and write the lock files with their hashes (needs uv)
 	scripts/lock.sh

@@ -10,9 +10,9 @@ INTRODUCTION = """\
 # History and baselines
 
 Every report writes its run into the lab's history, `state/history.sqlite3` on the controller. It is
-kept by **part**: a GPU by its UUID, a disk, a DIMM or the node itself by its serial number, a network
-port by its MAC address. So a part keeps its past when its node is installed again, and takes it along
-when it moves.
+kept by **part**: a GPU by its UUID, a disk, a DIMM or the node itself by its serial number, a
+network port by its MAC address. So a part keeps its past when its node is installed again, and
+takes it along when it moves.
 
 ```console
 ansible-playbook playbooks/history.yml                        # parts that failed or warned
