@@ -13,10 +13,10 @@ endif
 .DEFAULT_GOAL := help
 # Stages follow each other, also under `make -j`.
 .NOTPARALLEL:
-.PHONY: help setup lab up site verify sweep down clean test test-vm test-fast lint types unit docs bench lock
+.PHONY: help setup lab up site verify sweep down clean test test-vm test-fast lint types unit docs readme-sample readme-picture bench lock
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what `make lab` needs: system packages, virtual environment
 	scripts/bootstrap.sh lab
@@ -67,12 +67,18 @@ types: ## mypy --strict
 unit: ## unit tests
 	scripts/run_tests.sh units
 
-docs: ## write the generated pages and role READMEs anew
+docs: ## write the generated pages and role READMEs again
 	PYTHONPATH=python_modules python scripts/generate_docs.py
+
+readme-sample: ## write README's sample of the report from reports/latest, after `make lab`
+	PYTHONPATH=python_modules python scripts/readme_sample.py
+
+readme-picture: ## take README's picture of the report's page (Chromium: scripts/bootstrap.sh test)
+	PYTHONHASHSEED=0 PYTHONPATH=python_modules:tests/page:tests/unit/fleet python scripts/readme_picture.py
 
 bench: ## measure what docs/performance.md prints
 	scripts/bootstrap.sh test
 	python scripts/bench.py
 
-lock: ## resolve the requirements anew and write the lock files with their hashes (needs uv)
+lock: ## resolve the requirements again and write the lock files with their hashes (needs uv)
 	scripts/lock.sh

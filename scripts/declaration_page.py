@@ -14,7 +14,7 @@ INTRODUCTION = """\
 # The declaration
 
 Everything that gpulab knows about a lab stands in its inventory: facts of the lab in `lab_*`
-variables, facts of a machine in `node_*` variables. Copy the example and edit it:
+variables, facts of a node in `node_*` variables. Copy the example and edit it:
 
 ```console
 cp -r inventory/example inventory/mylab
@@ -30,21 +30,21 @@ inventory/mylab/group_vars/all/zones.yml:26 lab_zones.fabric.cidr
   right: give each zone a network that no other zone uses
 ```
 
-No machine is touched before the declaration is sound. The check is part of every run, whatever
+No node is touched before the declaration is sound. The check is part of every run, whatever
 `--tags` or `--limit` say, and it changes nothing. It compares the declaration with the tables
 below, and then its parts with each other:
 
 - **Zones**: networks do not overlap; gateways, interfaces and BMCs lie inside their zones; no two
   have the same address or VLAN; no interface has a larger MTU than its zone; flows lead to zones,
-  groups or machines that exist, through ports that exist.
-- **Machines**: no two have the same serial, MAC, disk or rack unit; each is in a group that says
+  groups or nodes that exist, through ports that exist.
+- **Nodes**: no two have the same serial, MAC, disk or rack unit; each is in a group that says
   what it is; no root disk is protected; names can be host names.
-- **Power**: feeds lead to UPSes, data cables to machines; what is in `ups_attached` names its
+- **Power**: feeds lead to UPSes, data cables to nodes; what is in `ups_attached` names its
   feeds.
 - **Hardware**: specifications exist and do not extend themselves; compute nodes in `nvidia` are
   required to have GPUs.
 - **GPU software**: branches and toolkits are known and fit each other, an exact version is of its
-  branch, the default toolkit is among the toolkits; GPU settings are of machines in `nvidia`.
+  branch, the default toolkit is among the toolkits; GPU settings are of nodes in `nvidia`.
 - **People**: each has a key of his own and no second account; nobody removes the account that
   Ansible logs in as.
 - **Secrets**: none is a placeholder, a well-known default or in plain text. Vault each:
@@ -55,7 +55,7 @@ An editor with a YAML language server completes and checks while you type: each 
 example names the schema in its first comment.
 
 After the declaration, preflight asks every node in parallel whether it can take part, and prints
-one table. On machines of the group `nvidia` that includes which GPU software their GPUs get
+one table. On nodes of the group `nvidia` that includes which GPU software their GPUs get
 ([GPU software](gpu-software.md)); a GPU that a declared version cannot drive is named with it. A
 node that cannot take part is taken out of the run; the others go on. Three limits can be set in
 the inventory:
@@ -92,7 +92,7 @@ def render(schema: dict[str, Any]) -> str:
         schema: the JSON Schema of a declaration.
 
     Returns:
-        Markdown: one section for the lab and one for machines, one table for each variable.
+        Markdown: one section for the lab and one for nodes, one table for each variable.
     """
     parts = [INTRODUCTION]
     for name in ("lab", "host"):

@@ -32,7 +32,7 @@ INTRODUCTION = f"""\
 # GPU software
 
 One declaration for the whole lab, `lab_software` ([the declaration](declaration.md) lists every
-key), is resolved for each machine of the group `nvidia` by the GPUs on its PCI bus. A lab of V100s,
+key), is resolved for each node of the group `nvidia` by the GPUs on its PCI bus. A lab of V100s,
 A100s and B200s needs no more than this:
 
 ```yaml
@@ -41,7 +41,7 @@ lab_software:
   cuda: {{versions: ["12.9", "13.0"]}}
 ```
 
-Preflight shows what each machine gets, before anything is changed:
+Preflight shows what each node gets, before anything is changed:
 
 ```text
 node   …  gpu
@@ -60,7 +60,7 @@ DECIDED = (
     (
         "flavour `auto`",
         (
-            "the open modules where every GPU of the machine can have them, else the proprietary "
+            "the open modules where every GPU of the node can have them, else the proprietary "
             f"ones; from Debian's own components, {LAGGING}"
         ),
     ),
@@ -74,7 +74,7 @@ DECIDED = (
     ),
     (
         "CUDA toolkit",
-        "usable where the branch runs it and it compiles for every GPU of the machine",
+        "usable where the branch runs it and it compiles for every GPU of the node",
     ),
     ("default toolkit", "the declared one where it is usable, else the highest that is"),
     (
@@ -87,11 +87,11 @@ DECIDED = (
 )
 
 CLOSING = """\
-What a GPU cannot have stops its machine in preflight, with a message that names the GPU, the key,
-the value, and what would work. Two things are no error: a toolkit that one machine cannot use while
+What a GPU cannot have stops its node in preflight, with a message that names the GPU, the key,
+the value, and what would work. Two things are no error: a toolkit that one node cannot use while
 another one is left for it, and a later toolkit of the same major version than the driver's own.
 
-`gpulab.core.nvidia_info` reads a machine, the filter `gpulab.core.nvidia_plan` decides; neither
+`gpulab.core.nvidia_info` reads a node, the filter `gpulab.core.nvidia_plan` decides; neither
 changes anything.
 """
 
@@ -100,9 +100,9 @@ CHANGES = """\
 
 `gpu.yml` installs a driver, and repairs it in the version that is there. It stops, before anything
 is changed, where another branch is declared, or where the declared version or flavour would replace
-a module that is loaded. `playbooks/gpu_upgrade.yml` changes it: one machine after the other,
+a module that is loaded. `playbooks/gpu_upgrade.yml` changes it: one node after the other,
 drained where Slurm knows it, rebooted, verified and given back. The first failure stops it, and
-leaves that machine drained and the others as they were.
+leaves that node drained and the others as they were.
 
 ```console
 $ ansible-playbook playbooks/gpu_upgrade.yml --check          # from what to what
@@ -127,7 +127,7 @@ PROVED = (
     ),
     ("draining and giving back", "a simulation of `scontrol` and `squeue`"),
     (
-        "other flavours, EL 9's streams, Canonical's signed modules in the place of NVIDIA's",
+        "other flavours, EL 9's streams, Canonical's signed modules instead of NVIDIA's",
         "as the upgrade; Canonical's packages are stubs, too",
     ),
     (

@@ -10,9 +10,9 @@ INTRODUCTION = """\
 # History and baselines
 
 Every report writes its run into the lab's history, `state/history.sqlite3` on the controller. It is
-kept by **part**: a GPU by its UUID, a disk, DIMM or machine by its serial number, a network port by
-its MAC address. So a part keeps its past when its node is installed anew, and takes it along when
-it moves.
+kept by **part**: a GPU by its UUID, a disk, a DIMM or the node itself by its serial number, a
+network port by its MAC address. So a part keeps its past when its node is installed again, and
+takes it along when it moves.
 
 ```console
 ansible-playbook playbooks/history.yml                        # parts that failed or warned
@@ -46,7 +46,7 @@ alike) is none. A container sees its host's disks, DIMMs and ports; they are not
 
 Making the report of a run again changes nothing, and several runs may end at once. Where the file
 is broken or stays locked, the report goes on without it, says so, and marks what it could not know
-as `unknown`. A lost history is made anew from the reports that are still there:
+as `unknown`. A lost history is made again from the reports that are still there:
 
 ```console
 ansible-playbook playbooks/history.yml -e rebuild=true
@@ -57,7 +57,7 @@ ansible-playbook playbooks/history.yml -e rebuild=true
 
 ## The stage `fleet`
 
-The report holds each node against the others and against its own past, and puts what it finds into
+The report compares each node with the others and with its own past, and puts what it finds into
 the node's record, as stage `fleet`.
 
 ### Parts that come back
@@ -79,8 +79,8 @@ proposal, as are {quiet}, {many} and {most}. `baseline` and `z` stand beside eac
 record. On a node without GPUs, an outlier only warns: what a processor can do depends on what else
 runs.
 
-An earlier training that [stands for a new one](benchmark.md#when-it-runs) is no second
-measurement; a training that was an outlier stands for none.
+An earlier training that [replaces a new one](benchmark.md#when-it-runs) is no second
+measurement; a training that was an outlier replaces none.
 
 After a change that makes all of a cohort slower for good, such as a lower power limit, every run
 would be an outlier. Forget the numbers, and nothing else, and the next runs make a new baseline:
@@ -94,7 +94,7 @@ ansible-playbook playbooks/history.yml -e forget_metrics=true
 ### Uniformity
 
 Nodes that are meant to be alike (the same hardware spec and the same groups; where the spec names
-no machine in particular, also the same model, processor and GPUs) vote on each trait. Where more
+no particular kind of node, also the same model, processor and GPUs) vote on each trait. Where more
 than half agree, the others are odd, and warn. Where they do not, as with two nodes, all warn that
 they differ, and none is blamed. What was not read has no vote.
 

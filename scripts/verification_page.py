@@ -25,7 +25,7 @@ INTRODUCTION = """\
 <!-- Generated from the catalogue of checks by `make docs`. -->
 # Hardware verification
 
-Every machine is held against the spec that the inventory declares for it, before it counts as fit:
+Every node is compared with the spec that the inventory declares for it, before it counts as fit:
 
 ```console
 ansible-playbook site.yml --tags verify --limit node01
@@ -43,7 +43,7 @@ ansible-playbook site.yml --tags verify --limit node01
   declared, and the next action.
 
 `ansible-doc -t module gpulab.core.hardware_info` lists the facts; their JSON Schema is
-`…/plugin_utils/records/schemas/hardware.schema.json`.
+`plugin_utils/records/schemas/hardware.schema.json`.
 
 ## Verdict
 
@@ -74,7 +74,7 @@ lab_hardware_specs:
 
 `gpu.count` is exact, `gpu.count_min` the least. `gpu.models` are whole words of the model's name,
 upper and lower case alike: `A100` matches `NVIDIA A100-SXM4-80GB`, `A10` does not. USB and iSCSI
-disks do not count as the machine's, nor do bridges, bonds and virtual functions as network links.
+disks do not count as the node's, nor do bridges, bonds and virtual functions as network links.
 
 A spec that asks anything of GPUs asks that they are sound, too: no fault in the kernel's log, no
 memory error, no failed repair, the NVLinks of the model, ECC on data-centre GPUs, the default power
@@ -118,7 +118,7 @@ is going on shows in the second reading, a second after the first.
 ## A GPU that is there and not there
 
 The PCI bus shows what is plugged in, NVIDIA's library (NVML) what the driver can talk to; they are
-held against each other, by address. `gpu.driver` says which of these it is:
+compared with each other, by address. `gpu.driver` says which of these it is:
 
 | seen | meaning |
 |---|---|

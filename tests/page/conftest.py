@@ -24,8 +24,10 @@ def output() -> Path:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the pages of the sample labs by name."""
-    return sample_pages.write(tmp_path_factory.mktemp("labs"))
+    """Return the pages of the sample labs by name; the project's own state/ stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPULAB_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        return sample_pages.write(tmp_path_factory.mktemp("labs"))
 
 
 @pytest.fixture(scope="session")
