@@ -6,7 +6,8 @@ so that a change of the machine's load hits both alike; medians are shown, with 
 
     python scripts/bench.py                          all measurements
     DEVSEC_COLLECTIONS=/path python scripts/bench.py  also against dev-sec's ssh_hardening, from a
-                                                     folder that has ansible_collections/devsec
+                                                     folder whose ansible_collections has it
+                                                     and the collections that it depends on
 """
 
 from __future__ import annotations

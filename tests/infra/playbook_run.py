@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+_FAILED = re.compile(r"^(?:fatal|failed): \[([^] ]+)[^\n]*? => (?={)", re.M)
+_RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) ", re.M)
 
 
 class Run(subprocess.CompletedProcess[str]):
@@ -47,3 +50,21 @@ def environment() -> dict[str, str]:
         "ANSIBLE_FORCE_COLOR": "false",
         "NO_COLOR": "1",
     }
+
+
+def failures_in(stdout: str) -> dict[str, str]:
+    """Read what a run printed with ``ANSIBLE_CALLBACK_RESULT_FORMAT=json``.
+
+    Returns:
+        Machine to the messages of its failed tasks, of a loop those of its failed items.
+    """
+    messages: dict[str, list[str]] = {}
+    for found in _FAILED.finditer(stdout):
+        result, _ = json.JSONDecoder().raw_decode(stdout, found.end())
+        messages.setdefault(found[1], []).append(str(result["msg"]))
+    return {name: " ".join(said) for name, said in messages.items()}
+
+
+def changes_in(stdout: str) -> dict[str, int]:
+    """Read from the recap how many tasks changed something on each machine."""
+    return {name: int(changed) for name, changed in _RECAP.findall(stdout)}

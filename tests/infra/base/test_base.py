@@ -99,6 +99,22 @@ def test_the_connecting_user_keeps_sudo(host: Host) -> None:
     assert "NOPASSWD: ALL" in host.check_output("sudo -l -U gpulab")
 
 
+def test_the_connecting_user_has_a_key_more(host: Host) -> None:
+    assert login(host, "gpulab", "sudo -n id -un").stdout == "root\n"
+    file = host.file("/home/gpulab/.ssh/authorized_keys")
+    assert (file.user, file.group, file.mode) == ("gpulab", "gpulab", 0o600)
+    # The sandbox's own key, by which this test is here, is the first.
+    first, *others = file.content_string.splitlines()
+    assert first.startswith("ssh-")
+    alice = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "alice.pub"
+    assert others == [
+        "# of the factory",
+        "",
+        "no-pty ssh-rsa AAAAB3factory== robot",
+        alice.read_text().strip(),
+    ]
+
+
 def test_journal_is_limited(host: Host) -> None:
     text = host.check_output("systemd-analyze cat-config systemd/journald.conf")
     assert "SystemMaxUse=96M" in text.splitlines()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbook_run import changes_in, environment, failures_in
 from testinfra.host import Host
 
 TARGETS = ["node01"]
@@ -62,31 +63,19 @@ def play(*arguments: str, **options: Any) -> Run:
             *["playbooks/frameworks.yml", "--extra-vars", json.dumps(options), *arguments],
         ],
         cwd=ROOT,
-        env=os.environ
+        env=environment()
         | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             # Instead of the project's: a refused upgrade of a test is nobody's failed run.
-            "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json",
+            "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.default",
         },
         capture_output=True,
         text=True,
         check=False,
         timeout=900,
     )
-    assert done.stdout.startswith("{"), done.stdout + done.stderr
-    said = json.loads(done.stdout)
-    failures = {
-        name: " ".join(
-            str(item["msg"]) for item in result.get("results", [result]) if item.get("failed")
-        )
-        for one in said["plays"]
-        for task in one["tasks"]
-        for name, result in task["hosts"].items()
-        if result.get("failed")
-    }
-    changed = {name: counts["changed"] for name, counts in said["stats"].items()}
-    return Run(done.returncode, failures, changed)
+    assert "PLAY RECAP" in done.stdout, done.stdout + done.stderr
+    return Run(done.returncode, failures_in(done.stdout), changes_in(done.stdout))
 
 
 def numpy_of(node: Host) -> str:

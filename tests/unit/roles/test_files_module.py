@@ -144,3 +144,40 @@ def test_a_wrong_entry_is_refused_before_anything_is_written(run: Run, tmp_path:
     result = run({"path": str(tmp_path / "x"), "content": "x"}, {"path": "relative", "content": ""})
     assert "not absolute" in result["msg"]
     assert not (tmp_path / "x").exists()
+
+
+def test_keys_are_added_to_what_is_there(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "authorized_keys"
+    path.write_text("# ours\nssh-ed25519 AAAAfirst ops\n")
+    path.chmod(0o644)
+    entry = {"path": str(path), "public_keys": ["ssh-ed25519 AAAAsecond alice"], "mode": "0600"}
+    would = run(entry, check=True)
+    assert would["diff"][0]["after"].splitlines()[-1] == "ssh-ed25519 AAAAsecond alice"
+    assert path.read_text() == "# ours\nssh-ed25519 AAAAfirst ops\n"
+    assert run(entry)["paths"] == [str(path)]
+    assert path.read_text() == "# ours\nssh-ed25519 AAAAfirst ops\nssh-ed25519 AAAAsecond alice\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not run(entry)["changed"]
+
+
+def test_keys_are_not_added_through_a_link(run: Run, tmp_path: Path) -> None:
+    target, path = tmp_path / "target", tmp_path / "authorized_keys"
+    target.write_text("secret\n")
+    path.symlink_to(target)
+    result = run({"path": str(path), "public_keys": ["ssh-ed25519 AAAAfirst"]})
+    assert result["failed"]
+    assert "is a link" in result["msg"]
+    assert path.is_symlink()
+    assert target.read_text() == "secret\n"
+
+
+def test_an_option_is_set_through_a_link(run: Run, tmp_path: Path) -> None:
+    real, path = tmp_path / "dnf.conf", tmp_path / "yum.conf"
+    real.write_text("[main]\ngpgcheck=1\n")
+    path.symlink_to(real)
+    ini = {"section": "main", "option": "proxy", "value": "http://192.0.2.1:3142"}
+    entry = {"path": str(path), "ini": ini, "follow": True}
+    assert run(entry)["changed"]
+    assert real.read_text() == "[main]\ngpgcheck=1\nproxy=http://192.0.2.1:3142\n"
+    assert path.is_symlink()
+    assert not run(entry)["changed"]

@@ -138,6 +138,7 @@ def test_accounts() -> None:
     assert set(found) == {"root", "alice"}
     assert found["alice"] == {
         "home": "/data/alice",
+        "gid": "1001",
         "shell": "/bin/bash",
         "comment": "Alice",
         "locked": True,
@@ -171,18 +172,35 @@ def test_the_connecting_users_password_may_stay() -> None:
 
 def test_key_files() -> None:
     users = [
-        {"name": "alice", "ssh_keys": [f"{KEY}\n", KEY]},
-        {"name": "bob", "ssh_keys": [KEY]},
+        {"name": "alice", "ssh_keys": [f" {KEY}\n", "ssh-ed25519 AAAAsecond"]},
+        {"name": "eve", "ssh_keys": [KEY]},
         {"name": "ops", "ssh_keys": [KEY]},
     ]
-    files = key_files(users, accounts(LINES), "ops")
-    assert [(file["owner"], file["path"]) for file in files] == [
-        ("alice", "/data/alice/.ssh/authorized_keys"),
+    present = accounts([*LINES, "passwd ops:x:1003:1004::/srv/ops:/bin/sh"])
+    rights = {"mode": "0600", "directory_mode": "0700"}
+    assert key_files(users, present, "ops") == [
+        {
+            "path": "/data/alice/.ssh/authorized_keys",
+            "owner": "alice",
+            "content": f"{KEY}\nssh-ed25519 AAAAsecond\n",
+            **rights,
+        },
         # Not there yet.
-        ("bob", "/home/bob/.ssh/authorized_keys"),
+        {
+            "path": "/home/eve/.ssh/authorized_keys",
+            "owner": "eve",
+            "content": f"{KEY}\n",
+            **rights,
+        },
+        # Whose other keys stay: one of them holds the connection.
+        {
+            "path": "/srv/ops/.ssh/authorized_keys",
+            "owner": "ops",
+            "group": "1004",
+            "public_keys": [KEY],
+            **rights,
+        },
     ]
-    assert files[0]["content"] == f"{KEY}\n{KEY}\n"
-    assert (files[0]["mode"], files[0]["directory_mode"]) == ("0600", "0700")
 
 
 SAID = {

@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filters ``accounts``, ``user_changes`` and ``key_files``: users that are, or differ.
+"""The filters ``accounts``, ``user_changes`` and ``key_files``: users and their keys.
 
 A task per user and machine costs 0.4 s even when there is nothing to do; one look at all accounts
 costs that once.
@@ -21,17 +21,18 @@ def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
             ``locked <name>`` (the password is locked).
 
     Returns:
-        Name to ``{"home", "shell", "comment", "locked", "groups"}``, the primary group included.
+        Name to ``{"home", "gid", "shell", "comment", "locked", "groups"}``, the primary group
+        included; ``gid`` is its number.
     """
     found: dict[str, dict[str, Any]] = {}
-    primary: dict[str, str] = {}
     rows = [line.partition(" ")[::2] for line in lines]
     for kind, rest in rows:
         fields = rest.split(":")
         if kind == "passwd" and len(fields) == 7:
-            name, _, _, primary[name], comment, home, shell = fields
+            name, _, _, gid, comment, home, shell = fields
             found[name] = {
                 "home": home,
+                "gid": gid,
                 "shell": shell,
                 "comment": comment,
                 "locked": False,
@@ -42,7 +43,7 @@ def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
         if kind == "group" and len(fields) == 4:
             members = set(fields[3].split(","))
             for name, account in found.items():
-                if name in members or primary[name] == fields[2]:
+                if name in members or account["gid"] == fields[2]:
                     account["groups"].append(fields[0])
         elif kind == "locked" and rest in found:
             found[rest]["locked"] = True
@@ -80,35 +81,33 @@ def user_changes(
 
 def key_files(
     users: list[dict[str, Any]], present: dict[str, dict[str, Any]], connecting: str
-) -> list[dict[str, str]]:
-    """Return the files that let users in by their declared keys, and by no others.
+) -> list[dict[str, Any]]:
+    """List the users' authorized_keys as the module ``gpulab.core.files`` takes them.
 
     Args:
         users: those of ``lab_users`` that are to be there.
-        present: what `accounts` returns.
-        connecting: the user that Ansible connects as: one of its keys holds the connection, so
-            its file is only added to, by others.
+        present: what `accounts` returns; a user that is made in this run is not in it yet.
+        connecting: the user that Ansible connects as.
 
     Returns:
-        Entries for the module ``gpulab.core.files``.
+        One entry for each user. A file has the declared keys and no other, but the connecting
+        user's, which has them among others: one of those holds the connection.
     """
-    return [
-        {
-            "path": f"{_home(user['name'], present)}/.ssh/authorized_keys",
-            "content": "".join(f"{key.strip()}\n" for key in user["ssh_keys"]),
-            "owner": user["name"],
+
+    def entry(user: dict[str, Any]) -> dict[str, Any]:
+        name, keys = user["name"], [key.strip() for key in user["ssh_keys"]]
+        account = present.get(name, {"home": f"/home/{name}"})
+        file = {
+            "path": f"{account['home']}/.ssh/authorized_keys",
+            "owner": name,
             "mode": "0600",
             "directory_mode": "0700",
         }
-        for user in users
-        if user["name"] != connecting
-    ]
+        if name == connecting:
+            return {**file, "group": account.get("gid"), "public_keys": keys}
+        return {**file, "content": "".join(f"{key}\n" for key in keys)}
 
-
-def _home(name: str, present: dict[str, dict[str, Any]]) -> str:
-    """The user's home; of one that is made in this run, where useradd puts it."""
-    account = present.get(name)
-    return str(account["home"]) if account else f"/home/{name}"
+    return [entry(user) for user in users]
 
 
 class FilterModule:

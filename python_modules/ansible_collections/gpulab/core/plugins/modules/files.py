@@ -16,7 +16,7 @@ description:
     run that has nothing to change.
 options:
   files:
-    description: The files, each with its whole content.
+    description: The files, each with its whole content or with what it is to have among others.
     type: list
     elements: dict
     required: true
@@ -31,11 +31,35 @@ options:
         choices: [present, absent]
         default: present
       content:
-        description: The whole text. Exactly one of O(files[].content) and O(files[].link).
+        description: >-
+          The whole text. A file that is present has exactly one of O(files[].content),
+          O(files[].link), O(files[].public_keys) and O(files[].ini).
         type: str
       link:
         description: What a symbolic link at O(files[].path) points at. The target must exist.
         type: str
+      public_keys:
+        description: >-
+          Keys that an authorized_keys file is to have, among others. A key that is there with
+          other options or another comment gets these; every other line stays.
+        type: list
+        elements: str
+      ini:
+        description: One option that an INI file is to have. Every other line stays.
+        type: dict
+        suboptions:
+          section:
+            description: Its section, which is added where it is missing.
+            type: str
+            required: true
+          option:
+            description: Its name.
+            type: str
+            required: true
+          value:
+            description: Its value.
+            type: str
+            required: true
       owner:
         description: Owner of the file and of folders that have to be made for it.
         type: str
@@ -114,6 +138,13 @@ SUBOPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "content": {"type": "str"},
     "link": {"type": "str"},
+    "public_keys": {"type": "list", "elements": "str"},
+    "ini": {
+        "type": "dict",
+        "options": {
+            name: {"type": "str", "required": True} for name in ("section", "option", "value")
+        },
+    },
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0644"},
@@ -124,10 +155,10 @@ SUBOPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def stage(module: AnsibleModule, entry: dict[str, Any]) -> str:
+def stage(module: AnsibleModule, entry: dict[str, Any], content: bytes) -> str:
     """Write the content to a temporary file and validate it; returns the file's name."""
     with tempfile.NamedTemporaryFile(dir=module.tmpdir, delete=False) as file:
-        file.write(entry["content"].encode())
+        file.write(content)
     if not entry["validate"]:
         return file.name
     argv = [word.replace("%s", file.name) for word in shlex.split(entry["validate"])]
@@ -149,6 +180,8 @@ def make_parents(module: AnsibleModule, entry: dict[str, Any], path: Path) -> No
     missing = [folder for folder in path.parents if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir()
+        # It has its parent's SELinux context, and ~/.ssh one of its own.
+        module.set_default_selinux_context(str(folder), False)
         own(module, {**entry, "mode": entry["directory_mode"]}, folder)
 
 
@@ -218,7 +251,7 @@ def main() -> None:
             step = plan(entry, look(path))
         except ValueError as error:
             module.fail_json(msg=str(error))
-        staged = stage(module, entry) if step.action == "write" else ""
+        staged = stage(module, entry, step.content) if step.action == "write" else ""
         planned.append((entry, path, step, staged))
 
     changed = [
