@@ -15,6 +15,7 @@ from ..plugin_utils.gpu_software.driver_state import driver_state
 from ..plugin_utils.gpu_software.package_failure import package_failure
 from ..plugin_utils.gpu_software.resolve import make_plan
 from ..plugin_utils.gpu_software.settings import judge_settings, mig_is_laid_out
+from ..plugin_utils.gpu_software.upgrade_failure import upgrade_failure
 
 
 class FilterModule:
@@ -35,4 +36,5 @@ class FilterModule:
             "nvidia_plan": make_plan,
             "nvidia_settings": judge_settings,
             "package_failure": package_failure,
+            "upgrade_failure": upgrade_failure,
         }
