@@ -63,7 +63,7 @@ def test_a_held_apt_lock_is_waited_for(lab: Lab) -> None:
         *("-e", '{"base_packages": ["tree"]}'),
         when={
             asked: timer.start,
-            "TASK [base : Write the files": lambda: ended.append(time.monotonic()),
+            "TASK [base : Write hosts, users' keys": lambda: ended.append(time.monotonic()),
         },
     )
     assert run.status == 0, run.output

@@ -14,7 +14,11 @@ from ansible_collections.gpulab.core.plugins.filter.accounts import (
 )
 from ansible_collections.gpulab.core.plugins.filter.base_differences import base_differences
 from ansible_collections.gpulab.core.plugins.filter.hosts_entries import hosts_entries
-from ansible_collections.gpulab.core.plugins.filter.shared_address import shared_address
+from ansible_collections.gpulab.core.plugins.filter.time import (
+    server_addresses,
+    shared_address,
+    time_problem,
+)
 from ansible_collections.gpulab.core.plugins.filter.user_problems import user_problems
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN2l2UhmgsLGQ2lRCbVX4mO1J4oHVnXyPNtAJlP8Fb0Q x"
@@ -85,6 +89,58 @@ def test_hosts_entries_refuses_what_is_no_address() -> None:
 )
 def test_shared_address(server: Interfaces, client: Interfaces, address: str) -> None:
     assert shared_address(server, client) == address
+
+
+def test_servers_are_named_by_address_where_they_have_one() -> None:
+    hostvars = {
+        "head01": {"node_interfaces": HEAD},
+        "head02": {"ansible_host": "10.0.0.2"},
+        "head03": {"node_interfaces": None},
+    }
+    client = {"eth0": {"zone": "edge", "address": "10.3.0.9"}}
+    found = server_addresses(["head01", "head02", "head03"], hostvars, client)
+    assert found == ["10.3.0.1", "10.0.0.2", "head03"]
+
+
+FOLLOWS = "0A000001,10.0.0.1,3,1730000000.0,0.0,0.0,0.0,0.0,0.0,0.0,0.001,0.001,64.0,Normal"
+ASTRAY = FOLLOWS.replace("10.0.0.1", "192.0.2.9")
+LOST = FOLLOWS.replace("Normal", "Not synchronised")
+INSIDE, OUTSIDE = "/usr/sbin/chronyd -F 1 -x", "/usr/sbin/chronyd -F 1"
+
+
+def problem(said: list[str], **asked: Any) -> str:
+    options = {"late": False, "is_server": False, "has_fallback": False, "in_container": False}
+    return time_problem(said, **{**options, **asked}, servers=["10.0.0.1"], timeout_s=60)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ([FOLLOWS, OUTSIDE], {}),
+        ([FOLLOWS.replace("Normal", "Insert second"), OUTSIDE], {}),
+        ([FOLLOWS, INSIDE], {"in_container": True}),
+        # It leads by its own clock, or by what the lab's servers follow.
+        ([ASTRAY, OUTSIDE], {"is_server": True}),
+        ([ASTRAY, OUTSIDE], {"has_fallback": True}),
+    ],
+)
+def test_a_machine_on_time(said: list[str], asked: dict[str, Any]) -> None:
+    assert problem(said, **asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "words"),
+    [
+        ([FOLLOWS, OUTSIDE], {"late": True}, "Not synchronised within 60 s to 10.0.0.1"),
+        ([LOST, OUTSIDE], {}, "tracking says 0A000001,10.0.0.1"),
+        ([LOST, OUTSIDE], {"is_server": True}, "Not synchronised"),
+        ([ASTRAY, OUTSIDE], {}, "tracking says 0A000001,192.0.2.9"),
+        ([], {}, "tracking says nothing"),
+        ([FOLLOWS, OUTSIDE], {"in_container": True}, "would set the host's clock"),
+    ],
+)
+def test_a_machine_that_is_not_on_time(said: list[str], asked: dict[str, Any], words: str) -> None:
+    assert words in problem(said, **asked)
 
 
 @pytest.mark.parametrize(
