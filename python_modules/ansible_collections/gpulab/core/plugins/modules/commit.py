@@ -293,7 +293,7 @@ def main() -> None:
             confirmed(module)
         said = request.give_up(Store(), params["subject"], params["id"], params["reason"])
         module.exit_json(changed=True, msg=said)
-    except (request.RequestError, ChangeError, lock.LockedError, OSError) as error:
+    except (request.RequestError, ChangeError, OSError) as error:
         module.fail_json(msg=str(error))
 
 
