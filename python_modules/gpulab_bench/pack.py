@@ -6,10 +6,11 @@ The same source gives the same bytes on any machine, so Ansible sees no change w
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import zipfile
 from pathlib import Path
+
+from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
 
 PACKAGE = Path(__file__).parent
 
@@ -51,8 +52,7 @@ def pack(target: Path) -> None:
     Raises:
         OSError: the target's folder is missing or not writable.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with replacing(target) as draft:
         with draft.open("wb") as stream:
             stream.write(SHEBANG)
             # Stored, not deflated: zlib's versions compress the same bytes differently.
@@ -63,9 +63,6 @@ def pack(target: Path) -> None:
                     info.external_attr = 0o644 << 16
                     archive.writestr(info, content)
         draft.chmod(0o755)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -126,13 +126,13 @@ def unreached(tree: Tree, programs: Iterable[str]) -> list[str]:
     ]
 
 
-def not_shipped(tree: Tree, package: str, shipped: Iterable[str]) -> list[str]:
-    """What a package that ships alone imports of the collection goes with it, and nothing else."""
-    wanted = {
-        name
-        for name in reached(tree, [name for name in tree if _below(name, package)])
-        if _below(name, COLLECTION)
-    }
+def not_shipped(tree: Tree, package: str, packer: str, shipped: Iterable[str]) -> list[str]:
+    """What a package that ships alone imports of the collection goes with it, and nothing else.
+
+    But for the file that packs it, which stays.
+    """
+    starts = [name for name in tree if _below(name, package) and name != packer]
+    wanted = {name for name in reached(tree, starts) if _below(name, COLLECTION)}
     return sorted(
         [f"{name} is imported and does not go with {package}" for name in wanted - set(shipped)]
         + [f"{name} goes with {package} and is not imported" for name in set(shipped) - wanted]

@@ -16,6 +16,7 @@ from gpulab_bench.pack import SHARED
 PROJECT = Path(__file__).resolve().parents[3]
 PYTHON_MODULES = PROJECT / "python_modules"
 BENCH = "gpulab_bench"
+PACKER = f"{BENCH}.pack"
 
 # What nodes need beside the standard library: package → what it may import. Ansible sends what
 # modules import of its own; dnf belongs to the Python of the systems that have it; the benchmark
@@ -54,7 +55,7 @@ def test_what_is_sent_to_nodes_is_needed_there(tree: Tree) -> None:
 
 
 def test_what_the_benchmark_imports_of_the_collection_goes_with_it(tree: Tree) -> None:
-    assert import_law.not_shipped(tree, BENCH, SHIPPED) == []
+    assert import_law.not_shipped(tree, BENCH, PACKER, SHIPPED) == []
 
 
 def test_nodes_measure_and_the_controller_judges(tree: Tree) -> None:
@@ -114,6 +115,7 @@ SOUND = {
     "action/look.py": "from ..plugin_utils.checks import cpu\n",
     "bench/__init__.py": "",
     "bench/__main__.py": "from gpulab_bench import run\nfrom gpulab_bench.stages import train\n",
+    "bench/pack.py": f"from {ABSOLUTE}.program import state\n",
     "bench/run.py": f"from {ABSOLUTE}.hardware import cpu\n",
     "bench/stages/train.py": "import torch\nfrom gpulab_bench import run\n",
 }
@@ -124,7 +126,7 @@ RULES: dict[str, Rule] = {
         tree, [f"{MODULE_UTILS}.program.start", f"{MODULE_UTILS}.hardware.cpu"]
     ),
     "shipped": lambda tree: import_law.not_shipped(
-        tree, BENCH, [f"{MODULE_UTILS}.hardware.cpu", f"{MODULE_UTILS}.process"]
+        tree, BENCH, PACKER, [f"{MODULE_UTILS}.hardware.cpu", f"{MODULE_UTILS}.process"]
     ),
     "judging": import_law.judging_on_nodes,
     "plugins": import_law.imported_plugins,
