@@ -14,11 +14,18 @@ from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import re
 
 PACKAGE = Path(__file__).parent
 
-# What the collection's modules and the benchmark both read the hardware by.
-_HARDWARE = "ansible_collections/gpulab/core/plugins/module_utils/hardware"
+# What the collection's modules and the benchmark both run programs and read the hardware by.
+_MODULE_UTILS = "ansible_collections/gpulab/core/plugins/module_utils"
 SHARED = tuple(
-    f"{_HARDWARE}/{name}.py"
-    for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "sysfs")
+    f"{_MODULE_UTILS}/{name}.py"
+    for name in (
+        "hardware/gpu_facts",
+        "hardware/nvidia_smi",
+        "hardware/nvml",
+        "hardware/nvml_library",
+        "hardware/sysfs",
+        "process",
+    )
 )
 
 # The earliest time that a zip file can hold.
