@@ -14,11 +14,13 @@ from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import re
 
 PACKAGE = Path(__file__).parent
 
-# What the collection's modules and the benchmark both run programs and read the hardware by.
+# What the benchmark has in common with the collection's modules: how the hardware is read, programs
+# are run and files written.
 _MODULE_UTILS = "ansible_collections/gpulab/core/plugins/module_utils"
 SHARED = tuple(
     f"{_MODULE_UTILS}/{name}.py"
     for name in (
+        "atomic_write",
         "hardware/gpu_facts",
         "hardware/nvidia_smi",
         "hardware/nvml",
