@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
 from gpulab_bench import nccl
 from gpulab_bench.config import PRESETS, Preset
 from gpulab_bench.profiles import PROFILES, StagePlan
@@ -167,9 +168,8 @@ class Context:
         import torch
 
         self._model = model
-        draft = self.folder / f"{CHECKPOINT}.draft"
-        torch.save(model.state_dict(), draft)
-        draft.replace(self.folder / CHECKPOINT)
+        with replacing(self.folder / CHECKPOINT) as draft:
+            torch.save(model.state_dict(), draft)
 
     def model(self) -> Decoder:
         """Return the trained model.

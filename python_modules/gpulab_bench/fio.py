@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+
+from ansible_collections.gpulab.core.plugins.module_utils.process import Group, run
 
 # Beyond the runtime: start, laying out the file, end.
 _MARGIN_S = 30.0
@@ -68,17 +69,13 @@ def run_fio(fio: str, file: int, size: int, seconds: float) -> tuple[float, floa
     # The file has no name; through /proc it can be opened all the same.
     path = f"/proc/{os.getpid()}/fd/{file}"
     for direction in ("write", "read"):
-        try:
-            done = subprocess.run(
-                fio_command(fio, path, size, seconds, direction),
-                capture_output=True,
-                text=True,
-                timeout=seconds + _MARGIN_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise FioError(str(error)) from error
+        words = fio_command(fio, path, size, seconds, direction)
+        # In this process' group, so that it ends with the worker.
+        done = run(words, os.environ, seconds + _MARGIN_S, group=Group.CALLERS)
+        if done.timed_out:
+            raise FioError(f"it did not end within {seconds + _MARGIN_S:g} s")
         if done.returncode != 0:
-            raise FioError((done.stderr or done.stdout).strip()[-300:])
+            said = done.start_error or done.stderr_tail or done.stdout
+            raise FioError(said.strip()[-300:])
         rates.append(parse_fio(done.stdout, direction))
     return rates[0], rates[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvidia_smi, nvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError
+from ansible_collections.gpulab.core.plugins.module_utils.process import Group, run
 
 Gpu = dict[str, Any]
 
@@ -127,13 +128,8 @@ def _state(reader: nvml.Reader) -> Gpu:
 
 def _said(command: tuple[str, ...]) -> str:
     """What a program printed; '' where it did not start or end."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
+    done = run(command, os.environ, SMI_TIMEOUT_S, group=Group.CALLERS)
+    return "" if done.timed_out else done.stdout
 
 
 def open_source(driver: Path = DRIVER) -> Nvml | Smi | Nothing:

@@ -6,18 +6,28 @@ The same source gives the same bytes on any machine, so Ansible sees no change w
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import zipfile
 from pathlib import Path
 
+from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
+
 PACKAGE = Path(__file__).parent
 
-# What the collection's modules and the benchmark both read the hardware by.
-_HARDWARE = "ansible_collections/gpulab/core/plugins/module_utils/hardware"
+# What the benchmark has in common with the collection's modules: how the hardware is read, programs
+# are run and files written.
+_MODULE_UTILS = "ansible_collections/gpulab/core/plugins/module_utils"
 SHARED = tuple(
-    f"{_HARDWARE}/{name}.py"
-    for name in ("gpu_facts", "nvidia_smi", "nvml", "nvml_library", "sysfs")
+    f"{_MODULE_UTILS}/{name}.py"
+    for name in (
+        "atomic_write",
+        "hardware/gpu_facts",
+        "hardware/nvidia_smi",
+        "hardware/nvml",
+        "hardware/nvml_library",
+        "hardware/sysfs",
+        "process",
+    )
 )
 
 # The earliest time that a zip file can hold.
@@ -51,8 +61,7 @@ def pack(target: Path) -> None:
     Raises:
         OSError: the target's folder is missing or not writable.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with replacing(target) as draft:
         with draft.open("wb") as stream:
             stream.write(SHEBANG)
             # Stored, not deflated: zlib's versions compress the same bytes differently.
@@ -63,9 +72,6 @@ def pack(target: Path) -> None:
                     info.external_attr = 0o644 << 16
                     archive.writestr(info, content)
         draft.chmod(0o755)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -113,7 +113,7 @@ class Lab:
 
     def engine(self, *arguments: str) -> str:
         """Call the container engine and return what it printed."""
-        return find_engine().run(*arguments).stdout.decode()
+        return find_engine().run(*arguments).stdout
 
     def shell(self, machine: str, script: str) -> str:
         """Run a script as root inside a machine, past SSH and Ansible."""

@@ -26,7 +26,7 @@ def objects_of(lab: str) -> list[str]:
     label = f"label=gpulab.lab={lab}"
     containers = engine.run("ps", "--all", "--filter", label, "--format", "{{.Names}}")
     networks = engine.run("network", "ls", "--filter", label, "--format", "{{.Name}}")
-    return (containers.stdout + networks.stdout).decode().split()
+    return (containers.stdout + networks.stdout).split()
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ class Fleet:
 
     def shell(self, name: str, script: str) -> str:
         """Run a script as root inside a machine, past SSH."""
-        return self.engine.run("exec", self.container(name), "sh", "-ec", script).stdout.decode()
+        return self.engine.run("exec", self.container(name), "sh", "-ec", script).stdout
 
     def down(self) -> None:
         """Remove all machines and their network."""

@@ -42,7 +42,7 @@ class Node:
     def shell(self, script: str, *, check: bool = True) -> str:
         """Run a script as root by the container engine."""
         done = self.engine.run("exec", self.container, "sh", "-c", script, check=check)
-        return str(done.stdout.decode())
+        return str(done.stdout)
 
     def ruleset(self) -> str:
         """List all tables, as they do not depend on packets."""

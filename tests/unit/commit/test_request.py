@@ -19,6 +19,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.commit import (
 from ansible_collections.gpulab.core.plugins.module_utils.commit.change import ChangeError
 from ansible_collections.gpulab.core.plugins.module_utils.commit.session import Session
 from ansible_collections.gpulab.core.plugins.module_utils.commit.store import Store
+from ansible_collections.gpulab.core.plugins.module_utils.file_lock import LockedError
 
 from .conftest import Begin, Systemd
 
@@ -188,14 +189,14 @@ class TestRace:
         path = tmp_path / "lock"
         with lock.held(0, path=path):
             with (
-                pytest.raises(lock.LockedError, match="has been changing this node"),
+                pytest.raises(LockedError, match="has been changing this node"),
                 lock.held(0.1, path=path),
             ):
                 pytest.fail("two hold the lock")
             # Its own process would be ended; another's number, reused, never is.
             path.write_text("1 0")
             with (
-                pytest.raises(lock.LockedError, match="cannot be ended"),
+                pytest.raises(LockedError, match="cannot be ended"),
                 lock.held(0.1, by_force=True, path=path),
             ):
                 pytest.fail("two hold the lock")

@@ -126,13 +126,13 @@ def unreached(tree: Tree, programs: Iterable[str]) -> list[str]:
     ]
 
 
-def not_shipped(tree: Tree, package: str, shipped: Iterable[str]) -> list[str]:
-    """What a package that ships alone imports of the collection goes with it, and nothing else."""
-    wanted = {
-        name
-        for name in reached(tree, [name for name in tree if _below(name, package)])
-        if _below(name, COLLECTION)
-    }
+def not_shipped(tree: Tree, package: str, packer: str, shipped: Iterable[str]) -> list[str]:
+    """What a package that ships alone imports of the collection goes with it, and nothing else.
+
+    But for the file that packs it, which stays.
+    """
+    starts = [name for name in tree if _below(name, package) and name != packer]
+    wanted = {name for name in reached(tree, starts) if _below(name, COLLECTION)}
     return sorted(
         [f"{name} is imported and does not go with {package}" for name in wanted - set(shipped)]
         + [f"{name} goes with {package} and is not imported" for name in set(shipped) - wanted]
@@ -234,3 +234,34 @@ def _is_path(node: ast.Attribute) -> bool:
 
 def _imports_path(node: ast.ImportFrom) -> bool:
     return any(alias.name == "path" for alias in node.names)
+
+
+def elsewhere(tree: Tree, target: str, places: Iterable[str]) -> list[str]:
+    """What is done in one place is done there only: nobody else imports what it takes."""
+    return [
+        f"{file.path}:{found.line} imports {found.target}"
+        for name, file in tree.items()
+        if not any(_below(name, place) for place in places)
+        for found in file.imports
+        if _below(found.target, target)
+    ]
+
+
+def renames(files: Iterable[Path]) -> list[str]:
+    """Say where a file is put into another's place."""
+    return [
+        f"{file}:{node.lineno} renames a file"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _renames(node)
+    ]
+
+
+def _renames(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    of_os = isinstance(call.func.value, ast.Name) and call.func.value.id in ("os", "shutil")
+    if of_os:
+        return call.func.attr in ("replace", "rename", "renames", "move")
+    # Of a path: a text has two words to replace, and a date names what it replaces.
+    return call.func.attr in ("replace", "rename") and len(call.args) == 1 and not call.keywords

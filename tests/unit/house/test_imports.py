@@ -8,7 +8,7 @@ from pathlib import Path
 
 import import_law
 import pytest
-from import_law import MODULE_UTILS, MODULES, Tree, read_tree
+from import_law import MODULE_UTILS, MODULES, PLUGIN_UTILS, Tree, read_tree
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.node_programs import PROGRAMS
 from gpulab_bench.pack import SHARED
@@ -16,6 +16,7 @@ from gpulab_bench.pack import SHARED
 PROJECT = Path(__file__).resolve().parents[3]
 PYTHON_MODULES = PROJECT / "python_modules"
 BENCH = "gpulab_bench"
+PACKER = f"{BENCH}.pack"
 
 # What nodes need beside the standard library: package → what it may import. Ansible sends what
 # modules import of its own; dnf belongs to the Python of the systems that have it; the benchmark
@@ -25,6 +26,25 @@ FOREIGN = {
     MODULE_UTILS: [],
     BENCH: ["torch", "tensorflow", "keras"],
 }
+
+# What there is one place for: what it takes → where it is done, and why elsewhere.
+ONE_PLACE = {
+    "fcntl": [f"{MODULE_UTILS}.file_lock"],
+    "subprocess": [
+        f"{MODULE_UTILS}.process",
+        # Its workers live as long as it does, and their lines are passed on as they come.
+        f"{BENCH}.children",
+        # It waits for fifty machines at once, in one thread.
+        f"{PLUGIN_UTILS}.sweep",
+    ],
+}
+RENAMING = [
+    f"{MODULE_UTILS}.atomic_write",
+    # The new files are laid out first, all of them, and renamed later.
+    f"{MODULE_UTILS}.commit.disk",
+    # A record's name says how far a change is; renaming it needs no space.
+    f"{MODULE_UTILS}.commit.store",
+]
 
 
 def dotted(path: str) -> str:
@@ -54,7 +74,7 @@ def test_what_is_sent_to_nodes_is_needed_there(tree: Tree) -> None:
 
 
 def test_what_the_benchmark_imports_of_the_collection_goes_with_it(tree: Tree) -> None:
-    assert import_law.not_shipped(tree, BENCH, SHIPPED) == []
+    assert import_law.not_shipped(tree, BENCH, PACKER, SHIPPED) == []
 
 
 def test_nodes_measure_and_the_controller_judges(tree: Tree) -> None:
@@ -92,6 +112,16 @@ def test_nothing_touches_the_path_that_python_imports_from(sources: list[Path]) 
     assert import_law.path_changes(sources) == []
 
 
+@pytest.mark.parametrize("target", ONE_PLACE)
+def test_one_lock_and_one_way_to_run_programs(tree: Tree, target: str) -> None:
+    assert import_law.elsewhere(tree, target, ONE_PLACE[target]) == []
+
+
+def test_one_way_to_replace_a_file(tree: Tree) -> None:
+    others = [PYTHON_MODULES / file.path for name, file in tree.items() if name not in RENAMING]
+    assert import_law.renames(others) == []
+
+
 # --- each rule can fail -------------------------------------------------------------------------
 
 PLACES = {
@@ -114,6 +144,7 @@ SOUND = {
     "action/look.py": "from ..plugin_utils.checks import cpu\n",
     "bench/__init__.py": "",
     "bench/__main__.py": "from gpulab_bench import run\nfrom gpulab_bench.stages import train\n",
+    "bench/pack.py": f"from {ABSOLUTE}.program import state\n",
     "bench/run.py": f"from {ABSOLUTE}.hardware import cpu\n",
     "bench/stages/train.py": "import torch\nfrom gpulab_bench import run\n",
 }
@@ -124,13 +155,14 @@ RULES: dict[str, Rule] = {
         tree, [f"{MODULE_UTILS}.program.start", f"{MODULE_UTILS}.hardware.cpu"]
     ),
     "shipped": lambda tree: import_law.not_shipped(
-        tree, BENCH, [f"{MODULE_UTILS}.hardware.cpu", f"{MODULE_UTILS}.process"]
+        tree, BENCH, PACKER, [f"{MODULE_UTILS}.hardware.cpu", f"{MODULE_UTILS}.process"]
     ),
     "judging": import_law.judging_on_nodes,
     "plugins": import_law.imported_plugins,
     "absolute": import_law.absolute_inside,
     "circle": import_law.circle,
     "foreign": lambda tree: import_law.foreign(tree, MODULE_UTILS, []),
+    "elsewhere": lambda tree: import_law.elsewhere(tree, "subprocess", [f"{MODULE_UTILS}.process"]),
 }
 
 
@@ -178,6 +210,8 @@ def test_the_small_house_is_sound(tmp_path: Path) -> None:
         ("foreign", {"utils/process.py": "from yaml import load"}, "imports yaml"),
         ("foreign", {"utils/process.py": "import tomllib"}, "imports tomllib"),
         ("foreign", {"utils/process.py": "from ansible.errors import E"}, "ansible.errors"),
+        ("elsewhere", {"judges/words.py": "from subprocess import run"}, "words.py:1 imports"),
+        ("elsewhere", {"bench/run.py": "def a():\n    import subprocess"}, "run.py:2 imports"),
     ],
 )
 def test_a_rule_tells_what_breaks_it(
@@ -220,3 +254,21 @@ def test_a_change_of_the_path_is_told(tmp_path: Path, source: str, is_told: bool
     file = tmp_path / "path.py"
     file.write_text(source)
     assert bool(import_law.path_changes([file])) is is_told
+
+
+@pytest.mark.parametrize(
+    ("call", "is_told"),
+    [
+        ("fresh.replace(path)", True),
+        ("fresh.rename(path)", True),
+        ("os.replace(fresh, path)", True),
+        ("shutil.move(fresh, path)", True),
+        ("text.replace('a', 'b')", False),
+        ("date.replace(microsecond=0)", False),
+        ("replace(item, count=1)", False),
+    ],
+)
+def test_a_rename_is_told(tmp_path: Path, call: str, is_told: bool) -> None:
+    file = tmp_path / "rename.py"
+    file.write_text(f"{call}\n")
+    assert bool(import_law.renames([file])) is is_told

@@ -157,8 +157,8 @@ proved:
   returned: state is reached or confirmed
 """
 
+import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -167,6 +167,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.commit import lock, request
 from ..module_utils.commit.change import ChangeError, commands_of
 from ..module_utils.commit.store import Store
+from ..module_utils.process import run_group
 
 ARGUMENTS = {
     "subject": {"type": "str", "required": True, "choices": ["firewall", "network"]},
@@ -200,14 +201,14 @@ def verify(module: AnsibleModule, folder: Path) -> None:
         if module.check_mode and shutil.which(command[0]) is None:
             module.warn(f"the new files were not checked: {command[0]} is not installed yet")
             continue
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=_CHECK_S
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise request.RequestError(f"nothing was changed: {error}") from error
+        done = run_group(command, os.environ, _CHECK_S)
+        if done.start_error:
+            raise request.RequestError(f"nothing was changed: {done.start_error}")
+        if done.timed_out:
+            msg = f"nothing was changed: {command[0]} did not end within {_CHECK_S:g} s"
+            raise request.RequestError(msg)
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip())[-1000:]
+            said = (done.stderr_tail.strip() or done.stdout.strip())[-1000:]
             msg = f"nothing was changed: {command[0]} refuses the new files: {said}"
             raise request.RequestError(msg)
 
@@ -293,7 +294,7 @@ def main() -> None:
             confirmed(module)
         said = request.give_up(Store(), params["subject"], params["id"], params["reason"])
         module.exit_json(changed=True, msg=said)
-    except (request.RequestError, ChangeError, lock.LockedError, OSError) as error:
+    except (request.RequestError, ChangeError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

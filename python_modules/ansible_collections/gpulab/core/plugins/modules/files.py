@@ -130,6 +130,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.atomic_write import replace_link
 from ..module_utils.files.inspect import look
 from ..module_utils.files.plan import Step, plan, problem
 
@@ -204,10 +205,7 @@ def apply(
         if not (path.parent / entry["link"]).exists():
             module.fail_json(msg=f"{path} cannot link to {entry['link']}: it does not exist")
         make_parents(module, entry, path)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gpulab-") as folder:
-            fresh = Path(folder) / path.name
-            fresh.symlink_to(entry["link"])
-            fresh.replace(path)
+        replace_link(path, entry["link"])
         return True
     if step.action == "write":
         make_parents(module, entry, path)

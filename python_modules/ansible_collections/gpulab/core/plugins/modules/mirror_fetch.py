@@ -59,6 +59,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.atomic_write import write_text
 from ..module_utils.mirror.manifest import MirrorError, fetch, merge, parse_uris
 
 PIECE_BYTES = 1024 * 1024
@@ -101,9 +102,7 @@ def main() -> None:
             fetch(packages, Reader(module.params["proxy"]).read)
             if changed:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(f"{path.name}.partial")
-                partial.write_text(text, encoding="utf-8")
-                partial.replace(path)
+                write_text(path, text)
     except MirrorError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

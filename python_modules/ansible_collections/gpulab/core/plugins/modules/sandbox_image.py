@@ -77,7 +77,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.file_lock import one_at_a_time
+from ..module_utils.file_lock import exclusive_lock
 from ..module_utils.sandbox import images, vm_images
 from ..module_utils.sandbox.engine import Engine, find_engine
 from ..module_utils.sandbox.errors import SandboxError
@@ -125,7 +125,7 @@ def main() -> None:
                 engine.run("image", "rm", *to_do)
         else:
             # Two scenarios that start at once need one image.
-            with one_at_a_time(Path(module.params["containerfiles"]), 2 * images.BUILD_TIMEOUT_S):
+            with exclusive_lock(Path(module.params["containerfiles"]), 2 * images.BUILD_TIMEOUT_S):
                 to_do = [kind for kind, name in references.items() if not engine.image_exists(name)]
                 for kind in to_do if not module.check_mode else ():
                     KINDS[kind].build(engine, recipe)

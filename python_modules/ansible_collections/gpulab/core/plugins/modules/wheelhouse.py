@@ -66,7 +66,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.file_lock import one_at_a_time
+from ..module_utils.file_lock import exclusive_lock
 from ..module_utils.framework.wheelhouse import Target, WheelhouseError, fill, is_complete, run_pip
 
 
@@ -90,7 +90,7 @@ def main() -> None:
         path.mkdir(parents=True, exist_ok=True)
         try:
             # Two runs that fill one folder would take its manifest away from each other.
-            with one_at_a_time(path, timeout_s):
+            with exclusive_lock(path, timeout_s):
                 changed = not is_complete(path)
                 if changed:
                     fill(

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from ..atomic_write import flush, remove, replacing, write_text
 from .change import Entry
 
 #: What a file is called beside its place until it is whole.
@@ -42,7 +43,7 @@ def prepare(entry: Entry, folder: Path) -> None:
         OSError: there is no space for it, or the folder is not there.
     """
     fresh = _fresh(entry)
-    _remove(fresh)
+    remove(fresh)
     if entry.wanted == "link":
         fresh.symlink_to(entry.link)
     elif entry.wanted == "file":
@@ -55,7 +56,7 @@ def install(entry: Entry) -> None:
     """Put what `prepare` has laid out in its place."""
     path = Path(entry.path)
     if entry.wanted == "absent":
-        _remove(path)
+        remove(path)
     else:
         _fresh(entry).replace(path)
     flush(path.parent)
@@ -63,7 +64,7 @@ def install(entry: Entry) -> None:
 
 def discard(entry: Entry) -> None:
     """Remove what `prepare` has laid out and nobody has installed."""
-    _remove(_fresh(entry))
+    remove(_fresh(entry))
 
 
 def restore(entry: Entry, folder: Path) -> None:
@@ -72,32 +73,24 @@ def restore(entry: Entry, folder: Path) -> None:
     Raises:
         OSError: there is no space for it, or the folder is gone.
     """
-    path, fresh = Path(entry.path), _fresh(entry)
-    _remove(fresh)
+    path = Path(entry.path)
     if entry.before == "absent":
-        _remove(path)
-    elif entry.before == "link":
-        fresh.symlink_to(entry.before_link)
-        fresh.replace(path)
-    else:
-        shutil.copy2(folder / entry.saved, fresh)
-        os.chown(fresh, entry.uid, entry.gid)
-        flush(fresh)
-        fresh.replace(path)
-    if path.parent.is_dir():
-        flush(path.parent)
+        discard(entry)
+        remove(path)
+        if path.parent.is_dir():
+            flush(path.parent)
+        return
+    with replacing(path, durable=True, suffix=_FRESH) as fresh:
+        if entry.before == "link":
+            fresh.symlink_to(entry.before_link)
+        else:
+            shutil.copy2(folder / entry.saved, fresh)
+            os.chown(fresh, entry.uid, entry.gid)
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file of our own, whole or not at all, and on the disk before this returns."""
-    fresh = path.with_name(path.name + _FRESH)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    flush(path.parent)
+    write_text(path, text, mode, durable=True, suffix=_FRESH)
 
 
 def missing_parents(path: Path) -> list[str]:
@@ -119,20 +112,6 @@ def remove_parents(made: tuple[str, ...]) -> None:
             Path(folder).rmdir()
 
 
-def flush(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _fresh(entry: Entry) -> Path:
     path = Path(entry.path)
     return path.with_name(path.name + _FRESH)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic_write import flush
 from ..files.inspect import look
 from ..files.plan import Step, plan
 from . import disk, guard, lock, session, units
@@ -285,4 +286,4 @@ def _put(path: Path, text: str, mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(mode)
-    disk.flush(path)
+    flush(path)

@@ -46,7 +46,7 @@ def main(words: list[str], store: Store | None = None) -> int:
             _wait_for_end(int(words[2]))
             with lock.held(_WAIT_S):
                 return _apply(store, words[1])
-    except (OSError, ChangeError, lock.LockedError) as error:
+    except (OSError, ChangeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stderr.write(_USAGE)

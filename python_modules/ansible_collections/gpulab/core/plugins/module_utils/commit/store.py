@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..atomic_write import flush
 from . import disk
 from .change import Change, by_hand, from_plain, to_plain
 
@@ -108,7 +109,7 @@ class Store:
         if outcome.outcome == STUCK:
             return
         self._remove_record(folder)
-        disk.flush(folder)
+        flush(folder)
         self.clear(change.subject)
 
     def forget(self, change: Change) -> None:

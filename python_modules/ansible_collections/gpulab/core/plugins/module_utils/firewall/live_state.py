@@ -104,7 +104,7 @@ def _said(*argv: str) -> str:
 
 
 def _run(*argv: str) -> Outcome:
-    return run_group(list(argv), {**os.environ, "LC_ALL": "C"}, _CALL_S)
+    return run_group(argv, {**os.environ, "LC_ALL": "C"}, _CALL_S)
 
 
 def _text(path: Path) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..hardware.pci import is_nvidia, read_gpus
 from ..hardware.sysfs import Tree
+from ..process import run_group
 
 # Written into an environment when it was proved, so that half a one is not taken for a whole one.
 PROVED = ".gpulab-proved"
@@ -101,16 +102,8 @@ def free_bytes(path: Path) -> int:
 
 def makes_environments(interpreter: Path) -> bool:
     """Tell whether the interpreter exists and can make a virtual environment with pip in it."""
-    try:
-        done = subprocess.run(
-            [str(interpreter), "-I", "-c", "import ensurepip, venv"],
-            capture_output=True,
-            check=False,
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    asked = [str(interpreter), "-I", "-c", "import ensurepip, venv"]
+    return run_group(asked, os.environ, 30).returncode == 0
 
 
 def unlike(files: Iterable[Mapping[str, str]]) -> list[str]:

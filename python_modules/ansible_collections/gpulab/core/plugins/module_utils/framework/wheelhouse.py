@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic_write import write_text
 from ..process import run_group
 
 # The oldest glibc of the supported platforms: 2.34, Enterprise Linux 9.
@@ -127,9 +128,7 @@ def _write_manifest(path: Path, requirements: str) -> None:
             for wheel in sorted(path.glob("*.whl"))
         ],
     }
-    partial = path.with_name(f"{path.name}.json.partial")
-    partial.write_text(json.dumps(manifest, indent=1) + "\n")
-    partial.replace(_manifest(path))
+    write_text(_manifest(path), json.dumps(manifest, indent=1) + "\n")
 
 
 def _explain(output: str, target: Target, extra_index_url: str) -> str:

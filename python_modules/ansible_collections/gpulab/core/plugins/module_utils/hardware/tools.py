@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
+
+from ..process import Group, run
 
 # Ansible's remote user may have no sbin on its path, and chronyc or nvidia-smi may live in one.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -41,18 +42,7 @@ RunTool = Callable[[Sequence[str]], ToolResult]
 def run_tool(argv: Sequence[str]) -> ToolResult:
     """Run a tool in the C locale, with nothing on its input. The caller's deadline bounds it."""
     environment = {**os.environ, "LC_ALL": "C", "PATH": SEARCH_PATH}
-    try:
-        done = subprocess.run(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment,
-            check=False,
-        )
-    except OSError as error:
-        return ToolResult(NOT_FOUND, "", str(error))
-    return ToolResult(
-        done.returncode,
-        done.stdout.decode("utf-8", "replace"),
-        done.stderr.decode("utf-8", "replace"),
-    )
+    done = run(argv, environment, float("inf"), group=Group.CALLERS, keep_all=True)
+    if done.returncode is None:
+        return ToolResult(NOT_FOUND, "", done.start_error.partition(": ")[2])
+    return ToolResult(done.returncode, done.stdout, done.stderr_tail)

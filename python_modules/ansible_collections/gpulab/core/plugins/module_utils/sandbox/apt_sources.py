@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+
+from ..process import run_group
+from .errors import SandboxError
 
 #: A release's pockets that an image installs from; backports and proposed stay out.
 POCKETS = ("", "-updates", "-security")
@@ -89,8 +92,12 @@ def carried_settings(apt_config_dump: str) -> list[str]:
 
 
 def read_settings() -> list[str]:
-    """Read the host's apt settings that an image needs (see ``CARRIED_SETTINGS``)."""
-    dump = subprocess.run(
-        ["apt-config", "dump"], capture_output=True, text=True, check=True, timeout=30
-    )
+    """Read the host's apt settings that an image needs (see ``CARRIED_SETTINGS``).
+
+    Raises:
+        SandboxError: apt-config does not say.
+    """
+    dump = run_group(["apt-config", "dump"], os.environ, 30)
+    if dump.returncode != 0:
+        raise SandboxError(f"apt-config dump: {dump.start_error or dump.stderr_tail}")
     return carried_settings(dump.stdout)

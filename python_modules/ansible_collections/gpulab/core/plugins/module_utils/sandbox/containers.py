@@ -106,7 +106,7 @@ def seed_archive(host_keys: Path, authorized_key: str) -> bytes:
 def states(engine: Engine, lab: str) -> dict[str, dict[str, str]]:
     """List the lab's machines that exist: machine → ``{"state", "kind", "zones"}``."""
     ids = engine.run("ps", "--all", "--quiet", "--filter", f"label={networks.LABEL}={lab}")
-    names = ids.stdout.decode().split()
+    names = ids.stdout.split()
     found = engine.inspect("inspect", "--type", "container", *names) if names else []
     return {
         entry["Config"]["Labels"]["gpulab.machine"]: {
@@ -148,7 +148,7 @@ def start(
 def is_running(engine: Engine, lab: str, machine: str) -> bool:
     """Say whether a machine that was started still runs."""
     asked = engine.run("inspect", "--format", "{{.State.Running}}", container_name(lab, machine))
-    return asked.stdout.split() == [b"true"]
+    return asked.stdout.split() == ["true"]
 
 
 def restart(engine: Engine, lab: str, machine: str) -> None:

@@ -10,16 +10,18 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..process import Group, Outcome, run
 from .errors import SandboxError
 
 #: The first podman that takes ``--network NAME:ip=…`` several times (release notes of 4.0).
 MINIMUM_PODMAN = (4, 0)
+# An engine that is there answers what it is within a second; a loaded host takes longer.
+_ASK_S = 30
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,19 @@ class Engine:
     runtime: str
 
     def run(
-        self, *args: str, stdin: bytes | None = None, check: bool = True, timeout_s: float = 120
-    ) -> subprocess.CompletedProcess[bytes]:
+        self, *args: str, stdin: bytes = b"", check: bool = True, timeout_s: float = 120
+    ) -> Outcome:
         """Call the engine and return what it printed.
 
         Raises:
             SandboxError: when it fails (and ``check``), or takes longer than ``timeout_s``.
         """
-        try:
-            done = subprocess.run(
-                [*self.command, *args],
-                input=b"" if stdin is None else stdin,
-                capture_output=True,
-                timeout=timeout_s,
-                check=False,
-                # Out of Ctrl-C's reach: podman that is interrupted while it starts a container
-                # never gives its addresses back, and nothing else can have them. In the same
-                # session, so that sudo knows its terminal.
-                process_group=0,
-            )
-        except subprocess.TimeoutExpired as late:
+        done = run_here([*self.command, *args], timeout_s, stdin)
+        if done.timed_out:
             msg = f"{self.name} {args[0]} took longer than {timeout_s:.0f} s"
-            raise SandboxError(msg) from late
+            raise SandboxError(msg)
         if check and done.returncode != 0:
-            words = done.stderr.decode(errors="replace").strip()
+            words = done.start_error or done.stderr_tail.strip()
             msg = f"{self.name} {' '.join(args[:3])} … failed ({done.returncode}): {words[-2000:]}"
             raise SandboxError(msg)
         return done
@@ -77,12 +68,21 @@ class Engine:
 
     def network_names(self) -> list[str]:
         """List the engine's networks."""
-        return self.run("network", "ls", "--format", "{{.Name}}").stdout.decode().split()
+        return self.run("network", "ls", "--format", "{{.Name}}").stdout.split()
 
     def network_subnets(self, names: Sequence[str]) -> list[str]:
         """List the IPv4 and IPv6 subnets of networks, in CIDR notation."""
         found = self.inspect("network", "inspect", *names) if names else []
         return [subnet for network in found for subnet in _subnets_of_network(network)]
+
+
+def run_here(argv: list[str], timeout_s: float, stdin: bytes = b"") -> Outcome:
+    """Run a program of this host that may need sudo, and may start what stays.
+
+    Out of Ctrl-C's reach: podman that is interrupted while it starts a container never gives its
+    addresses back, and nothing else can have them.
+    """
+    return run(argv, os.environ, timeout_s, stdin=stdin, group=Group.OWN_GROUP, keep_all=True)
 
 
 def _subnets_of_network(network: dict[str, Any]) -> list[str]:
@@ -137,10 +137,8 @@ def _privilege() -> tuple[str, ...]:
     """
     if os.geteuid() == 0:
         return ()
-    if shutil.which("sudo"):
-        asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
-        if asked.returncode == 0:
-            return ("sudo", "-n")
+    if shutil.which("sudo") and run_here(["sudo", "-n", "true"], _ASK_S).returncode == 0:
+        return ("sudo", "-n")
     msg = (
         "the sandbox starts systemd in containers, which needs root: run as root, or allow this "
         "user sudo without a password for the length of the run (`sudo -v` first keeps it open)"
@@ -152,9 +150,7 @@ def _usable_podman(prefix: tuple[str, ...]) -> bool:
     """Say whether podman is there and new enough."""
     if not shutil.which("podman"):
         return False
-    text = subprocess.run(
-        [*prefix, "podman", "--version"], capture_output=True, text=True, check=False
-    ).stdout
+    text = run_here([*prefix, "podman", "--version"], _ASK_S).stdout
     return bool(text) and parse_version(text) >= MINIMUM_PODMAN
 
 
@@ -162,10 +158,7 @@ def _usable_docker(prefix: tuple[str, ...]) -> bool:
     """Say whether docker is there and its daemon answers."""
     if not shutil.which("docker"):
         return False
-    asked = subprocess.run(
-        [*prefix, "docker", "info"], capture_output=True, check=False, timeout=30
-    )
-    return asked.returncode == 0
+    return run_here([*prefix, "docker", "info"], _ASK_S).returncode == 0
 
 
 def find_engine() -> Engine:

@@ -9,13 +9,14 @@ the recipe, so that a second start finds it.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..process import Group, run
 from . import apt_sources
 from .engine import Engine
 from .errors import SandboxError
@@ -180,7 +181,7 @@ def build(engine: Engine, recipe: Recipe) -> None:
 def cached(engine: Engine) -> list[str]:
     """List the references of all images that a sandbox has ever left in the engine's store."""
     listed = engine.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
-    return sorted(name for name in listed.stdout.decode().split() if name.startswith(PREFIX))
+    return sorted(name for name in listed.stdout.split() if name.startswith(PREFIX))
 
 
 def run_as_root(engine: Engine, command: list[str]) -> None:
@@ -189,21 +190,15 @@ def run_as_root(engine: Engine, command: list[str]) -> None:
     Raises:
         SandboxError: when it fails or takes longer than ``BUILD_TIMEOUT_S``.
     """
+    # In the caller's group: a Ctrl-C ends the build as well.
     argv = [*engine.command[:-1], *command]
-    try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=BUILD_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
+    done = run(argv, os.environ, BUILD_TIMEOUT_S, group=Group.CALLERS)
+    if done.timed_out:
         msg = f"{command[0]} took longer than {BUILD_TIMEOUT_S} s: is the mirror reachable?"
-        raise SandboxError(msg) from late
-    if done.returncode != 0:
-        msg = f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()[-2000:]}"
         raise SandboxError(msg)
+    if done.returncode != 0:
+        said = done.start_error or done.stderr_tail.strip()
+        raise SandboxError(f"{command[0]} failed: {said[-2000:]}")
 
 
 def host_release() -> dict[str, str]:

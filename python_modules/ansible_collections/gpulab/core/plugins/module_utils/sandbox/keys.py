@@ -6,29 +6,30 @@ first use: what known_hosts records is what was installed.
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
+
+from ..process import run_group
+from .errors import SandboxError
 
 #: The kinds of host key that Debian's, Ubuntu's and EL's packages create on installation.
 HOST_KEY_TYPES = {"ed25519": [], "ecdsa": ["-b", "256"], "rsa": ["-b", "3072"]}
 
 
 def ensure_key(path: Path, kind: str, comment: str) -> str:
-    """Create a key pair without a passphrase unless it is there; return the public half."""
+    """Create a key pair without a passphrase unless it is there; return the public half.
+
+    Raises:
+        SandboxError: ssh-keygen fails.
+    """
     public = path.with_name(f"{path.name}.pub")
     if not (path.is_file() and public.is_file()):
         path.unlink(missing_ok=True)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        subprocess.run(
-            [
-                *("ssh-keygen", "-q", "-t", kind, *HOST_KEY_TYPES[kind]),
-                *("-N", "", "-C", comment, "-f", str(path)),
-            ],
-            check=True,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
+        words = ["ssh-keygen", "-q", "-t", kind, *HOST_KEY_TYPES[kind], "-N", "", "-C", comment]
+        made = run_group([*words, "-f", str(path.absolute())], os.environ, 60)
+        if made.returncode != 0:
+            raise SandboxError(f"ssh-keygen: {made.start_error or made.stderr_tail}")
     return public.read_text().strip()
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..file_lock import one_at_a_time
+from ..file_lock import exclusive_lock
 from . import containers, inventory_file, keys, networks, state, vms
 from .engine import Engine
 from .errors import SandboxError
@@ -66,7 +66,7 @@ def up(engine: Engine, sandbox: Sandbox) -> dict[str, list[str]]:
     _refuse_other_shapes(sandbox, there)
     sandbox.folder.parent.mkdir(parents=True, exist_ok=True)
     # A subnet is free until its network is there: two labs that start at once would choose one.
-    with one_at_a_time(sandbox.folder.parent, NETWORKS_TIMEOUT_S):
+    with exclusive_lock(sandbox.folder.parent, NETWORKS_TIMEOUT_S):
         routes = parse_routes(Path("/proc/net/route").read_text())
         busy = [*routes, *engine.network_subnets(engine.network_names())]
         made = _made_zones(engine, sandbox, former)

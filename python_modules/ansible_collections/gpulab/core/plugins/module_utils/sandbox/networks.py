@@ -33,7 +33,7 @@ def existing(engine: Engine, lab: str) -> set[str]:
     listed = engine.run(
         "network", "ls", "--filter", f"label={LABEL}={lab}", "--format", "{{.Name}}"
     )
-    return set(listed.stdout.decode().split())
+    return set(listed.stdout.split())
 
 
 def ensure(

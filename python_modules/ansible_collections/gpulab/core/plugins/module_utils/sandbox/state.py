@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..atomic_write import write_text
 from .errors import SandboxError
 from .plan import Plan
 
@@ -39,7 +40,5 @@ def replace_text(file: Path, text: str) -> bool:
     """Write a file through a rename; return whether its content changed."""
     if file.exists() and file.read_text() == text:
         return False
-    scratch = file.with_name(f".{file.name}.new")
-    scratch.write_text(text)
-    scratch.replace(file)
+    write_text(file, text)
     return True

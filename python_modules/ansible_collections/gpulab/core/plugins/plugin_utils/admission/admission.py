@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..records import lock, paths, records, schema
+from ...module_utils.file_lock import exclusive_lock
+from ..records import paths, records, schema
 from ..records.runs import Run
 
 FILE = "admission.json"
@@ -333,7 +334,7 @@ def _locked(path: Path) -> Iterator[None]:
     """Keep other processes from changing the state during the ``with`` block."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock.held(path.with_suffix(".lock"), _LOCK_S))
+            stack.enter_context(exclusive_lock(path.with_suffix(".lock"), _LOCK_S))
         except TimeoutError as error:
             msg = f"{path} is locked by another process: when it has ended, try again"
             raise AdmissionError(msg) from error

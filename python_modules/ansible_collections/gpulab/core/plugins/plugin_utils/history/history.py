@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...module_utils.file_lock import exclusive_lock
 from .. import formatting
-from ..records import lock, parts, paths, records
+from ..records import parts, paths, records
 from . import baselines
 
 FILE = "history.sqlite3"
@@ -152,7 +153,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version == len(MIGRATIONS):
         return
     # SQLite does not wait its turn for a change of the journal's mode.
-    with lock.held(path.with_suffix(".lock"), BUSY_S):
+    with exclusive_lock(path.with_suffix(".lock"), BUSY_S):
         # Readers see the last whole state while a run is written. The mode stays with the file.
         connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):

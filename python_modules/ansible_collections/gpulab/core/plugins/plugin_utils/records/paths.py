@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from ansible import constants
+
+from ...module_utils.atomic_write import replace_link, replacing
 
 RUN_ID_VARIABLE = "GPULAB_RUN_ID"
 REPORTS_VARIABLE = "GPULAB_REPORTS_DIR"
@@ -91,26 +91,15 @@ def point_latest(folder: Path) -> None:
     if link.exists() and not link.is_symlink():
         msg = f"{link} is not a link: move it away, it is where the newest report is linked"
         raise FolderError(msg)
-    fresh = folder.parent / f".{LATEST}.{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(folder.name)
-    fresh.replace(link)
+    replace_link(link, folder.name)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, and nothing between."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        fresh.chmod(0o644)  # mkstemp gives 0600; a report is there to be read
-        fresh.replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        raise
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(0o644)  # a report is there to be read, whoever wrote it
 
 
 def write_json(path: Path, value: object) -> None:
