@@ -13,7 +13,7 @@ endif
 .DEFAULT_GOAL := help
 # Stages follow each other, also under `make -j`.
 .NOTPARALLEL:
-.PHONY: help setup lab up site verify sweep down clean test test-vm test-fast lint types unit docs readme-sample readme-picture bench lock
+.PHONY: help setup lab up site verify sweep down clean test test-changed test-vm test-fast lint types unit docs readme-sample readme-picture bench lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ test: ## set everything up and pass the tests but test-vm (over an hour on two c
 	scripts/second_core.sh --check
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh
+
+test-changed: ## pass the parts of the tests that a change since BASE=main concerns
+	scripts/bootstrap.sh test
+	scripts/run_tests.sh changed $(or $(BASE),main)
 
 test-vm: ## the two scenarios that emulation makes long: drivers and interfaces of machines with own kernels
 	scripts/bootstrap.sh test

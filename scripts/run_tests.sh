@@ -3,9 +3,12 @@
 #
 #   scripts/run_tests.sh                 everything, two parts at a time (LANES names another number)
 #   scripts/run_tests.sh fast            what needs no machines and runs no playbook (make test-fast), likewise
+#   scripts/run_tests.sh changed main    the parts that a change since the revision main concerns, likewise
 #   scripts/run_tests.sh lint units      these parts, one after the other
-#   scripts/run_tests.sh molecule:ssh    one molecule scenario
+#   scripts/run_tests.sh molecule:base   one molecule scenario
 #   scripts/run_tests.sh emulated        the scenarios that everything leaves out (make test-vm)
+#
+# tests/parts.yml says which parts there are, in which order they run, and what each is about.
 #
 # All parts run even when one fails; the exit status says whether any did, and the summary what failed in
 # them. Of parts that run side by side, each one's output is printed when it ends. All output is kept in
@@ -67,17 +70,33 @@ reasons() {
         grep -aE '^((FAILED|ERROR) [^ ]+\.py|\[ERROR\]: |fatal: \[)' | cut -c 1-240 | tail -n 12 | sed 's/^/    /'
 }
 
-# Run one part; $line then says how it went.
+# What pytest counted in a part, such as "28 passed".
+counted() {
+    sed 's/\x1b\[[0-9;]*m//g; s/^ *│ //' "$1" | sed -nE 's/^=+ ([0-9].*) in [0-9.]+s.*=$/\1/p' | tail -n 1
+}
+
+# The CPU time in s of all that this shell has waited for. Not in a subshell, which has no children of its own.
+cpu_seconds() {
+    times >"$logs/times.$$"
+    awk -F '[ms ]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }' "$logs/times.$$"
+    rm "$logs/times.$$"
+}
+
+# Run one part; $line then says how it went: wall time, CPU time of what ran here (that of the sandbox's
+# machines is the engine's), and what pytest counted.
 run_part() {
-    local began=$SECONDS status log=$logs/$1.log
+    local began=$SECONDS status log=$logs/$1.log before
+    cpu_seconds >"$logs/cpu.$$" && before=$(<"$logs/cpu.$$")
     case $1 in
         molecule:*) molecule-scenario "${1#molecule:}" ;;
         lint | types | docs | units | plugins | page | firewall | bench | tensorflow | second-core | runs | sweep) "$1" ;;
         *) echo "there is no part $1" && false ;;
     esac 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
-    line=$(printf '%-22s %4d s   %s' "$1" $((SECONDS - began)) \
-        "$([ "$status" = 0 ] && echo passed || { echo "FAILED ($status)" && reasons "$log"; })")
+    cpu_seconds >"$logs/cpu.$$"
+    line=$(printf '%-25s %4d s %5d s CPU   %s' "$1" $((SECONDS - began)) $(($(<"$logs/cpu.$$") - before)) \
+        "$([ "$status" = 0 ] && echo "passed   $(counted "$log")" || { echo "FAILED ($status)" && reasons "$log"; })")
+    rm "$logs/cpu.$$"
     return "$status"
 }
 
@@ -92,32 +111,34 @@ if [ "${1:-}" = --side-by-side ]; then
     exit $((status != 0))
 fi
 
-# The longest come first, so that none is left over alone at the end. While the first scenario builds
-# the images that the others start from, the other lane has parts that need none.
-everything=(molecule:shapes lint types docs units plugins page firewall bench molecule:firewall
-    molecule:nvidia_driver molecule:frameworks molecule:site runs molecule:vm molecule:firewall_packets
-    molecule:pairs molecule:pairs_vm molecule:gpu_tools second-core molecule:mirror molecule:network
-    molecule:base molecule:ssh sweep molecule:time molecule:hardware_tools)
-fast=(lint units types docs)
-# About half an hour each, nearly all of it emulation: beside the others they would not let
-# the whole end in time. They are run by their names (make test-vm).
-emulated=(molecule:nvidia_vm molecule:network_vm)
+# Run the parts whose names are read, as many at a time as the first word says.
+in_lanes() { xargs --no-run-if-empty -n 1 -P "$1" scripts/run_tests.sh --side-by-side; }
 
 rm -rf "$logs" && mkdir -p "$logs" || exit
 summary='' failed=0
-if [ $# = 0 ] || [ "$*" = fast ]; then
-    [ $# = 1 ] || echo "=== not among these: ${emulated[*]} (make test-vm)"
-    if [ $# = 1 ]; then parts=("${fast[@]}"); else parts=("${everything[@]}"); fi
-    printf '%s\n' "${parts[@]}" |
-        xargs -n 1 -P "${LANES:-2}" scripts/run_tests.sh --side-by-side || failed=1
-    summary=$(cat "$logs/summary")
-else
-    [ "$1" != emulated ] || set -- "${emulated[@]}"
-    for part in "$@"; do
-        printf '\n=== %s\n' "$part"
-        run_part "$part" || failed=1
-        summary+="$line"$'\n'
-    done
-fi
+case "$*" in
+    '' | fast | changed\ ?*)
+        case "$*" in
+            '') parts=$(scripts/parts.py group everything computes) waiting=$(scripts/parts.py group everything waits) ;;
+            fast) parts=$(scripts/parts.py group fast) waiting='' ;;
+            *) parts=$(scripts/parts.py changed "$2") waiting='' ;;
+        esac || exit
+        [ $# != 0 ] || echo "=== not among these: $(scripts/parts.py group emulated | paste -sd ' ') (make test-vm)"
+        # What waits more than it computes has a lane of its own beside the others.
+        in_lanes 1 <<<"$waiting" &
+        in_lanes "${LANES:-2}" <<<"$parts" || failed=1
+        wait "$!" || failed=1
+        summary=$(cat "$logs/summary" 2>/dev/null)
+        ;;
+    *)
+        [ "$*" != emulated ] || mapfile -t parts < <(scripts/parts.py group emulated)
+        [ "$*" = emulated ] || parts=("$@")
+        for part in "${parts[@]}"; do
+            printf '\n=== %s\n' "$part"
+            run_part "$part" || failed=1
+            summary+="$line"$'\n'
+        done
+        ;;
+esac
 printf '\n=== summary (%d s)\n%s\n' "$SECONDS" "${summary%$'\n'}"
 exit $failed

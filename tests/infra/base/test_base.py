@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playbook_run import Converge
+from playbook_run import Play
 from testinfra.host import Host
 
 
@@ -141,21 +141,21 @@ def test_upgrade_policy_as_apt_reads_it(host: Host) -> None:
 
 
 @pytest.mark.on("node01")
-def test_a_user_without_a_key_is_refused(host: Host, converge: Converge) -> None:
-    run = converge(lab_users=[{"name": "eve", "ssh_keys": []}])
+def test_a_user_without_a_key_is_refused(host: Host, apply: Play) -> None:
+    run = apply("base", lab_users=[{"name": "eve", "ssh_keys": []}])
     assert run.returncode != 0
     assert "lab_users[0] (eve).ssh_keys is empty" in " ".join(run.stdout.split())
     assert not host.user("eve").exists
 
 
 @pytest.mark.on("node01")
-def test_a_key_that_is_taken_away_no_longer_opens(host: Host, converge: Converge) -> None:
+def test_a_key_that_is_taken_away_no_longer_opens(host: Host, apply: Play) -> None:
     assert login(host, "bob", "true").returncode == 0
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN2l2UhmgsLGQ2lRCbVX4mO1J4oHVnXyPNtAJlP8Fb0Q other"
     try:
-        run = converge(lab_users=[{"name": "bob", "ssh_keys": [other]}])
+        run = apply("base", lab_users=[{"name": "bob", "ssh_keys": [other]}])
         assert run.returncode == 0, run.stdout
         assert login(host, "bob", "true").returncode == 255
         assert login(host, "alice", "sudo -n true").returncode != 0, "no longer declared: no sudo"
     finally:
-        assert converge().returncode == 0
+        assert apply("base").returncode == 0

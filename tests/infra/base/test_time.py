@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playbook_run import Play
 from testinfra.host import Host
 
 FOLLOWERS = ("node01", "edge01")
@@ -74,17 +73,20 @@ def test_starts_at_boot(host: Host) -> None:
 @pytest.mark.on("node01")
 def test_a_node_without_its_head_is_not_synchronised(
     host: Host,
-    converge: Callable[..., subprocess.CompletedProcess[str]],
+    apply: Play,
 ) -> None:
     config = host.file("/etc/chrony/chrony.conf").content_string
     try:
         # 192.0.2.1 is for documentation (RFC 5737): nobody answers there.
-        run = converge(
-            time_servers=["head01"], __time_server_addresses=["192.0.2.1"], time_sync_timeout_s=3
+        run = apply(
+            "time",
+            time_servers=["head01"],
+            __time_server_addresses=["192.0.2.1"],
+            time_sync_timeout_s=3,
         )
         assert run.returncode != 0
         assert "Not synchronised within 3 s to 192.0.2.1" in " ".join(run.stdout.split())
     finally:
-        back = converge()
+        back = apply("time")
     assert back.returncode == 0, back.stdout
     assert host.file("/etc/chrony/chrony.conf").content_string == config
