@@ -32,8 +32,8 @@ site: ## run every stage on the lab (ARGS="--limit node01")
 verify: ## verify, benchmark and report only, on machines that are already built
 	$(mitogen) ansible-playbook site.yml --tags verify $(ARGS)
 
-sweep: ## read and judge all machines' hardware at once, without Python on them (ARGS="--limit compute")
-	PYTHONPATH=python_modules python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep $(ARGS)
+sweep: ## read and judge all machines' hardware at once (ARGS="--limit compute")
+	ansible-playbook playbooks/sweep.yml $(ARGS)
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml

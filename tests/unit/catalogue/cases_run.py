@@ -14,7 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.facts.schema import FA
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs, schema
 from ansible_collections.gpulab.core.plugins.plugin_utils.report import lab_summary
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import judge, targets
-from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.nodes import Answer
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.answer import Answer
 
 _SCHEMA = Path(schema.__file__).parent / "schemas" / "hardware.schema.json"
 _SECTIONS = json.loads(_SCHEMA.read_text(encoding="utf-8"))["properties"]
@@ -30,7 +30,7 @@ def swept(*, answers: bool = True, root: bool = True, **variables: Any) -> Fixtu
     def judged(_: Path) -> Findings:
         facts = {**dict.fromkeys(_SECTIONS), "schema": FACTS_SCHEMA, "probes": {}}
         answer = Answer(facts if answers else None, root, "it hung", unreachable=False, seconds=0.3)
-        target = targets.describe({"name": "node01", "groups": []}, variables)
+        target = targets.describe({"name": "node01", "groups": []}, variables, {})
         checks: Findings = judge.record("run1", target, answer)["checks"]
         return checks
 

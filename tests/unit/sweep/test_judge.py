@@ -11,12 +11,11 @@ from hardware_machines import FactsOf
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
 from ansible_collections.gpulab.core.plugins.plugin_utils.report import lab_summary, report
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import judge, targets
-from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.nodes import Answer
-from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.run import main
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.answer import Answer
 
 
 def target(**variables: object) -> dict[str, Any]:
-    return targets.describe({"name": "node01", "groups": ["compute"]}, variables)
+    return targets.describe({"name": "node01", "groups": ["compute"]}, variables, {})
 
 
 def answered(facts: dict[str, Any] | None, *, root: bool = True, reason: str = "") -> Answer:
@@ -34,7 +33,9 @@ def test_a_healthy_machine_passes_and_its_record_is_believed(
     record = judge.record("run1", target(), answered(facts_of("two-a100")))
     assert record["verdict"] == "pass"
     assert record["stages"] == {"verify": "pass"}
-    assert record["durations_s"] == {"verify.sweep": 0.25}
+    assert record["durations_s"]["verify.sweep"] == 0.25
+    # As long as each part took on the node.
+    assert "verify.cpu" in record["durations_s"]
     path = records.save(record, tmp_path / "run1")
     assert records.load(path)["verdict"] == "pass"
 
@@ -64,6 +65,27 @@ def test_without_an_answer_nothing_is_known(tmp_path: Path) -> None:
     records.save(record, tmp_path / "run1")
 
 
+def test_what_are_no_facts_is_no_answer(facts_of: FactsOf, tmp_path: Path) -> None:
+    strange = {**facts_of("two-a100"), "cpu": "sixteen"}
+    record = judge.record("run1", target(), answered(strange))
+    assert (record["verdict"], record["hardware"]) == ("unknown", None)
+    assert "no facts: $.cpu" in finding(record, "sweep.answer")["evidence"]
+    records.save(record, tmp_path / "run1")
+
+
+@pytest.mark.parametrize(
+    ("reason", "action"),
+    [
+        ("connected, but no answer within 5 s", "playbooks/verify.yml --limit node01 reads part"),
+        ("the command failed: sh: 1: python3: not found", "install python3"),
+        ("the command failed: sh: line 1: /opt/python3.12: No such file", "install python3"),
+    ],
+)
+def test_without_an_answer_it_is_said_what_to_do(reason: str, action: str) -> None:
+    record = judge.record("run1", target(), answered(None, reason=reason))
+    assert action in finding(record, "sweep.answer")["action"]
+
+
 def test_what_root_alone_may_read_is_told(facts_of: FactsOf) -> None:
     facts = facts_of("two-a100")
     refused = judge.record("run1", target(), answered(facts, root=False))
@@ -80,7 +102,7 @@ def test_a_wrong_spec_is_unknown_and_named(facts_of: FactsOf) -> None:
 
 
 def test_a_machine_without_a_spec_warns(facts_of: FactsOf) -> None:
-    bare = targets.describe({"name": "node01", "groups": []}, {})
+    bare = targets.describe({"name": "node01", "groups": []}, {}, {})
     record = judge.record("run1", bare, answered(facts_of("two-a100")))
     assert record["verdict"] == "warn"
     assert finding(record, "spec.declared")["status"] == "warn"
@@ -97,11 +119,3 @@ def test_a_sweep_lacks_no_benchmark_and_a_whole_run_does(facts_of: FactsOf, tmp_
     # Made anew from its files, it says the same.
     assert report.write(folder, *report.earlier(folder)).summary["verdict"] == "pass"
     assert lab_summary.summarise(runs.read(folder), [], "lab")["verdict"] == "unknown"
-
-
-@pytest.mark.parametrize("words", [["--timeout", "0"], ["--parallel", "0"], ["--timeout", "soon"]])
-def test_wrong_words_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(words)
-    assert stopped.value.code == 2
-    assert words[0] in capsys.readouterr().err

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,10 @@ from paramiko import SSHException
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import run_tool
-from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import nodes
-from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.run import main
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import nodes, reading
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.answer import Answer
 
-TARGET = {"host": {"name": "node01", "groups": []}, "become": False}
+TARGET = {"host": {"name": "node01", "groups": []}, "become": False, "python": sys.executable}
 TIMEOUT_S = 0.5
 
 
@@ -41,11 +41,11 @@ def saying(*lines: str, status: bool = True, stream: str = "stdout") -> Callable
     return lambda *_, **__: (status, output)
 
 
-def ask(connect: Callable[..., Any], run: Callable[..., Any], timeout_s: float) -> nodes.Answer:
+def ask(connect: Callable[..., Any], run: Callable[..., Any], timeout_s: float) -> Answer:
     host = SimpleNamespace(
         connect=connect, run_shell_command=run, connector=SimpleNamespace(client=None)
     )
-    return nodes._ask(host, TARGET, timeout_s)
+    return nodes._ask(host, TARGET, timeout_s, reading.standard_input(timeout_s))
 
 
 @pytest.mark.parametrize(
@@ -83,25 +83,14 @@ def test_no_answer(run: Callable[..., Any], reason: str) -> None:
 
 
 def test_an_answer() -> None:
-    def run(command: object, **_: object) -> tuple[bool, CommandOutput]:
-        done = run_tool(("sh", "-c", str(command)))
-        return done.rc == 0, CommandOutput(
-            [OutputLine("stdout", line) for line in done.stdout.splitlines()]
+    def run(command: object, *, _stdin: str, **_: object) -> tuple[bool, CommandOutput]:
+        done = subprocess.run(
+            ["sh", "-c", str(command)], input=_stdin, capture_output=True, text=True, check=False
         )
+        lines = [OutputLine("stdout", line) for line in done.stdout.splitlines()]
+        return done.returncode == 0, CommandOutput(lines)
 
     answer = ask(nothing, run, 30)
     assert answer.reason == ""
     assert answer.hardware is not None
     assert answer.hardware["kernel"]["release"]
-
-
-def test_a_run_that_exists_is_not_added_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("GPULAB_REPORTS_DIR", str(tmp_path))
-    monkeypatch.setenv("GPULAB_RUN_ID", "run1")
-    (tmp_path / "run1").mkdir()
-    with pytest.raises(SystemExit) as stopped:
-        main([])
-    assert stopped.value.code == 2
-    assert "a run of its own" in capsys.readouterr().err

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.node_spec import node_spec
+from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import inventory as sweep_inventory
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import ssh_options, targets
 
 ROOT = Path(__file__).resolve().parents[3]
-INVENTORY = "ansible_collections.gpulab.core.plugins.plugin_utils.sweep.inventory"
 
 
 def described(groups: tuple[str, ...] = (), **variables: object) -> dict[str, Any]:
-    return targets.describe({"name": "node01", "groups": list(groups)}, variables)
+    return targets.describe({"name": "node01", "groups": list(groups)}, variables, {})
 
 
 def test_what_decides_on_the_spec_comes_along() -> None:
@@ -44,6 +45,20 @@ def test_root_is_asked_for_where_it_is_declared(variables: dict[str, Any], becom
     assert described(**variables)["become"] is become
 
 
+@pytest.mark.parametrize(
+    ("declared", "python"),
+    [
+        ("", "python3"),
+        ("auto_silent", "python3"),
+        ("/usr/bin/python3.12", "/usr/bin/python3.12"),
+        ("/usr/bin/env python3", "/usr/bin/env python3"),
+    ],
+)
+def test_the_python_is_the_declared_one(declared: str, python: str) -> None:
+    assert described(ansible_python_interpreter=declared)["python"] == python
+    assert described()["python"] == "python3"
+
+
 def test_a_machine_that_is_not_reached_by_ssh_is_not_asked() -> None:
     assert "local" in described(ansible_connection="local")["problem"]
     assert described(ansible_connection="ssh")["problem"] == ""
@@ -52,22 +67,23 @@ def test_a_machine_that_is_not_reached_by_ssh_is_not_asked() -> None:
 def test_ssh_is_given_what_ansible_gives_it() -> None:
     words = ssh_options.ssh_words(
         {
-            "ansible_ssh_common_args": '-F "/a lab/ssh_config"',
-            "ansible_ssh_extra_args": "-o Compression=yes",
-            "ansible_port": 2222,
-            "ansible_user": "me",
-            "ansible_ssh_private_key_file": "~/key",
+            "ssh_args": "-C",
+            "ssh_common_args": '-F "/a lab/ssh_config"',
+            "ssh_extra_args": "-o Compression=yes",
+            "port": 2222,
+            "remote_user": "me",
+            "private_key_file": "~/key",
         }
     )
     assert words == [
-        *("-F", "/a lab/ssh_config", "-o", "Compression=yes"),
+        *("-C", "-F", "/a lab/ssh_config", "-o", "Compression=yes"),
         *("-p", "2222", "-l", "me", "-i", "~/key"),
     ]
 
 
 def test_options_that_cannot_be_split_name_their_variable() -> None:
     with pytest.raises(ssh_options.OptionsError, match="ansible_ssh_common_args"):
-        ssh_options.ssh_words({"ansible_ssh_common_args": '-F "/half'})
+        ssh_options.ssh_words({"ssh_common_args": '-F "/half'})
 
 
 @pytest.fixture
@@ -114,24 +130,11 @@ def test_options_that_ssh_refuses_are_told() -> None:
         ssh_options.resolve(["-F", "/nowhere/ssh_config"], "node01")
 
 
-def read(*words: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ansible_collections.gpulab.core.plugins.plugin_utils.sweep.inventory",
-            *words,
-        ],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "python_modules", "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    machines: list[dict[str, Any]] = json.loads(done.stdout)
-    return machines
+def read(source: str) -> list[dict[str, Any]]:
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[source])
+    hostvars = HostVars(inventory, VariableManager(loader, inventory), loader)
+    return sweep_inventory.read(hostvars, [host.get_name() for host in inventory.get_hosts()])
 
 
 def test_the_inventory_is_ansible_s_own(folder: Path) -> None:
@@ -145,8 +148,7 @@ def test_the_inventory_is_ansible_s_own(folder: Path) -> None:
         "all:\n  children:\n    compute:\n      hosts:\n        node01: {node_unit: 7}\n"
         "        node02: {ansible_host: '{{ nowhere }}'}\n    edge: {hosts: {edge01: }}\n"
     )
-    inventory = ("-i", str(folder / "hosts.yml"))
-    first, second, edge = read(*inventory)
+    first, second, edge = read(str(folder / "hosts.yml"))
     assert first["host"] == {
         "name": "node01",
         "serial": "",
@@ -154,19 +156,31 @@ def test_the_inventory_is_ansible_s_own(folder: Path) -> None:
         "unit": 7,
         "groups": ["compute"],
     }
-    assert first["lab"] == "basement"
     assert [node_spec(one["declared"]).name for one in (first, edge)] == ["compute-minimum", "none"]
     assert first["declared"]["lab_hardware_specs"]["pair"] == {"gpu": {"count": 2}}
     assert first["ssh"]["hostname"] == "192.0.2.7"
     assert first["problem"] == ""
     # One machine's mistake is its own.
     assert "nowhere" in second["problem"]
-    assert [one["host"]["name"] for one in read(*inventory, "--limit", "compute:!node02")] == [
-        "node01"
-    ]
+
+
+def test_what_ansible_knows_a_variable_by_is_known_here(folder: Path) -> None:
+    """As `ssh` is reached by ansible-playbook, with names that are older than these."""
+    hosts = folder / "hosts.yml"
+    hosts.write_text(
+        "all: {hosts: {node01: {ansible_ssh_host: 192.0.2.9, ansible_ssh_port: 2201, "
+        f"ansible_ssh_user: old, ansible_private_key_file: '{folder}/id', "
+        "ansible_ssh_pass: secret}}}\n"
+    )
+    (node,) = read(str(hosts))
+    assert node["problem"] == ""
+    ssh = node["ssh"]
+    assert (ssh["hostname"], ssh["port"], ssh["user"]) == ("192.0.2.9", 2201, "old")
+    assert str(folder / "id") in ssh["keys"]
+    assert node["password"] == "secret"  # noqa: S105  a test's own
 
 
 def test_the_example_inventory_can_be_read() -> None:
-    machines = read("-i", "inventory/example")
+    machines = read(str(ROOT / "inventory/example"))
     assert {one["problem"] for one in machines} == {""}
     assert {"gpu01", "head01"} <= {one["host"]["name"] for one in machines}

@@ -8,7 +8,6 @@ Documentation: plugins/modules/report.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ class ActionModule(ActionBase):
         except paths.FolderError as error:
             raise AnsibleActionFail(str(error)) from error
         lines.show(self._display, told)
-        refused = _refused(summary, arguments["nodes"])
+        refused = report.refused(summary, arguments["nodes"])
         page = str(folder / report.PAGE)
         states = {
             node["name"]: {"state": node["state"], "reason": node["state_reason"]}
@@ -95,16 +94,3 @@ def _folder() -> Path:
 def _lab_name(variables: dict[str, Any]) -> str:
     own = variables["hostvars"][variables["inventory_hostname"]]
     return str(own.get("lab_name", ""))
-
-
-def _refused(summary: dict[str, Any], nodes: Iterable[str]) -> dict[str, str]:
-    """Return the verdict of each of ``nodes`` that is not accepted.
-
-    Where the lab is not accepted though each of these nodes would be (a file of the run cannot be
-    read, a node outside the limit failed), the lab's verdict stands for all of them.
-    """
-    bad = {n["name"]: n["verdict"] for n in summary["nodes"] if n["verdict"] not in report.GOOD}
-    here = {name: bad[name] for name in nodes if name in bad}
-    if here or summary["verdict"] in report.GOOD:
-        return here
-    return dict.fromkeys(nodes, str(summary["verdict"]))

@@ -29,7 +29,7 @@ requirements:
 import datetime
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 
 from ..plugin_utils import formatting
+from ..plugin_utils.inventory import sources
 from ..plugin_utils.records import failures, paths, runs
 from ..plugin_utils.report import report, terminal
 
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     from ansible.playbook.play import Play
 
 _REPORT = "report"
-_REPORT_ACTION = "gpulab.core.report"
+# They judge the lab and leave its report.
+_JUDGING = ("gpulab.core.report", "gpulab.core.sweep")
 _COLOURS = {
     "pass": constants.COLOR_OK,
     "warn": constants.COLOR_WARN,
@@ -77,11 +79,13 @@ class CallbackModule(CallbackBase):
         # Failures that the run had before this playbook; they are kept, and not told again.
         self._before = 0
         self._summary: dict[str, Any] = {}
+        # The play that judged the lab: it fails the nodes by the verdict.
+        self._judged: Play = None
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         """Name the run, and take up the failures that it already has."""
         name = getattr(playbook, "_file_name", "") or "site.yml"
-        self._playbook = str(terminal.from_here(Path(name)))
+        self._playbook = str(paths.from_here(Path(name)))
         if not os.environ.get(paths.RUN_ID_VARIABLE):
             os.environ[paths.RUN_ID_VARIABLE] = self._new_run_id()
         folder = self._folder()
@@ -98,8 +102,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Notice that the report has been written."""
-        if result.task.action == _REPORT_ACTION and "verdict" in result.result:
-            self._summary = report.read_summary(self._folder())
+        if result.task.action in _JUDGING and "verdict" in result.result:
+            self._judged = self._play
+            if not self._check_mode:
+                self._summary = report.read_summary(self._folder())
 
     def v2_runner_on_failed(
         self,
@@ -148,8 +154,8 @@ class CallbackModule(CallbackBase):
         # Ansible has taken a failed node out of the play by now, and left a rescued one in.
         if host not in self._play._removed_hosts:
             return
-        # The report fails the nodes by the verdict that it has just printed: nothing new.
-        if self._stage == _REPORT and self._summary:
+        # It fails the nodes by the verdict that it has just printed: nothing new.
+        if self._judged is self._play:
             return
         entry = failures.failure(
             host=host,
@@ -160,7 +166,7 @@ class CallbackModule(CallbackBase):
             message=failures.message_of(result.result),
             unreachable=unreachable,
             every_host=bool(result.task.run_once),
-            rerun=failures.rerun_command(self._playbook, host, _inventories(), _tags()),
+            rerun=failures.rerun_command(self._playbook, host, sources.named(), _tags()),
             time=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         )
         self._failures.append(entry)
@@ -206,7 +212,7 @@ class CallbackModule(CallbackBase):
             line = terminal.verdict_line(self._summary)
             self._display.display(line.text, color=_COLOURS[line.status])
             self._display.display(terminal.service_line(self._summary).text)
-            page = terminal.from_here(self._folder() / report.PAGE)
+            page = paths.from_here(self._folder() / report.PAGE)
             self._display.display(f"Report: {page}")
         elif self._seconds and not self._failures:
             self._display.display(
@@ -227,16 +233,6 @@ def stage_of(path: str, tags: Sequence[str]) -> str:
     """
     stem = Path(path.rpartition(":")[0]).stem
     return stem if stem in tags else ""
-
-
-def _inventories() -> list[str]:
-    """The inventories that were asked for, where they are not ansible.cfg's."""
-    chosen: Mapping[str, Any] = context.CLIARGS
-    sources = [str(source) for source in chosen.get("inventory") or ()]
-    default = [str(source) for source in constants.DEFAULT_HOST_LIST]
-    return (
-        [] if sources == default else [str(terminal.from_here(Path(source))) for source in sources]
-    )
 
 
 def _tags() -> list[str]:

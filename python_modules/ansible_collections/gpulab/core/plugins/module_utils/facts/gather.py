@@ -26,7 +26,7 @@ from ..hardware.nvidia import read_nvidia
 from ..hardware.osinfo import read_kernel, read_os
 from ..hardware.pci import read_gpus
 from ..hardware.power_management import read_power_management
-from ..hardware.runner import Probe, RunAll, run_probes
+from ..hardware.runner import Probe, run_probes
 from ..hardware.slot_names import join
 from ..hardware.slots import read_slots
 from ..hardware.smart import read_smart
@@ -69,7 +69,6 @@ def gather(
     find_binding: Callable[[], ModuleType | None] = _no_binding,
     container_toolkit: Mapping[str, str] | None = None,
     prove_request: Prove = prove,
-    run_all: RunAll = run_probes,
 ) -> dict[str, Any]:
     """Return the facts of a machine as ``hardware.schema.json`` describes them.
 
@@ -86,8 +85,6 @@ def gather(
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
         container_toolkit: As `read_gpu_container` takes it; None where none is declared.
         prove_request: How to try containers.
-        run_all: How to run the probes: in processes of their own, or here (`run_in_turn`), where
-            nothing can hang because everything has been read already.
     """
     architecture = machine or os.uname().machine
     smart_s = min(_SMART_S, deadline_s)
@@ -95,7 +92,7 @@ def gather(
     def probe(seconds: float, read: Callable[[], Any]) -> Probe:
         return Probe(read, min(seconds, deadline_s))
 
-    outcomes = run_all(
+    outcomes = run_probes(
         {
             "system": probe(_FILES_S, lambda: read_system(tree)),
             "cpu": probe(_FILES_S, lambda: read_cpu(tree, architecture)),
@@ -108,7 +105,7 @@ def gather(
             # Each disk's own deadline ends first, so that the others are told.
             "smart": probe(
                 smart_s,
-                lambda: read_smart(tree, run, 0.8 * smart_s, run_all) if smart else _refuse(),
+                lambda: read_smart(tree, run, 0.8 * smart_s) if smart else _refuse(),
             ),
             "nics": probe(_FILES_S, lambda: read_nics(tree)),
             "nic_counters": probe(_FILES_S + pause_s, lambda: read_nic_counters(tree, pause_s)),
@@ -128,7 +125,7 @@ def gather(
             "kernel_log": probe(_LOG_S, lambda: read_kernel_log(tree, run)),
             "os": probe(_FILES_S, lambda: read_os(tree)),
             "kernel": probe(_FILES_S, lambda: read_kernel(tree)),
-            "clock": probe(_CLOCK_S, lambda: read_clock(run, tree.now)),
+            "clock": probe(_CLOCK_S, lambda: read_clock(run)),
         }
     )
     facts: dict[str, Any] = {"schema": FACTS_SCHEMA}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Callable
+from typing import Any
 
 from .sysfs import ProbeError
 from .tools import RunTool
@@ -22,7 +22,7 @@ _OWN_CLOCK = "7F7F0101"
 _LEAP_STATES = ("Normal", "Insert second", "Delete second", "Not synchronised")
 
 
-def read_clock(run: RunTool, now: Callable[[], float] = time.time) -> dict[str, Any]:
+def read_clock(run: RunTool) -> dict[str, Any]:
     """Return ``synchronised``, ``offset_s`` (magnitude), ``reference``, ``stratum``, ``source``.
 
     ``error_s`` is the most that the clock can be off, ``update_age_s`` how long ago chrony heard
@@ -32,16 +32,12 @@ def read_clock(run: RunTool, now: Callable[[], float] = time.time) -> dict[str, 
     chrony is asked first. systemd tells only whether the clock is synchronised, so the numbers are
     then null.
 
-    Args:
-        run: How to run a tool.
-        now: Returns the time by the machine's clock, seconds since 1970.
-
     Raises:
         ProbeError: Neither can be asked.
     """
     chrony = run(_CHRONYC)
     if chrony.rc == 0:
-        return parse_tracking(chrony.stdout, now())
+        return parse_tracking(chrony.stdout, time.time())
     systemd = run(_TIMEDATECTL)
     if systemd.rc == 0:
         return parse_timedatectl(systemd.stdout)

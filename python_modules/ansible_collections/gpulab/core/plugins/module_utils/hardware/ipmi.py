@@ -47,7 +47,7 @@ def read_ipmi_events(tree: Tree, run: RunTool) -> dict[str, Any]:
     told = _timestamp(date, clock)
     return {
         "boot_s": int(match.group(1)) if match else None,
-        "clock_offset_s": None if told is None else round(told - tree.now()),
+        "clock_offset_s": None if told is None else round(told - time.time()),
         "events": events,
     }
 

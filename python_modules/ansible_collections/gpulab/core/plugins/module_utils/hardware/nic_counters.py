@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .nics import is_physical
@@ -31,10 +32,11 @@ def read_nic_counters(tree: Tree, pause_s: float) -> dict[str, Any]:
         raise ProbeError(f"/{_NET} is not readable")
     names = [name for name in tree.names(_NET) if is_physical(tree, name)]
     before = {name: _read(tree, name) for name in names}
-    later = tree.later(pause_s) if names else tree
+    if names:
+        time.sleep(pause_s)
     nics = []
     for name in names:
-        after = _read(later, name)
+        after = _read(tree, name)
         nics.append(
             {"name": name, "total": after, "delta": _difference(before[name], after)},
         )

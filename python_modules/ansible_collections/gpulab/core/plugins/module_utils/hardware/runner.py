@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, NoReturn
 
-from .sysfs import NotCapturedError, ProbeError
+from .sysfs import ProbeError
 
 _CHUNK = 65536
 
@@ -104,30 +104,9 @@ def run_probes(probes: Mapping[str, Probe]) -> dict[str, Outcome]:
     return {name: outcomes[name] for name in probes}
 
 
-RunAll = Callable[[Mapping[str, Probe]], "dict[str, Outcome]"]
-
-
-def run_in_turn(probes: Mapping[str, Probe]) -> dict[str, Outcome]:
-    """Run the probes here, one after the other, and return their outcomes by name.
-
-    For what cannot hang: there are no deadlines. Never raises for a probe, as `run_probes`.
-    """
-    outcomes = {}
-    for name, probe in probes.items():
-        started = time.monotonic()
-        value, reason = None, ""
-        try:
-            # As it comes out of a process of its own: a tuple is a list.
-            value = json.loads(json.dumps(probe.read()))
-        except Exception as error:
-            reason = _why(error)
-        outcomes[name] = Outcome(value, reason, time.monotonic() - started)
-    return outcomes
-
-
 def _why(error: Exception) -> str:
     """Return why a probe could not read its section, in words."""
-    if isinstance(error, (ProbeError, NotCapturedError)):
+    if isinstance(error, ProbeError):
         return str(error) or "no reason given"
     # A fault of ours must cost this section only, and must be seen.
     return f"the probe is faulty: {type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from .disks import smart_names
-from .runner import Probe, RunAll, run_probes
+from .runner import Probe, run_probes
 from .sysfs import ProbeError, Tree
 from .tools import RunTool, ToolResult
 
@@ -41,23 +41,20 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def read_smart(
-    tree: Tree, run: RunTool, deadline_s: float, run_all: RunAll = run_probes
-) -> list[dict[str, Any]]:
+def read_smart(tree: Tree, run: RunTool, deadline_s: float) -> list[dict[str, Any]]:
     """Return the health of every SATA, SAS and NVMe disk; ``reason`` says why one is unknown.
 
     Args:
         tree: The machine's files.
         run: How to run a tool.
         deadline_s: Seconds for each disk.
-        run_all: How to ask the disks, as `gather` takes it.
 
     Raises:
         ProbeError: smartctl is not installed, or there is no /sys/block.
     """
     if not tree.exists("sys/block"):
         raise ProbeError("/sys/block is not readable")
-    outcomes = run_all(
+    outcomes = run_probes(
         {name: Probe(partial(_ask, run, name), deadline_s) for name in smart_names(tree)}
     )
     if any(outcome.reason == _NOT_INSTALLED for outcome in outcomes.values()):

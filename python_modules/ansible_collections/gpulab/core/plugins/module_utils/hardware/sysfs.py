@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,14 +12,6 @@ _PCI_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 class ProbeError(Exception):
     """A probe could not read what it exists to read; the message says what and why."""
-
-
-class NotCapturedError(Exception):
-    """What a probe asks for was not read on the node, so nothing can be said of it.
-
-    Raised by trees and tools that answer from a capture. No ProbeError, so that no probe that copes
-    with an unreadable part takes it for one: the whole section is unknown.
-    """
 
 
 class Tree:
@@ -87,15 +78,6 @@ class Tree:
         """Return the path with all links resolved, from the root, without a leading slash."""
         root = os.path.realpath(self._root)
         return os.path.relpath(os.path.realpath(self._root / path), root)
-
-    def now(self) -> float:
-        """Return the time by the machine's own clock, s since 1970."""
-        return time.time()
-
-    def later(self, seconds: float) -> Tree:
-        """Return the files as they are some seconds from now, after waiting for that long."""
-        time.sleep(seconds)
-        return self
 
     def pci_address(self, path: str) -> str | None:
         """Return the address of the PCI function that the device at the path hangs off, or None.

@@ -66,7 +66,7 @@ _FAILED = (
         "sudo asks for a password on {host}: run with --ask-become-pass",
     ),
     _rule(
-        r"python[\d.]*: (command )?not found|No such file or directory: '?\S*python|"
+        r"python[\d.]*: ((command )?not found|No such file)|No such file or directory: '?\S*python|"
         r"Failed to (discover|locate) .*interpreter|No python interpreters found",
         "no usable Python on {host}: install python3, or set ansible_python_interpreter",
     ),
@@ -94,12 +94,15 @@ def next_action(message: str, host: str, *, unreachable: bool, rerun: str) -> st
     told = [line.partition(" -> ")[2] for line in message.splitlines() if " -> " in line]
     if told:
         return f"{'; '.join(told)}, then: {rerun}"
-    action = _UNREACHABLE_ELSE if unreachable else "fix what the message says"
-    for rule in _UNREACHABLE if unreachable else _FAILED:
-        if rule.pattern.search(message):
-            action = rule.action
-            break
-    return f"{action.format(host=host)}, then: {rerun}"
+    otherwise = _UNREACHABLE_ELSE.format(host=host) if unreachable else "fix what the message says"
+    return f"{remedy(message, host, unreachable=unreachable) or otherwise}, then: {rerun}"
+
+
+def remedy(message: str, host: str, *, unreachable: bool = False) -> str:
+    """Return what is known to help against what a message says, or ""."""
+    rules = _UNREACHABLE if unreachable else _FAILED
+    actions = (rule.action for rule in rules if rule.pattern.search(message))
+    return next(actions, "").format(host=host)
 
 
 def rerun_command(playbook: str, host: str, inventories: Sequence[str], tags: Sequence[str]) -> str:

@@ -75,6 +75,12 @@ def safe_name(name: str, what: str) -> str:
     return name
 
 
+def from_here(path: Path) -> Path:
+    """Return the path as seen from the working folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def latest_run(reports: Path) -> str:
     """Return the id of the run that ``latest`` points at, or "" where there is none."""
     link = reports / LATEST

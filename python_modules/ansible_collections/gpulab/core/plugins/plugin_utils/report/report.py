@@ -107,6 +107,19 @@ def write(
     return Report(summary, terminal.lines(summary, metric_table.table(run.records), folder / PAGE))
 
 
+def refused(summary: Mapping[str, Any], nodes: Iterable[str]) -> dict[str, str]:
+    """Return the verdict of each of ``nodes`` that is not accepted.
+
+    Where the lab is not accepted though each of these nodes would be (a file of the run cannot be
+    read, a node outside the limit failed), the lab's verdict stands for all of them.
+    """
+    bad = {n["name"]: n["verdict"] for n in summary["nodes"] if n["verdict"] not in GOOD}
+    here = {name: bad[name] for name in nodes if name in bad}
+    if here or summary["verdict"] in GOOD:
+        return here
+    return dict.fromkeys(nodes, str(summary["verdict"]))
+
+
 def _with_history(use: Callable[[sqlite3.Connection], None], notices: list[str]) -> bool:
     """Let ``use`` have the history, and return whether that went well; else say why, once."""
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import formatting
 from ..lines import Line
+from ..records import paths
 from .metric_table import Table
 
 # The report is one screen, whatever the size of the lab: the page has the rest.
@@ -26,25 +27,21 @@ _DETAIL = ((3, 4), (3, 2), (2, 1), (1, 1), (0, 0))
 ANSI = {"pass": "32", "warn": "33", "fail": "31", "unknown": "35"}
 
 
-def lines(summary: Mapping[str, Any], metrics: Table, page: Path) -> list[Line]:
+def lines(summary: Mapping[str, Any], metrics: Table, page: Path | None) -> list[Line]:
     """Return the report's lines, at most `HEIGHT`.
 
     Args:
         summary: What :func:`~report.lab_summary.summarise` returned.
         metrics: The run's metrics; shown as far as they fit.
-        page: Where the page is; told as seen from the working folder.
+        page: Where the page is; told as seen from the working folder. None where there is none.
     """
     above = [*_head(summary), *_nodes(summary["nodes"]), *_service(summary)]
-    below = [*_trained_earlier(summary), Line("", ""), Line("", f"Report: {from_here(page)}")]
+    below = [*_trained_earlier(summary)]
+    if page:
+        below += [Line("", ""), Line("", f"Report: {paths.from_here(page)}")]
     todo = _todo(summary["faults"], HEIGHT - len(above) - len(below))
     room = HEIGHT - len(above) - len(todo) - len(below)
     return [*above, *todo, *_metrics(metrics, room), *below]
-
-
-def from_here(path: Path) -> Path:
-    """Return the path as seen from the working folder, where it lies below it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def verdict_line(summary: Mapping[str, Any]) -> Line:

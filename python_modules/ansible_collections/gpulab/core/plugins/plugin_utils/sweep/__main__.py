@@ -1,4 +1,4 @@
-"""``python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep``: see `run`."""
+"""``python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep``: see `nodes.main`."""
 
 from gevent import monkey
 
@@ -6,8 +6,6 @@ from gevent import monkey
 # thread.
 monkey.patch_all()
 
-import sys  # noqa: E402  see above
+from .nodes import main  # noqa: E402  see above
 
-from .run import main  # noqa: E402  see above
-
-sys.exit(main())
+main()

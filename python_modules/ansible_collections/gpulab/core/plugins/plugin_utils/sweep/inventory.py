@@ -1,24 +1,15 @@
-"""Read the lab's inventory as Ansible does.
-
-``python -m ansible_collections.gpulab.core.plugins.plugin_utils.sweep.inventory``
-
-Prints JSON. It is a program of its own because Ansible and gevent, on which pyinfra stands, each
-change the process that they are loaded into. Variables are templated, vaults are opened, and
-``--limit`` means what it means to ``ansible-playbook``.
-"""
+"""The nodes to sweep, out of what Ansible has read of the inventory and of its command line."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible import context
-from ansible.cli.inventory import InventoryCLI
+from ansible import constants
 from ansible.errors import AnsibleError
-from ansible.vars.hostvars import HostVars
+from ansible.plugins.loader import connection_loader
 
 from ..inventory import hosts
 from . import ssh_options, targets
@@ -27,31 +18,35 @@ from . import ssh_options, targets
 _SSH_AT_ONCE = 8
 
 
-def read(arguments: list[str]) -> list[dict[str, Any]]:
-    """Return the machines that ansible-inventory's arguments choose, as `targets` has them.
+def read(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the nodes as `targets.describe` has them, and with ``ssh``, how to connect.
 
-    Raises:
-        AnsibleError: The inventory can't be read, or the limit leaves nothing.
+    Args:
+        hostvars: Ansible's ``hostvars``, which templates each variable as it is read.
+        names: The nodes.
     """
-    # How every program of Ansible turns its arguments into an inventory, vaults included.
-    cli = InventoryCLI(["ansible-inventory", "--list", *arguments])
-    cli.parse()
-    loader, inventory, manager = cli._play_prereqs()
-    chosen = cli.get_host_list(inventory, context.CLIARGS["subset"])
-    hostvars = HostVars(inventory, manager, loader)
+    # With the plugin come the definitions of its options.
+    connection_loader.get("ssh", class_only=True)
     with ThreadPoolExecutor(_SSH_AT_ONCE) as pool:
         # Templating is no matter for threads; asking ssh is.
         waiting = [
             (target, pool.submit(_resolve, target))
-            for target in (_target(hostvars, host.get_name()) for host in chosen)
+            for target in (_target(hostvars, name) for name in names)
         ]
         return [{**target, **future.result()} for target, future in waiting]
 
 
 def _target(hostvars: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Return a machine, or what is wrong with its variables."""
+    """Return a node, or what is wrong with its variables."""
     try:
-        target = targets.describe(hosts.describe(hostvars, name), hostvars[name])
+        variables = hostvars[name]
+        options = {
+            option: constants.config.get_config_value(
+                option, plugin_type="connection", plugin_name="ssh", variables=variables
+            )
+            for option in targets.SSH_OPTIONS
+        }
+        target = targets.describe(hosts.describe(hostvars, name), variables, options)
         # What can't be told as JSON would be a template that gave nothing.
         return dict(json.loads(json.dumps(target)))
     except (AnsibleError, TypeError, ValueError) as error:
@@ -65,17 +60,3 @@ def _resolve(target: Mapping[str, Any]) -> dict[str, Any]:
         return {"ssh": ssh_options.resolve(target["ssh_words"], target["address"])}
     except ssh_options.OptionsError as error:
         return {"problem": f"inventory: {error}"}
-
-
-def main() -> int:
-    """Print the machines; returns the exit status: 0, or 2 for an inventory that can't be read."""
-    try:
-        json.dump(read(sys.argv[1:]), sys.stdout)
-    except AnsibleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ..checks.finding import Finding
 from ..checks.hardware.catalogue import verify
 from ..checks.node_spec import node_spec
 from ..checks.specs import SpecError
-from ..records import parts, records
+from ..records import failures, parts, records, schema
 from ..records.run_checks import SWEEP_ANSWER, SWEEP_ROOT, SWEEP_SPEC
-
-if TYPE_CHECKING:
-    from .nodes import Answer
+from .answer import Answer
 
 
 def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Record:
@@ -29,34 +27,36 @@ def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Re
     hardware = answer.hardware
     if hardware is None:
         records.add_stage(made, records.VERIFY, [_no_answer(target, answer.reason)])
+    elif problem := _problem(hardware):
+        records.add_stage(made, records.VERIFY, [_no_answer(target, problem)])
     else:
-        try:
-            spec = node_spec(target["declared"])
-        except SpecError as error:
-            records.add_stage(made, records.VERIFY, [_no_spec(target, str(error))])
-        else:
-            findings = list(verify(hardware, spec.requirements))
-            if target["become"] and not answer.as_root:
-                findings.append(_not_root(target))
-            records.add_verification(made, hardware, {"checks": findings}, spec.name)
-    # The probes ran here, on what had been read: the node's time is that of the whole answer.
-    made["durations_s"] = {f"{records.VERIFY}.sweep": round(answer.seconds, 3)}
+        _verify(made, target, hardware, as_root=answer.as_root)
+    made["durations_s"][f"{records.VERIFY}.sweep"] = round(answer.seconds, 3)
     return made
 
 
-def rerun(name: str, inventories: Sequence[str] = ()) -> str:
-    """Return the command that sweeps one machine again, ready to be pasted into a shell."""
-    words = [word for inventory in inventories for word in ("-i", inventory)]
-    return shlex.join(
-        [
-            "python",
-            "-m",
-            "ansible_collections.gpulab.core.plugins.plugin_utils.sweep",
-            *words,
-            "--limit",
-            name,
-        ]
-    )
+def _problem(hardware: Mapping[str, Any]) -> str:
+    """Return why what a node sent are no facts, or ""."""
+    try:
+        schema.check(hardware, "hardware")
+    except schema.SchemaError as error:
+        return f"what the node sent are no facts: {error}"
+    return ""
+
+
+def _verify(
+    made: records.Record, target: Mapping[str, Any], hardware: Mapping[str, Any], *, as_root: bool
+) -> None:
+    """Put into the record what the facts amount to."""
+    try:
+        spec = node_spec(target["declared"])
+    except SpecError as error:
+        records.add_stage(made, records.VERIFY, [_no_spec(target, str(error))])
+        return
+    findings = list(verify(hardware, spec.requirements))
+    if target["become"] and not as_root:
+        findings.append(_not_root(target))
+    records.add_verification(made, hardware, {"checks": findings}, spec.name)
 
 
 def _no_answer(target: Mapping[str, Any], reason: str) -> Finding:
@@ -65,7 +65,8 @@ def _no_answer(target: Mapping[str, Any], reason: str) -> Finding:
         "unknown",
         parts.node_part(name),
         evidence=reason,
-        action="a disk, a GPU or a driver may hang: ansible-playbook playbooks/verify.yml "
+        action=failures.remedy(reason, name)
+        or "a disk, a GPU or a driver may hang: ansible-playbook playbooks/verify.yml "
         f"--limit {shlex.quote(name)} reads part by part and says which",
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +19,22 @@ from paramiko.ssh_exception import NoValidConnectionsError
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.config import Config
-from pyinfra.api.exceptions import ConnectError, FactProcessError
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.connectors.ssh import SSHConnector
 
-from .fact import Hardware
+from . import reading
+from .answer import Answer
 
 Target = Mapping[str, Any]
 
-# The part of the time limit that one tool, or one group of files, may take: the rest is for the
-# others, so that one that hangs does not cost the whole answer.
-_TOOL_PART = 0.6
+# The part of the time limit that one part of the hardware may take: the rest is for Python's start
+# and for the way, so that one that hangs does not cost the whole answer.
+_READ_PART = 0.6
 # How much later a time-out of ours comes than that of the library which should end the wait.
 _GUARD_S = 0.5
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came of asking a machine.
-
-    Attributes:
-        hardware: The facts; None without an answer.
-        as_root: Whether root read them.
-        reason: Why there is no answer, in words.
-        unreachable: There was not even a connection.
-        seconds: How long it took.
-    """
-
-    hardware: dict[str, Any] | None
-    as_root: bool
-    reason: str
-    unreachable: bool
-    seconds: float
 
 
 class _Connector(SSHConnector):
@@ -88,8 +72,9 @@ def ask(targets: Sequence[Target], timeout_s: float, parallel: int) -> Iterator[
         for host in inventory:
             host.connector_cls = _Connector
         state = State(inventory, Config(CONNECT_TIMEOUT=timeout_s, PARALLEL=parallel))
+        stdin = reading.standard_input(timeout_s * _READ_PART)
         jobs = {
-            state.pool.spawn(_ask, host, target, timeout_s): number
+            state.pool.spawn(_ask, host, target, timeout_s, stdin): number
             for number, (host, target) in enumerate(zip(inventory, targets, strict=True))
         }
         for job in gevent.iwait(list(jobs)):
@@ -130,7 +115,7 @@ def _known_hosts(files: Sequence[str], scratch: Path) -> str:
     return str(together)
 
 
-def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
+def _ask(host: Host, target: Target, timeout_s: float, stdin: str) -> Answer:
     started = time.monotonic()
 
     def answer(
@@ -142,19 +127,18 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
         problem = _within(timeout_s, "no connection", lambda: host.connect(raise_exceptions=True))
         if problem:
             return answer(problem, up=False)
-        fact = Hardware()
-        command = StringCommand(fact.command(target["become"], timeout_s * _TOOL_PART))
+        command = StringCommand(reading.command(target["python"], become=target["become"]))
         lines: list[str] = []
         problem = _within(
             timeout_s,
             "connected, but no answer",
-            lambda: lines.extend(_run(host, command, timeout_s)),
+            lambda: lines.extend(_run(host, command, stdin, timeout_s)),
         )
         if problem:
             return answer(problem)
-        facts = fact.process(lines)
-        return answer("", facts, root=bool(fact.as_root))
-    except FactProcessError as error:
+        hardware, as_root = reading.parse(lines)
+        return answer("", hardware, root=as_root)
+    except reading.ReadingError as error:
         return answer(str(error))
     except Exception as error:
         # A fault of ours must cost this machine only, and must be seen.
@@ -166,11 +150,11 @@ def _ask(host: Host, target: Target, timeout_s: float) -> Answer:
             client.close()
 
 
-def _run(host: Host, command: StringCommand, timeout_s: float) -> list[str]:
+def _run(host: Host, command: StringCommand, stdin: str, timeout_s: float) -> list[str]:
     # pyinfra ends its own readers of the connection when its time is up; the guard in `_within`
     # comes later, and is for what pyinfra waits for without a limit.
     succeeded, output = host.run_shell_command(
-        command, print_output=False, print_input=False, _timeout=timeout_s
+        command, print_output=False, print_input=False, _stdin=stdin, _timeout=timeout_s
     )
     lines = list(output.stdout_lines)
     if not succeeded and not lines:
@@ -203,3 +187,14 @@ def _told(error: BaseException) -> str:
         why = os.strerror(number) if number else str(refusal)
         return f"{address[0]} port {address[1]}: {why}"
     return str(error) or type(error).__name__
+
+
+def main() -> None:
+    """Ask as standard input says (`asking.ask`), and print each number and answer as a line."""
+    wish = json.load(sys.stdin)
+    # What a library may print must not come between.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for number, answer in ask(wish["targets"], wish["timeout_s"], wish["parallel"]):
+        answers.write(f"{json.dumps([number, asdict(answer)])}\n")
+        answers.flush()

@@ -20,24 +20,23 @@ class OptionsError(ValueError):
     """A node's SSH options can't be used; the text says which variable and why."""
 
 
-def ssh_words(variables: Mapping[str, Any]) -> list[str]:
-    """Return the words for ssh that a host's Ansible variables amount to, without the host.
+def ssh_words(options: Mapping[str, Any]) -> list[str]:
+    """Return the words for ssh that a node's options amount to, without the node.
+
+    Args:
+        options: As Ansible's connection plugin ``ssh`` names them.
 
     Raises:
-        OptionsError: A variable can't be split into words.
+        OptionsError: One can't be split into words.
     """
     words = [
         word
-        for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args")
-        for word in _split(name, str(variables.get(name) or ""))
+        for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")
+        for word in _split(f"ansible_{name}", str(options.get(name) or ""))
     ]
-    for name, option in (
-        ("ansible_port", "-p"),
-        ("ansible_user", "-l"),
-        ("ansible_ssh_private_key_file", "-i"),
-    ):
-        if variables.get(name):
-            words += [option, str(variables[name])]
+    for name, option in (("port", "-p"), ("remote_user", "-l"), ("private_key_file", "-i")):
+        if options.get(name):
+            words += [option, str(options[name])]
     return words
 
 
