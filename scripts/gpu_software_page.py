@@ -92,7 +92,7 @@ the value, and what would work. Two things are no error: a toolkit that one node
 another one is left for it, and a later toolkit of the same major version than the driver's own.
 
 `gpulab.core.nvidia_info` reads a node, the filter `gpulab.core.nvidia_plan` decides what it gets,
-and `gpulab.core.nvidia_driver_state` what has to be done for its driver; none of them changes anything.
+and `gpulab.core.nvidia_driver_state` what has to be done for its driver; none changes anything.
 """
 
 CHANGES = """\
