@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbook_run import MITOGEN
 from testinfra.host import Host
 
 TARGETS = ["node01"]
@@ -65,6 +66,7 @@ def play(*arguments: str, **options: Any) -> Run:
         env=os.environ
         | {
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_STRATEGY": MITOGEN,
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             # Instead of the project's: a refused upgrade of a test is nobody's failed run.
             "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json",
