@@ -148,7 +148,9 @@ venv=${GPULAB_VENV:-.venv}
 mitogen=${GPULAB_MITOGEN:+requirements-mitogen.txt}
 case $purpose in
     lab) locks="requirements.txt $mitogen" ;;
-    test | dev) locks="requirements-dev.txt $mitogen" ;;
+    # Tests use mitogen where it is not what they prove.
+    test) locks="requirements-dev.txt requirements-mitogen.txt" ;;
+    dev) locks="requirements-dev.txt $mitogen" ;;
     bench)
         venv=.venv-bench
         locks="roles/pytorch/files/requirements-cpu.txt requirements-bench.txt"

@@ -23,7 +23,7 @@ import pytest
 import testinfra
 import yaml
 from file_order import places
-from playbook_run import PROJECT, Converge, Run, command, environment
+from playbook_run import LINEAR, PROJECT, Converge, Run, command, environment
 from testinfra.host import Host
 
 
@@ -127,7 +127,16 @@ def put() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def play() -> Callable[..., Run]:
+def strategy() -> str:
+    """Ansible's strategy for the runs that tests make.
+
+    A scenario's conftest.py may give another: what molecule runs goes by Ansible's own in any case.
+    """
+    return LINEAR
+
+
+@pytest.fixture(scope="session")
+def play(strategy: str) -> Callable[..., Run]:
     """Run a playbook on the scenario's machines: ``play("playbooks/mirror.yml", key=value)``.
 
     Words between, such as ``"--check"``, go to ansible-playbook. Gives the finished run.
@@ -144,7 +153,7 @@ def play() -> Callable[..., Run]:
             # Under emulation, beside another part of the tests, a driver takes ten minutes.
             timeout=1500,
             cwd=PROJECT,
-            env=environment(),
+            env=environment(strategy),
         )
         return Run(done.args, done.returncode, done.stdout, done.stderr)
 
@@ -152,7 +161,7 @@ def play() -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def play_at_terminal() -> Callable[..., Run]:
+def play_at_terminal(strategy: str) -> Callable[..., Run]:
     """As ``play``, at a terminal: ``play_at_terminal("no", "playbooks/gpu.yml", key=value)``.
 
     The first word is typed, with Return, every second until the run ends: Ansible drops what was
@@ -168,7 +177,7 @@ def play_at_terminal() -> Callable[..., Run]:
             stdout=subprocess.PIPE,
             text=True,
             cwd=PROJECT,
-            env=environment(),
+            env=environment(strategy),
         ) as process:
             assert process.stdin is not None
             keyboard = process.stdin

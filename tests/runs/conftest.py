@@ -22,6 +22,11 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import 
 ROOT = Path(__file__).resolve().parents[2]
 #: Longer than any of these runs takes on a loaded machine; a run that hangs is a failure.
 RUN_TIMEOUT_S = 600
+#: One role of the stage base, after preflight: as much as a test of a run needs to break.
+SSH = ("site.yml", "--tags", "ssh")
+TIME = ("site.yml", "--tags", "time")
+#: The role base, which alone has no tag of its own.
+BASE = ("site.yml", "--tags", "base", "--skip-tags", "ssh,time,hardware_tools")
 
 
 @dataclass

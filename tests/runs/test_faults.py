@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Lab, recap
+from .conftest import BASE, SSH, Lab, recap
 
 
 @pytest.fixture
@@ -19,9 +19,7 @@ def powered(lab: Lab) -> Iterator[Lab]:
 
 
 def test_a_node_that_dies_in_mid_run_does_not_stop_the_others(powered: Lab) -> None:
-    run = powered.playbook(
-        "site.yml", "--tags", "base", when={"TASK [ssh : ": lambda: powered.kill("node02")}
-    )
+    run = powered.playbook(*SSH, when={"TASK [ssh : ": lambda: powered.kill("node02")})
     assert run.status != 0
     assert recap(run.output, "node01")["failed"] == 0
     assert recap(run.output, "head01")["failed"] == 0
@@ -34,7 +32,7 @@ def test_a_node_that_dies_in_mid_run_does_not_stop_the_others(powered: Lab) -> N
 
 def test_a_node_that_is_down_from_the_start_is_named_and_the_others_go_on(powered: Lab) -> None:
     powered.kill("node02")
-    run = powered.playbook("site.yml", "--tags", "base")
+    run = powered.playbook(*SSH)
     assert run.status != 0
     assert recap(run.output, "node02")["unreachable"] == 1
     assert recap(run.output, "node01")["ok"] > 5
@@ -59,7 +57,7 @@ def test_a_held_apt_lock_is_waited_for(lab: Lab) -> None:
     asked = "TASK [base : Install the essential packages that are missing"
     timer = threading.Timer(10, release)
     run = lab.playbook(
-        *("site.yml", "--tags", "base", "--limit", "node01"),
+        *(*BASE, "--limit", "node01"),
         *("-e", '{"base_packages": ["tree"]}'),
         when={
             asked: timer.start,
@@ -81,9 +79,7 @@ def test_too_little_space_is_found_before_anything_is_installed(lab: Lab) -> Non
 def test_a_disk_that_fills_in_mid_run_stops_that_node_alone(lab: Lab) -> None:
     lab.shell("node01", "mount -t tmpfs -o size=16k tmpfs /var/cache/apt")
     try:
-        run = lab.playbook(
-            "site.yml", "--tags", "base", "--limit", "compute", "-e", '{"base_packages": ["sl"]}'
-        )
+        run = lab.playbook(*BASE, "--limit", "compute", "-e", '{"base_packages": ["sl"]}')
     finally:
         lab.shell("node01", "umount /var/cache/apt")
     assert run.status != 0
@@ -100,10 +96,7 @@ def test_a_changed_host_key_is_refused(lab: Lab) -> None:
     )
     try:
         # A new connection: the one that Ansible keeps open was checked before.
-        run = lab.playbook(
-            "site.yml", "--tags", "base", "-e", "ansible_control_path=none",
-            "-e", "ansible_ssh_args=",
-        )  # fmt: skip
+        run = lab.playbook(*SSH, "-e", "ansible_control_path=none", "-e", "ansible_ssh_args=")
     finally:
         lab.shell(
             "node01", "mv -f /root/keys/* /etc/ssh && rmdir /root/keys && systemctl restart ssh"
@@ -118,10 +111,7 @@ def test_a_key_that_the_node_does_not_know_is_told_from_a_dead_node(lab: Lab) ->
     folder = "/home/gpulab/.ssh"
     lab.shell("node01", f"mv {folder}/authorized_keys {folder}/kept")
     try:
-        run = lab.playbook(
-            "site.yml", "--tags", "base", "-e", "ansible_control_path=none",
-            "-e", "ansible_ssh_args=",
-        )  # fmt: skip
+        run = lab.playbook(*SSH, "-e", "ansible_control_path=none", "-e", "ansible_ssh_args=")
     finally:
         lab.shell("node01", f"mv {folder}/kept {folder}/authorized_keys")
     assert run.status != 0

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
 
-from .conftest import Lab, declare, recap
+from .conftest import TIME, Lab, declare, recap
 
 
 @pytest.fixture
@@ -67,13 +67,11 @@ def test_an_interrupted_build_is_completed(lab: Lab) -> None:
     def dpkg_runs(_: str) -> bool:
         return "dpkg" in lab.shell("node01", "cat /proc/[0-9]*/comm 2>/dev/null || true").split()
 
-    interrupted = lab.playbook(
-        "site.yml", "--tags", "base", interrupt=("TASK [time : Install chrony", dpkg_runs)
-    )
+    interrupted = lab.playbook(*TIME, interrupt=("TASK [time : Install chrony", dpkg_runs))
     assert interrupted.status != 0
     # What dpkg was stopped in the middle of ends first: the lock is waited for.
-    completed = lab.playbook("site.yml", "--tags", "base")
+    completed = lab.playbook(*TIME)
     assert completed.status == 0, completed.output
     assert lab.shell("node01", "dpkg-query -W -f '${Status}' chrony") == "install ok installed"
-    last = lab.playbook("site.yml", "--tags", "base")
+    last = lab.playbook(*TIME)
     assert [recap(last.output, host)["changed"] for host in ("head01", "node01")] == [0, 0]

@@ -30,7 +30,7 @@ def node(declared: dict[str, Any], ssh_config: str) -> Callable[[str], Node]:
 
 
 @pytest.fixture
-def start(inventory: Path) -> Iterator[Callable[..., Controller]]:
+def start(inventory: Path, strategy: str) -> Iterator[Callable[..., Controller]]:
     """Start a playbook and go on: ``start("converge.yml", "--limit=x", key=value)``."""
     started: list[Controller] = []
 
@@ -43,7 +43,7 @@ def start(inventory: Path) -> Iterator[Callable[..., Controller]]:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=PROJECT,
-            env={**environment(), "PYTHONUNBUFFERED": "1"},
+            env={**environment(strategy), "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
         started.append(Controller(process))

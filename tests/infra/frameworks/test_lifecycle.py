@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playbook_run import changes_in, environment, failures_in
+from playbook_run import MITOGEN, changes_in, environment, failures_in
 from testinfra.host import Host
 
 TARGETS = ["node01"]
@@ -65,6 +65,7 @@ def play(*arguments: str, **options: Any) -> Run:
         cwd=ROOT,
         env=environment()
         | {
+            "ANSIBLE_STRATEGY": MITOGEN,
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             # Instead of the project's: a refused upgrade of a test is nobody's failed run.
             "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.default",

@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 import yaml
+from playbook_run import MITOGEN
 from testinfra.host import Host
 
 INVENTORY = Path(__file__).parents[3] / "molecule/gpu_tools/inventory/hosts.yml"
 # The builder of the simulated repositories, where the scenario's prepare.yml puts it.
 BUILDER = "/srv/gpulab-stubs/stubs.py"
+
+
+@pytest.fixture(scope="session")
+def strategy() -> str:
+    """Mitogen's: that both give the same is proved by tests/runs."""
+    return MITOGEN
 
 
 @pytest.fixture

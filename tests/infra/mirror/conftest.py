@@ -10,7 +10,14 @@ from urllib.parse import unquote
 
 import pytest
 import testinfra
+from playbook_run import MITOGEN
 from testinfra.host import Host
+
+
+@pytest.fixture(scope="session")
+def strategy() -> str:
+    """Mitogen's: that both give the same is proved by tests/runs."""
+    return MITOGEN
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import testinfra
+from playbook_run import MITOGEN
 from testinfra.host import Host
 
 STUBS = "/srv/gpulab-stubs/stubs.py --repository cuda"
@@ -27,6 +28,12 @@ def versions(host: Host, prefixes: tuple[str, ...]) -> dict[str, str]:
         command += " | sed -n 's/^installed //p'"
     rows = dict(line.split() for line in host.check_output(command).splitlines())
     return {name: version for name, version in rows.items() if name.startswith(prefixes)}
+
+
+@pytest.fixture(scope="session")
+def strategy() -> str:
+    """Mitogen's: that both give the same is proved by tests/runs."""
+    return MITOGEN
 
 
 @pytest.fixture(scope="session")

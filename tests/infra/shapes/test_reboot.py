@@ -8,7 +8,7 @@ from __future__ import annotations
 from playbook_run import Play
 
 DUE = {"nvidia_driver_pending": ["a test asks for it"], "nvidia_driver_reboot": "ask"}
-GPU = ("playbooks/gpu.yml", "--limit=rocky9")
+GPU = ("playbooks/gpu.yml", "--limit=rocky9", "--skip-tags=cuda,nvidia_container,dcgm")
 
 
 def test_a_no_leaves_the_machine_and_is_no_success(play_at_terminal: Play) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+TARGETS = ["vm01"]
+
 
 @pytest.fixture(scope="module")
 def disks(host: Host) -> dict[str, dict[str, Any]]:

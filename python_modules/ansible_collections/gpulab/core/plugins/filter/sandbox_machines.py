@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 #: Host variable → option of a machine in M(gpulab.core.sandbox).
 OPTIONS = {
     "sandbox_kind": "kind",
+    "sandbox_image": "image",
     "sandbox_memory_mib": "memory_mib",
     "sandbox_cpus": "cpus",
     "sandbox_disks": "disks",

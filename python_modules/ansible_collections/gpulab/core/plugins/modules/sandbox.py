@@ -69,6 +69,12 @@ options:
         type: list
         elements: str
         required: true
+      image:
+        description:
+          - The image that a V(container) starts from, such as one from
+            M(gpulab.core.sandbox_snapshot), in the place of that of O(images).
+        type: str
+        default: ""
       memory_mib:
         description: RAM of a V(vm), MiB.
         type: int
@@ -107,6 +113,7 @@ attributes:
     description: A sandbox is started or not; there is nothing to predict.
 seealso:
   - module: gpulab.core.sandbox_image
+  - module: gpulab.core.sandbox_snapshot
 """
 
 EXAMPLES = r"""
@@ -169,6 +176,7 @@ MACHINE_OPTIONS = {
     "name": {"type": "str", "required": True},
     "kind": {"type": "str", "choices": ["container", "vm"], "default": "container"},
     "zones": {"type": "list", "elements": "str", "required": True},
+    "image": {"type": "str", "default": ""},
     "memory_mib": {"type": "int", "default": 1024},
     "cpus": {"type": "int", "default": 2},
     "disks": {"type": "list", "elements": "dict", "default": [], "options": DISK_OPTIONS},
@@ -212,6 +220,7 @@ def main() -> None:
                 machine["memory_mib"],
                 machine["cpus"],
                 tuple(machine["disks"]),
+                machine["image"],
             )
             for machine in params["machines"]
         ),

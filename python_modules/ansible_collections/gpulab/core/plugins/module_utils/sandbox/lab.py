@@ -178,7 +178,7 @@ def _start(
         )
     else:
         archive = containers.seed_archive(folder, client_key)
-    image = (sandbox.images or {})[machine.kind]
+    image = machine.image or (sandbox.images or {})[machine.kind]
     containers.start(engine, sandbox.lab, machine, planned, image, archive)
 
 

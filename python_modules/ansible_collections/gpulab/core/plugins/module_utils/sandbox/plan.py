@@ -31,6 +31,7 @@ class Machine:
         memory_mib: RAM of a ``vm``, MiB.
         cpus: virtual CPUs of a ``vm``.
         disks: extra disks of a ``vm``: ``{"serial", "size_gib", "kind": "ssd"|"hdd"}`` each.
+        image: reference of the image that it starts from, or "" for its kind's.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Machine:
     memory_mib: int = 1024
     cpus: int = 2
     disks: tuple[dict[str, Any], ...] = ()
+    image: str = ""
 
 
 @dataclass(frozen=True)
