@@ -28,7 +28,9 @@ def swept(*, answers: bool = True, root: bool = True, **variables: Any) -> Fixtu
     """Judge what a node answered in which no probe could read anything, or no answer at all."""
 
     def judged(_: Path) -> Findings:
-        facts = {**dict.fromkeys(_SECTIONS), "schema": FACTS_SCHEMA, "probes": {}}
+        unread = {"status": "unknown", "reason": "it hung", "seconds": 0.3}
+        probes = dict.fromkeys(_SECTIONS.keys() - {"schema", "probes"}, unread)
+        facts = {**dict.fromkeys(_SECTIONS), "schema": FACTS_SCHEMA, "probes": probes}
         answer = Answer(facts if answers else None, root, "it hung", unreachable=False, seconds=0.3)
         target = targets.describe({"name": "node01", "groups": []}, variables, {})
         checks: Findings = judge.record("run1", target, answer)["checks"]

@@ -62,8 +62,16 @@ def test_a_program_that_is_none_is_refused() -> None:
         node_programs.source_files("gpulab")
 
 
-@pytest.mark.parametrize("program", node_programs.PROGRAMS)
-def test_what_is_shipped_runs_alone(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "call", "status", "told"),
+    [
+        ("gpulab-rollback", "run()", 2, "usage: gpulab-rollback"),
+        ("hardware-reader", "print(read_hardware(9.0)['schema'])", 0, "1"),
+    ],
+)
+def test_what_is_shipped_runs_alone(
+    tmp_path: Path, program: str, call: str, status: int, told: str
+) -> None:
     """As on a node: a package of another name, with nothing else to import."""
     for name, text in node_programs.source_files(program).items():
         path = tmp_path / "gpulab_node" / name
@@ -71,7 +79,7 @@ def test_what_is_shipped_runs_alone(tmp_path: Path, program: str) -> None:
         path.write_text(text)
     start = node_programs.PROGRAMS[program].removesuffix(".py").replace("/", ".")
     done = subprocess.run(
-        [sys.executable, "-S", "-c", f"from gpulab_node.{start} import run; run()"],
+        [sys.executable, "-S", "-c", f"from gpulab_node.{start} import *; {call}"],
         cwd=tmp_path,
         env={},
         capture_output=True,
@@ -79,5 +87,5 @@ def test_what_is_shipped_runs_alone(tmp_path: Path, program: str) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 2
-    assert f"usage: {program}" in done.stderr
+    assert done.returncode == status
+    assert told in done.stdout + done.stderr

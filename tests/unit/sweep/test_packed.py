@@ -1,82 +1,47 @@
-"""What goes to a node is what the reader imports, whole, and runs on a node's Python."""
+"""What goes to a node is the reader of hardware_info, whole, and runs on a node's Python."""
 
 from __future__ import annotations
 
 import ast
+import base64
+import json
 import sys
+import zlib
+from typing import Any
 
-import pytest
-
+from ansible_collections.gpulab.core.plugins.plugin_utils import node_programs
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import packed
 
-COLLECTION = "ansible_collections.gpulab.core.plugins"
 NODES_PYTHON = (3, 9)
-EVERY = {"bootstrap": packed.bootstrap(), **packed.sources()}
 
 
-def test_what_hardware_info_imports_is_packed() -> None:
-    module = (packed.PLUGINS / "modules/hardware_info.py").read_text()
-    imported = set(packed.imported(module, f"{COLLECTION}.modules.hardware_info"))
-    assert imported <= set(packed.sources())
-    # One that only another probe imports.
-    assert f"{COLLECTION}.module_utils.hardware.xid" in packed.sources()
+def unpacked(line: str) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(line, validate=True)))
+    return sent
 
 
-def test_what_runs_on_a_node_is_packed_and_nothing_else() -> None:
-    assert all(name.startswith(f"{COLLECTION}.module_utils.") for name in packed.sources())
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_it_runs_on_a_nodes_python_with_the_standard_library_alone(name: str) -> None:
-    tree = ast.parse(EVERY[name], feature_version=NODES_PYTHON)
-    absolute = {
-        module.partition(".")[0]
-        for node in ast.walk(tree)
-        for module in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [str(node.module)]
-            if isinstance(node, ast.ImportFrom) and not node.level
-            else []
-        )
-    }
-    assert absolute - {"ansible_collections"} <= sys.stdlib_module_names
-
-
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
-        ("import os", []),
-        ("from pathlib import Path", []),
-        ("from .sysfs import Tree", ["module_utils.hardware.sysfs"]),
-        ("from ..facts.gather import gather", ["module_utils.facts.gather"]),
-        (
-            "from . import cpu, memory",
-            ["module_utils.hardware.cpu", "module_utils.hardware.memory"],
-        ),
-        (
-            f"from {COLLECTION}.module_utils.hardware.sysfs import Tree",
-            ["module_utils.hardware.sysfs"],
-        ),
-        # Also where a function imports.
-        ("def f():\n    from .sysfs import Tree", ["module_utils.hardware.sysfs"]),
-    ],
-)
-def test_imports(line: str, found: list[str]) -> None:
-    names = packed.imported(line, f"{COLLECTION}.module_utils.hardware.disks")
-    assert list(names) == [f"{COLLECTION}.{name}" for name in found]
-
-
-def test_an_import_of_a_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "bootstrap", lambda: f"from {COLLECTION}.module_utils import gone")
-    packed.sources.cache_clear()
-    with pytest.raises(FileNotFoundError, match=r"gone\.py"):
-        packed.sources()
+def test_what_hardware_info_reads_by_is_packed() -> None:
+    sent = unpacked(packed.pack(3.0))
+    assert sent["start"] == "gpulab_node.facts.read"
+    reader = node_programs.MODULE_UTILS / "facts/read.py"
+    assert sent["sources"]["gpulab_node.facts.read"] == reader.read_text()
+    module = node_programs.MODULE_UTILS.parent / "modules/hardware_info.py"
+    assert "from ..module_utils.facts.read import read_hardware\n" in module.read_text()
+    # One that only a probe imports.
+    assert "gpulab_node.hardware.xid" in sent["sources"]
 
 
 def test_the_same_files_give_the_same_line() -> None:
     first = packed.pack(3.0)
-    packed.sources.cache_clear()
+    packed.pack.cache_clear()
     assert packed.pack(3.0) == first
     assert packed.pack(2.0) != first
     assert "\n" not in first
+
+
+def test_what_begins_runs_on_a_nodes_python_with_the_standard_library_alone() -> None:
+    """The rest is held to it as all of ``module_utils`` is."""
+    nodes = list(ast.walk(ast.parse(packed.bootstrap(), feature_version=NODES_PYTHON)))
+    imports = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imports |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imports} <= sys.stdlib_module_names

@@ -469,9 +469,7 @@ hardware:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.facts.gather import gather
-from ..module_utils.hardware.nvml_library import find_pynvml
-from ..module_utils.hardware.sysfs import Tree
+from ..module_utils.facts.read import read_hardware
 
 
 def main() -> None:
@@ -490,11 +488,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    hardware = gather(
-        Tree("/"),
-        smart=module.params["smart"],
-        find_binding=find_pynvml,
-        container_toolkit=module.params["container_toolkit"],
+    hardware = read_hardware(
+        smart=module.params["smart"], container_toolkit=module.params["container_toolkit"]
     )
     module.exit_json(changed=False, hardware=hardware)
 

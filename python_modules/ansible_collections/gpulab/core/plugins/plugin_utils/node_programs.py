@@ -1,4 +1,4 @@
-"""Programs of ours that stay on a node: the files of ``module_utils`` that each is made of."""
+"""Programs of ours on nodes: the files of ``module_utils`` that each is made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 
 MODULE_UTILS = Path(__file__).resolve().parents[1] / "module_utils"
 #: Program → the file of ``module_utils`` that it starts in.
-PROGRAMS: Mapping[str, str] = {"gpulab-rollback": "commit/runner.py"}
+PROGRAMS: Mapping[str, str] = {
+    # Stays there.
+    "gpulab-rollback": "commit/runner.py",
+    # Is sent by each sweep.
+    "hardware-reader": "facts/read.py",
+}
 
 
 def source_files(program: str, module_utils: Path = MODULE_UTILS) -> dict[str, str]:

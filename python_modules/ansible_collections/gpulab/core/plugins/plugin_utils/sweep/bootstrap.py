@@ -1,8 +1,8 @@
 """Runs on a node: take the reader's files from standard input, read the hardware, print the facts.
 
-The controller sends this file's text and, after it, one line with the files that `packed` found:
-base64, zlib, JSON. They become modules of this process alone; nothing is written on the node.
-Standard library only, Python 3.9.
+The controller sends this file's text and, after it, one line with what `packed` made: base64, zlib,
+JSON. The files become modules of this process alone; nothing is written on the node. Standard
+library only, Python 3.9.
 """
 
 from __future__ import annotations
@@ -53,26 +53,16 @@ class SentFiles(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self._sources.get(fullname, "")
 
 
-def read(limit_s: float) -> dict[str, Any]:
-    """Return the facts, as ``gpulab.core.hardware_info`` does without `container_toolkit`."""
-    from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
-    from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import (
-        find_pynvml,
-    )
-    from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
-
-    return gather(Tree("/"), deadline_s=limit_s, find_binding=find_pynvml)
-
-
 def main() -> None:
-    """Answer in one line: the facts, or why there are none."""
+    """Answer in one line: the facts and whether root read them, or why there are none."""
     answer: dict[str, Any] = {"root": os.geteuid() == 0}
     try:
         signal.alarm(_RECEIVE_S)
         sent = json.loads(zlib.decompress(base64.b64decode(sys.stdin.buffer.readline())))
         signal.alarm(0)
         sys.meta_path.insert(0, SentFiles(sent["sources"]))
-        answer["hardware"] = read(sent["limit_s"])
+        reader = importlib.import_module(sent["start"])
+        answer["hardware"] = reader.read_hardware(sent["limit_s"])
     except Exception as error:  # the controller must hear of it, whatever it is
         answer["error"] = f"{type(error).__name__}: {error}"
     sys.stdout.write(f"\n{MARK}{json.dumps(answer)}\n")

@@ -1,0 +1,32 @@
+"""Read the hardware of the machine that this runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..hardware.nvml_library import find_pynvml
+from ..hardware.sysfs import Tree
+from .gather import MOST_S, gather
+
+
+def read_hardware(
+    limit_s: float = MOST_S,
+    *,
+    smart: bool = True,
+    container_toolkit: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the facts of this machine, as `gather` does.
+
+    Args:
+        limit_s: Seconds that no part may exceed, whatever its own limit is.
+        smart: Whether to ask the disks for their health, which opens them.
+        container_toolkit: As the module ``hardware_info`` takes it; then containers are tried.
+    """
+    return gather(
+        Tree("/"),
+        deadline_s=limit_s,
+        smart=smart,
+        find_binding=find_pynvml,
+        container_toolkit=container_toolkit,
+    )
