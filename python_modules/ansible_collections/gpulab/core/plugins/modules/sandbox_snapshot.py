@@ -1,5 +1,5 @@
 #!/usr/bin/python
-# Copyright: the gpulab maintainers
+# Copyright: The gpulab maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 
 from __future__ import annotations
