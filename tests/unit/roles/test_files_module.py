@@ -21,10 +21,11 @@ Run = Callable[..., dict[str, Any]]
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run the module; gives its result with ``rc``."""
 
-    def call(*entries: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    def call(*entries: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
         mine = [{"owner": getpass.getuser(), **entry} for entry in entries]
         arguments = {
             "files": mine,
+            **options,
             "_ansible_check_mode": check,
             "_ansible_tmpdir": str(tmp_path),
         }
@@ -181,3 +182,32 @@ def test_an_option_is_set_through_a_link(run: Run, tmp_path: Path) -> None:
     assert real.read_text() == "[main]\ngpgcheck=1\nproxy=http://192.0.2.1:3142\n"
     assert path.is_symlink()
     assert not run(entry)["changed"]
+
+
+@pytest.fixture
+def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of systemd's units, and a systemctl that writes down what it is asked."""
+    tool = tmp_path / "bin" / "systemctl"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n[ ! -e {tmp_path}/broken ]\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
+    monkeypatch.setattr(files, "UNITS", f"{tmp_path}/units/")
+    return tmp_path / "units"
+
+
+def test_systemd_reads_a_unit_that_changed(run: Run, units: Path, tmp_path: Path) -> None:
+    unit = {"path": str(units / "x.service"), "content": "[Unit]\n"}
+    other = {"path": str(tmp_path / "x.conf"), "content": "x\n"}
+    run(unit, check=True, daemon_reload=True)
+    run(other, daemon_reload=True)
+    assert not (tmp_path / "asked").exists()
+    run(unit, other, daemon_reload=True)
+    run(unit, other, daemon_reload=True)
+    assert (tmp_path / "asked").read_text() == "daemon-reload\n"
+
+
+def test_a_systemd_that_does_not_answer_ends_it(run: Run, units: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    unit = {"path": str(units / "x.service"), "content": "[Unit]\n"}
+    assert run(unit, daemon_reload=True)["failed"]

@@ -90,6 +90,12 @@ options:
         description: Write in place where a rename is refused, as on a bind-mounted file.
         type: bool
         default: false
+  daemon_reload:
+    description: >-
+      Let systemd read its units again where one of the files that changed is below
+      C(/etc/systemd/system).
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Validates and reports; writes nothing.
@@ -134,6 +140,7 @@ from ..module_utils.atomic_write import replace_link
 from ..module_utils.files.inspect import look
 from ..module_utils.files.plan import Step, plan, problem
 
+UNITS = "/etc/systemd/system/"
 SUBOPTIONS: dict[str, dict[str, Any]] = {
     "path": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -226,12 +233,22 @@ def detour(entry: dict[str, Any]) -> str:
     return ""
 
 
+def reload_units(module: AnsibleModule, changed: list[str]) -> None:
+    """Let systemd read its units again where one of them changed."""
+    if module.check_mode or not any(path.startswith(UNITS) for path in changed):
+        return
+    rc, _, err = module.run_command(["systemctl", "daemon-reload"])
+    if rc != 0:
+        module.fail_json(msg=f"systemctl daemon-reload: {err.strip()}", rc=rc, paths=changed)
+
+
 def main() -> None:
     """Run the module."""
     os.umask(0o077)  # what carries a secret is never readable in between
     module = AnsibleModule(
         argument_spec={
-            "files": {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS}
+            "files": {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS},
+            "daemon_reload": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -257,9 +274,12 @@ def main() -> None:
         for entry, path, step, staged in planned
         if apply(module, entry, path, step, staged)
     ]
+    paths = [path for path, _ in changed]
+    if module.params["daemon_reload"]:
+        reload_units(module, paths)
     module.exit_json(
         changed=bool(changed),
-        paths=[path for path, _ in changed],
+        paths=paths,
         diff=[
             {
                 "before_header": path,
