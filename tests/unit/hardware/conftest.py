@@ -13,8 +13,6 @@ from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import ga
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
 TOOLKIT = {"version": "1.20.1", "spec": "/var/run/cdi/nvidia.yaml", "image": "debian:12"}
-# Far above what a fixture's files need, and short enough to wait for the ones that hang.
-_DEADLINE_S = 2.0
 # Nothing changes in a fixture between two readings.
 _PAUSE_S = 0.01
 
@@ -32,7 +30,7 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
                 tree,
                 machine.run,
                 machine.machine,
-                _DEADLINE_S,
+                machine.deadline_s,
                 _PAUSE_S,
                 find_binding=lambda: machine.binding,
                 container_toolkit=TOOLKIT if machine.containers else None,

@@ -43,6 +43,11 @@ class Machine:
     # What a proof with containers finds: what holds, and what is wrong.
     containers: tuple[list[str], list[str]] | None = None
 
+    @property
+    def deadline_s(self) -> float:
+        """Seconds for each probe: few where one hangs, and otherwise no loaded host needs as many."""
+        return 5.0 if FIFO in self.files.values() else 60.0
+
     def lay(self, root: Path) -> Path:
         """Write the tree under a root and return the root."""
         for path, content in self.files.items():

@@ -11,9 +11,6 @@ from hardware_machines import MACHINES, FactsOf
 from ansible_collections.gpulab.core.plugins.module_utils.facts.gather import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 
-# Far above what a fixture's files need.
-_FACTS_S = 2.0
-
 
 @pytest.fixture(scope="session")
 def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
@@ -22,6 +19,6 @@ def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
     def gathered(name: str) -> dict[str, Any]:
         machine = {**MACHINES, **GPU_MACHINES}[name]
         tree = Tree(str(machine.lay(tmp_path_factory.mktemp(name))))
-        return gather(tree, machine.run, machine.machine, _FACTS_S)
+        return gather(tree, machine.run, machine.machine, machine.deadline_s)
 
     return gathered
