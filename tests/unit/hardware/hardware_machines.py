@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds for each probe: few where one hangs, and otherwise no loaded host needs as many."""
+        """Seconds for each probe: few where one hangs, elsewhere more than a loaded host needs."""
         return 5.0 if FIFO in self.files.values() else 60.0
 
     def lay(self, root: Path) -> Path:

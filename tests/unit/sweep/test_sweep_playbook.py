@@ -54,6 +54,7 @@ def sweep(lab: Path, *words: str) -> Ended:
         check=False,
         env={
             **os.environ,
+            "GPULAB_STATE_DIR": str(lab / "state"),
             "ANSIBLE_NOCOLOR": "1",
             "GPULAB_REPORTS_DIR": str(lab / "reports"),
             "GPULAB_RUN_ID": RUN,
