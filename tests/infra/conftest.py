@@ -23,7 +23,7 @@ import pytest
 import testinfra
 import yaml
 from file_order import places
-from playbook_run import LINEAR, PROJECT, Converge, Run, command, environment
+from playbook_run import PROJECT, USERS, Converge, Run, command, environment
 from testinfra.host import Host
 
 
@@ -130,9 +130,9 @@ def put() -> Callable[..., None]:
 def strategy() -> str:
     """Ansible's strategy for the runs that tests make.
 
-    A scenario's conftest.py may give another: what molecule runs goes by Ansible's own in any case.
+    A scenario's conftest.py may give another; what molecule runs goes as users' runs do anyway.
     """
-    return LINEAR
+    return USERS
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,8 @@ def play(*arguments: str, **options: Any) -> Run:
             *["playbooks/frameworks.yml", "--extra-vars", json.dumps(options), *arguments],
         ],
         cwd=ROOT,
-        env=environment()
+        env=environment(MITOGEN)
         | {
-            "ANSIBLE_STRATEGY": MITOGEN,
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             # Instead of the project's: a refused upgrade of a test is nobody's failed run.
             "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.default",
