@@ -1,0 +1,53 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
+"""The callback ``gpulab.core.engine``: a run's results, for less work of the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+name: engine
+type: aggregate
+short_description: Spend the controller's time on what concerns machines
+description:
+  - Loads the plugins that tasks use once, before workers are forked, instead of in each worker.
+  - Lets Ansible's own process finish the tasks that no machine takes part in, such as a skipped
+    one, an include, C(ansible.builtin.assert) or C(ansible.builtin.set_fact), for which Ansible
+    forks a worker per host.
+  - The results are those of a run without it. Where the inside of Ansible is not one that this was
+    written for, workers are forked as ever.
+  - docs/performance.md says what it saves.
+version_added: "0.2.0"
+author:
+  - The gpulab maintainers
+requirements:
+  - to be enabled in C(callbacks_enabled) of ansible.cfg
+"""
+
+import gc
+from typing import TYPE_CHECKING
+
+from ansible.plugins.callback import CallbackBase
+
+from ..plugin_utils.engine import inline, preload
+
+if TYPE_CHECKING:
+    from ansible.playbook import Playbook
+
+
+class CallbackModule(CallbackBase):
+    """Lives in the process that forks the workers."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "gpulab.core.engine"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:  # noqa: ARG002
+        """Make ready, after the playbook was read and before anything is forked."""
+        preload.load_plugins()
+        if not inline.install():
+            self._display.v("gpulab.core.engine: an unknown ansible-core; every task gets a worker")
+        # What is loaded by now stays to the end: it need not be looked through again and again.
+        gc.collect()
+        gc.freeze()
