@@ -1,3 +1,5 @@
+# Copyright: The gpulab maintainers
+# Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The action ``gpulab.core.sweep``: read and judge the hardware of all nodes at once.
 
 Documentation: plugins/modules/sweep.py.
