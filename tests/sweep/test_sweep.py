@@ -16,8 +16,9 @@ from .fleet import SIZE, Fleet, Swept
 PROMISED_S = 20
 # The default time-out, which dead machines cost once, however many they are.
 DEAD_S = 5
-# A machine that is well answers in half of the time-out where its cores are its own.
-SLACK = 2
+# Sixteen machines at once are read on the controller's own two cores here, where one answers in
+# this part of the time-out. On cores of its own it takes a fifth.
+SLACK = 1.25
 # Two sweeps of the same machines differ by this much, on a machine that does other things too.
 SCATTER_S = 3
 
@@ -69,7 +70,7 @@ class Bound:
 def swept(fleet: Fleet) -> Swept:
     """A sweep of the machines that are well, in the time that is promised."""
     bound = Bound()
-    done = fleet.sweep("--limit", WELL, "--timeout", str(bound.timeout_s))
+    done = fleet.sweep("--limit", WELL, "-e", f"sweep_timeout_s={bound.timeout_s}")
     show(f"{SIZE} machines: {done.seconds:.1f} s\n{done.output}")
     assert done.seconds < bound.of(PROMISED_S)
     return done
@@ -80,7 +81,7 @@ def with_dead(fleet: Fleet) -> tuple[Swept, int]:
     """A sweep of the same machines and the dead ones, in the same time; and its time-out."""
     bound = Bound()
     limit = ",".join((WELL, *DEAD))
-    done = fleet.sweep("--limit", limit, "--timeout", str(bound.timeout_s))
+    done = fleet.sweep("--limit", limit, "-e", f"sweep_timeout_s={bound.timeout_s}")
     show(f"{SIZE} machines and {len(DEAD)} dead: {done.seconds:.1f} s\n{done.output}")
     assert done.seconds < bound.of(PROMISED_S)
     return done, bound.timeout_s
@@ -88,18 +89,18 @@ def with_dead(fleet: Fleet) -> tuple[Swept, int]:
 
 def test_fifty_machines_pass_in_time(swept: Swept) -> None:
     assert swept.status == 0, swept.output
-    assert f"{SIZE} of {SIZE} machines answered" in swept.output
-    assert swept.output.startswith(f"PASS     lab fleet, {SIZE} nodes: {SIZE} pass")
+    assert f"{SIZE} of {SIZE} nodes answered" in swept.output
+    assert f"\nPASS     lab fleet, {SIZE} nodes: {SIZE} pass\n" in swept.output
 
 
 def test_dead_machines_hold_nobody_up(
     fleet: Fleet, swept: Swept, with_dead: tuple[Swept, int]
 ) -> None:
     done, timeout_s = with_dead
-    assert done.status == 1
-    assert f"{SIZE} of {SIZE + len(DEAD)} machines answered" in done.output
+    assert done.status == 2
+    assert f"{SIZE} of {SIZE + len(DEAD)} nodes answered" in done.output
     # Of the same load: the slower of two sweeps without, one before and one after.
-    again = fleet.sweep("--limit", WELL, "--timeout", str(timeout_s))
+    again = fleet.sweep("--limit", WELL, "-e", f"sweep_timeout_s={timeout_s}")
     assert done.seconds < max(swept.seconds, again.seconds) + timeout_s + SCATTER_S
 
 
@@ -132,13 +133,14 @@ def test_the_facts_are_those_of_hardware_info(fleet: Fleet, swept: Swept) -> Non
     assert ours["cpu"]["cores"] >= 1
 
 
-def test_a_machine_needs_no_python(fleet: Fleet, swept: Swept) -> None:
-    name = f"node{SIZE}"
-    assert fleet.shell(name, "command -v python3 || echo none").strip() == "none"
-    ours, other = swept.record(name), swept.record("node01")
-    assert ours["verdict"] == "pass"
-    for section in ("system", "cpu", "memory", "disks", "gpus", "os", "kernel", "nvidia"):
-        assert ours["hardware"][section] == other["hardware"][section], section
+def test_a_machine_without_python_is_unknown_and_says_so(fleet: Fleet) -> None:
+    done = fleet.sweep("--limit", "pythonless")
+    assert done.status == 2
+    (check,) = done.record("pythonless")["checks"]
+    assert (check["id"], check["status"]) == ("sweep.answer", "unknown")
+    assert "python3" in check["evidence"]
+    assert "not found" in check["evidence"]
+    assert check["action"].startswith("no usable Python on pythonless: install python3")
 
 
 def test_nothing_is_left_on_a_machine(fleet: Fleet) -> None:
@@ -152,7 +154,7 @@ def test_nothing_is_left_on_a_machine(fleet: Fleet) -> None:
 
 def test_an_unknown_host_key_is_refused(fleet: Fleet) -> None:
     done = fleet.sweep("--limit", "stranger")
-    assert done.status == 1
+    assert done.status == 2
     assert "Host key" in done.node("stranger")["reason"]
     assert "fingerprint" in done.output
 
@@ -165,7 +167,7 @@ def test_host_keys_are_checked_whatever_the_inventory_says(fleet: Fleet) -> None
         )
     )
     done = fleet.sweep("-i", str(loose), "--limit", "stranger")
-    assert done.status == 1
+    assert done.status == 2
     assert "Host key" in done.node("stranger")["reason"]
 
 
@@ -180,7 +182,7 @@ def test_what_only_root_may_read_is_not_passed_over(fleet: Fleet) -> None:
 
 def test_a_limit_that_leaves_nothing_is_refused(fleet: Fleet) -> None:
     done = fleet.sweep("--limit", "nobody")
-    assert done.status == 2
+    assert done.status == 1
     assert not done.folder.exists()
 
 
@@ -202,14 +204,14 @@ def test_a_tool_that_hangs_on_every_machine_does_not_break_the_promise(fleet: Fl
         for name in names:
             fleet.shell(name, put)
         bound = Bound()
-        done = fleet.sweep("--limit", WELL, "--timeout", str(bound.timeout_s))
+        done = fleet.sweep("--limit", WELL, "-e", f"sweep_timeout_s={bound.timeout_s}")
         show(f"{SIZE} machines, a tool hangs on each: {done.seconds:.1f} s\n{done.output}")
         assert done.seconds < bound.of(PROMISED_S)
         assert done.status == 0, done.output
-        assert f"{SIZE} of {SIZE} machines answered" in done.output
+        assert f"{SIZE} of {SIZE} nodes answered" in done.output
         probe = done.record("node01")["hardware"]["probes"]["lldp"]
         assert probe["status"] == "unknown"
-        assert probe["reason"].startswith("lldpcli: no answer within")
+        assert probe["reason"].startswith("no answer within")
     finally:
         for name in names:
             fleet.shell(name, f"rm -f {fake}")

@@ -48,8 +48,6 @@ _PACKAGES_S = 60.0
 _LOG_S = 15.0
 # Containers are started twice, and their image may have to be fetched first.
 _CONTAINER_S = 600.0
-# No part takes longer.
-MOST_S = _CONTAINER_S
 # A sleeping hard disk spins up in ten seconds; longer takes one that tries a command over and over.
 _SMART_S = 20.0
 # A BMC answers for each of its hundred sensors and events by itself, over a slow bus.
@@ -64,7 +62,7 @@ def gather(
     tree: Tree,
     run: RunTool = run_tool,
     machine: str = "",
-    deadline_s: float = MOST_S,
+    deadline_s: float | None = None,
     pause_s: float = PAUSE_S,
     *,
     smart: bool = True,
@@ -81,7 +79,7 @@ def gather(
         tree: The machine's files.
         run: How to run a tool.
         machine: The kernel's name of the architecture; this machine's own by default.
-        deadline_s: Upper limit of every probe's own deadline, in seconds.
+        deadline_s: Every probe's deadline in seconds; None: each has its own.
         pause_s: Seconds between the two readings of the network counters.
         smart: Whether to ask the disks for their health, which opens them.
         find_binding: Returns NVML's Python binding, or None: then nvidia-smi is asked.
@@ -89,10 +87,10 @@ def gather(
         prove_request: How to try containers.
     """
     architecture = machine or os.uname().machine
-    smart_s = min(_SMART_S, deadline_s)
+    smart_s = deadline_s or _SMART_S
 
     def probe(seconds: float, read: Callable[[], Any]) -> Probe:
-        return Probe(read, min(seconds, deadline_s))
+        return Probe(read, deadline_s or seconds)
 
     outcomes = run_probes(
         {

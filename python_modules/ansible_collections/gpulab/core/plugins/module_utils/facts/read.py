@@ -7,11 +7,11 @@ from typing import Any
 
 from ..hardware.nvml_library import find_pynvml
 from ..hardware.sysfs import Tree
-from .gather import MOST_S, gather
+from .gather import gather
 
 
 def read_hardware(
-    limit_s: float = MOST_S,
+    limit_s: float | None = None,
     *,
     smart: bool = True,
     container_toolkit: Mapping[str, str] | None = None,
@@ -19,7 +19,7 @@ def read_hardware(
     """Return the facts of this machine, as `gather` does.
 
     Args:
-        limit_s: Seconds that no part may exceed, whatever its own limit is.
+        limit_s: Seconds after which a part is given up as unknown; None: each has its own limit.
         smart: Whether to ask the disks for their health, which opens them.
         container_toolkit: As the module ``hardware_info`` takes it; then containers are tried.
     """
