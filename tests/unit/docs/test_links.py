@@ -78,7 +78,7 @@ def test_a_fault_is_found(text: str, fault: str) -> None:
         "`roles/<role>/meta/argument_specs.yml`, `scripts/*_page.py`, `tests/unit/`",
         "`inventory/mylab/hosts.yml`, `inventory/sandbox/machines.yml`",
         "`https://example.org/docs/none.md`, `/docs/none.md`, `reports/latest`",
-        "`ansible_collections.gpulab.core.plugins.plugin_utils.sweep.fact.Hardware`",
+        "`ansible_collections.gpulab.core.plugins.plugin_utils.sweep.nodes.Answer`",
         "`make lab`, `scripts/run_tests.sh molecule:site units`, `molecule test -s site`",
         "we make none of it: docs/none.md is not in code",
     ],
