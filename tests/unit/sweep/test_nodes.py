@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,11 @@ from pyinfra.connectors.util import CommandOutput, OutputLine
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import nodes, reading
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.answer import Answer
 
-TARGET = {"host": {"name": "node01", "groups": []}, "become": False, "python": sys.executable}
+TARGET = {
+    "host": {"name": "node01", "groups": []},
+    "become": False,
+    "python": shlex.quote(sys.executable),
+}
 TIMEOUT_S = 0.5
 
 

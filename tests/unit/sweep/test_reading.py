@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.records import schema
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep import packed, reading
 from ansible_collections.gpulab.core.plugins.plugin_utils.sweep.bootstrap import MARK
 
-PYTHON = sys.executable
+# As an inventory has it: words of a command line.
+PYTHON = shlex.quote(sys.executable)
 LIMIT_S = 20.0
 # What the command itself runs.
 _TOOLS = ("cat", "sh")
