@@ -128,7 +128,7 @@ def test_without_python_the_input_is_taken_and_the_reason_said(node: Path, becom
 
 def test_a_python_with_arguments_is_run_as_it_is_declared(node: Path) -> None:
     (node / "bin" / "env").symlink_to(str(shutil.which("env")))
-    (node / "bin" / "my python").symlink_to(PYTHON)
+    (node / "bin" / "my python").symlink_to(sys.executable)
     assert answer(run(node, "env 'my python'")).hardware
 
 
