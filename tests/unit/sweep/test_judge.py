@@ -79,6 +79,7 @@ def test_what_are_no_facts_is_no_answer(facts_of: FactsOf, tmp_path: Path) -> No
         ("connected, but no answer within 5 s", "playbooks/verify.yml --limit node01 reads part"),
         ("the command failed: sh: 1: python3: not found", "install python3"),
         ("the command failed: sh: line 1: /opt/python3.12: No such file", "install python3"),
+        ("the reader failed on the node: RuntimeError: Python 3.8.10 is older than 3.9", "python3"),
     ],
 )
 def test_without_an_answer_it_is_said_what_to_do(reason: str, action: str) -> None:

@@ -132,6 +132,15 @@ def test_a_python_with_arguments_is_run_as_it_is_declared(node: Path) -> None:
     assert answer(run(node, "env 'my python'")).hardware
 
 
+def test_a_python_that_is_too_old_says_so(node: Path) -> None:
+    old = packed.bootstrap().replace("_OLDEST = 0x03090000", "_OLDEST = 0x0F090000")
+    # As long as the one that is read.
+    assert len(old) == len(packed.bootstrap())
+    done = run(node, sent=f"{old}{packed.pack(1)}\n")
+    with pytest.raises(reading.ReadingError, match=r"Python 3\.\d+\.\d+ is older than 3\.9"):
+        reading.parse(done.stdout.splitlines())
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [

@@ -67,7 +67,8 @@ _FAILED = (
     ),
     _rule(
         r"python[\d.]*: ((command )?not found|No such file)|No such file or directory: '?\S*python|"
-        r"Failed to (discover|locate) .*interpreter|No python interpreters found",
+        r"Failed to (discover|locate) .*interpreter|No python interpreters found|"
+        r"Python [\d.]+ is older than",
         "no usable Python on {host}: install python3, or set ansible_python_interpreter",
     ),
     _rule(

@@ -23,6 +23,8 @@ from typing import Any
 MARK = "gpulab-hardware: "
 # A controller that dies while it sends must not leave a reader behind.
 _RECEIVE_S = 60
+# Python 3.9, as `sys.hexversion` has it.
+_OLDEST = 0x03090000
 
 
 class SentFiles(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -53,10 +55,17 @@ class SentFiles(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self._sources.get(fullname, "")
 
 
+def _require_python() -> None:
+    if sys.hexversion < _OLDEST:
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise RuntimeError(f"Python {version} is older than 3.9")
+
+
 def main() -> None:
     """Answer in one line: the facts and whether root read them, or why there are none."""
     answer: dict[str, Any] = {"root": os.geteuid() == 0}
     try:
+        _require_python()
         signal.alarm(_RECEIVE_S)
         sent = json.loads(zlib.decompress(base64.b64decode(sys.stdin.buffer.readline())))
         signal.alarm(0)
