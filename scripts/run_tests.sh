@@ -114,6 +114,13 @@ fi
 # Run the parts whose names are read, as many at a time as the first word says.
 in_lanes() { xargs --no-run-if-empty -n 1 -P "$1" scripts/run_tests.sh --side-by-side; }
 
+# Each systemd in a container takes some of root's inotify instances, of which Linux gives 128. Without one it
+# ends at once, and so would the machines of two scenarios side by side.
+instances=/proc/sys/fs/inotify/max_user_instances
+if [ "$(cat $instances)" -lt 1024 ]; then
+    { [ -w $instances ] && echo 1024 >$instances; } || echo 1024 | sudo -n tee $instances >/dev/null
+fi
+
 rm -rf "$logs" && mkdir -p "$logs" || exit
 summary='' failed=0
 case "$*" in

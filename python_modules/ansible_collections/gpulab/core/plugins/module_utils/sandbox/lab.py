@@ -18,6 +18,9 @@ from .plan import Machine, Plan, parse_routes, plan
 
 #: How long SSH may take to answer after a start. A container needs 2 to 4 s here, a virtual
 #: machine under emulation about 20; a loaded host several times that.
+# Enough for a hundred machines; Linux gives root 128 of them.
+INOTIFY_INSTANCES = 1024
+_INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 BOOT_TIMEOUT_S = {"container": 60, "vm": 240}
 #: How long another lab on this host may take to make its networks; it takes a second.
 NETWORKS_TIMEOUT_S = 60
@@ -238,7 +241,7 @@ def _wait_for_ssh(engine: Engine, sandbox: Sandbox, machine: Machine, planned: P
     name = containers.container_name(sandbox.lab, machine.name)
     look = f"{' '.join(engine.command)} logs {name}"
     if machine.kind == "container":
-        look += f"; {' '.join(engine.command)} exec {name} systemctl --failed"
+        look += f"; {' '.join(engine.command)} exec {name} systemctl --failed{_inotify_hint()}"
     began = time.monotonic()
     while not greets(address):
         waited = time.monotonic() - began
@@ -252,6 +255,17 @@ def _wait_for_ssh(engine: Engine, sandbox: Sandbox, machine: Machine, planned: P
             )
             raise SandboxError(msg)
         time.sleep(1 if machine.kind == "vm" else 0.2)
+
+
+def _inotify_hint() -> str:
+    """Say what keeps the next systemd from starting where many run already, or ""."""
+    allowed = int(_INOTIFY_INSTANCES.read_text(encoding="ascii"))
+    if allowed >= INOTIFY_INSTANCES:
+        return ""
+    return (
+        f". Where many machines run: root has {allowed} inotify instances, and each systemd takes "
+        f"some: sysctl -w fs.inotify.max_user_instances={INOTIFY_INSTANCES}"
+    )
 
 
 def greets(address: str, port: int = 22) -> bool:
