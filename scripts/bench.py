@@ -128,7 +128,7 @@ def stock_configuration() -> dict[str, str]:
 
 
 def measure_lab() -> Row:
-    """Time `make lab` in a fresh clone, without environment and image; it builds the image anew."""
+    """Time `make lab` in a fresh clone, without environment and image, which it builds again."""
     clone = SCRATCH / "clone"
     shutil.rmtree(clone, ignore_errors=True)
     timed(["git", "clone", "--quiet", str(ROOT), str(clone)])
@@ -140,7 +140,7 @@ def measure_lab() -> Row:
 
 
 def measure_start(inventory: Path) -> list[Row]:
-    """Time the image from nothing, and machines from a cached image."""
+    """Time the image from nothing, and nodes from a cached image."""
     down = playbook("playbooks/sandbox_down.yml", inventory)
     timed([*down, *REMOVE_IMAGE])
     up = playbook("playbooks/sandbox_up.yml", inventory)
@@ -242,7 +242,7 @@ def measure_ssh(inventory: Path) -> list[Row]:
 def measure_gpu() -> Row:
     """Time the stage gpu with nothing to change: driver, two CUDA toolkits and DCGM on each node.
 
-    The machines are those of the scenario ``shapes``: packages are stubs, and what looks whether
+    The nodes are those of the scenario ``shapes``: packages are stubs, and what looks whether
     they are as declared is what looks on any machine.
     """
     inventory = SCRATCH / "gpu"

@@ -102,7 +102,7 @@ Nothing was changed."
 }
 
 # --- the virtual environment ----------------------------------------------------------------------
-# A stamp with the lock's checksum is written last, so that a half-made environment is made anew.
+# A stamp with the lock's checksum is written last, so that a half-made environment is made again.
 install_requirements() {
     stamp=$1/.$(basename "$2").installed
     wanted=$(cksum <"$2")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the generated pages anew, or with ``--check`` say which are stale (exit status 1).
+"""Write the generated pages again, or with ``--check`` say which are stale (exit status 1).
 
 Each page is made from what it describes: role READMEs from ``meta/argument_specs.yml`` (by
 aar-doc), docs/declaration.md from the JSON Schema, docs/checks.md, docs/gpu-software.md,

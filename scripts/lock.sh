@@ -1,5 +1,5 @@
 #!/bin/sh
-# Resolve the requirements anew and write the lock files, with hashes and without any index's host.
+# Resolve the requirements again and write the lock files, with hashes and without any index's host.
 # Needs uv (`pip install uv`), which resolves for every supported Python at once. Without --upgrade
 # (`scripts/lock.sh --upgrade`) what is locked stays, and only what is new is added.
 set -eu

@@ -45,7 +45,7 @@ class Part:
         group: when it runs.
         seconds: about how long it takes.
         waits: whether it waits more than it computes.
-        images: whether it starts machines of the sandbox.
+        images: whether it starts nodes of the sandbox.
         paths: patterns of the files that it is about.
     """
 
@@ -113,7 +113,7 @@ def in_order(parts: Iterable[Part]) -> list[Part]:
     """Sort parts for several lanes.
 
     The longest come first, so that none is left over alone at the end. While the first part with
-    machines builds the image that all of them start from, the next ones are parts without.
+    nodes builds the image that all of them start from, the next ones are parts without.
     """
     longest = sorted(parts, key=lambda part: -part.seconds)
     first = [part for part in longest if part.images][:1]

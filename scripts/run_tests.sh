@@ -2,7 +2,7 @@
 # Run the tests, all or the named parts, and print how long each part took.
 #
 #   scripts/run_tests.sh                 everything, two parts at a time (LANES names another number)
-#   scripts/run_tests.sh fast            what needs no machines and runs no playbook (make test-fast), likewise
+#   scripts/run_tests.sh fast            what needs no nodes and runs no playbook (make test-fast), likewise
 #   scripts/run_tests.sh changed main    the parts that a change since the revision main concerns, likewise
 #   scripts/run_tests.sh lint units      these parts, one after the other
 #   scripts/run_tests.sh molecule:base   one molecule scenario
@@ -57,10 +57,10 @@ second-core() { scripts/second_core.sh; }
 # Whole runs with something broken in the middle.
 runs() { python -m pytest tests/runs; }
 
-# A failed scenario is left with its machines by molecule; they must not outlive the test.
+# A failed scenario is left with its nodes by molecule; they must not outlive the test.
 molecule-scenario() { molecule test --scenario-name "$1" --destroy always; }
 
-# Fifty machines, swept over SSH.
+# Fifty nodes, swept over SSH.
 sweep() { python -m pytest tests/sweep -s; }
 
 # What failed in a part, by what was printed: of pytest its closing lines, of Ansible the failed tasks.
@@ -83,7 +83,7 @@ cpu_seconds() {
 }
 
 # Run one part; $line then says how it went: wall time, CPU time of what ran here (that of the sandbox's
-# machines is the engine's), and what pytest counted.
+# nodes is the engine's), and what pytest counted.
 run_part() {
     local began=$SECONDS status log=$logs/$1.log before
     cpu_seconds >"$logs/cpu.$$" && before=$(<"$logs/cpu.$$")
@@ -115,7 +115,7 @@ fi
 in_lanes() { xargs --no-run-if-empty -n 1 -P "$1" scripts/run_tests.sh --side-by-side; }
 
 # Each systemd in a container takes some of root's inotify instances, of which Linux gives 128. Without one it
-# ends at once, and so would the machines of two scenarios side by side.
+# ends at once, and so would the nodes of two scenarios side by side.
 instances=/proc/sys/fs/inotify/max_user_instances
 if [ "$(cat $instances)" -lt 1024 ]; then
     { [ -w $instances ] && echo 1024 >$instances; } || echo 1024 | sudo -n tee $instances >/dev/null

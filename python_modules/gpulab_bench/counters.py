@@ -58,7 +58,7 @@ def parse_network(netdev: str) -> Counts:
 def grown(before: Counts, after: Counts) -> tuple[int, int]:
     """How much counters grew, over all names.
 
-    Interfaces come and go with containers: a new one counts from 0, as does one that was made anew
+    Interfaces come and go with containers: a new one counts from 0, as does one that was made again
     under its name; what one that has gone did meanwhile is not known, and left out.
     """
     total = [0, 0]

@@ -13,7 +13,7 @@ from gpulab_bench.profiles import GROUP
 # The packed file, or the folder that holds this package.
 HOME = Path(__file__).parents[1]
 
-# Processes of a group on a machine without GPUs: the fewest that make one.
+# Processes of a group on a node without GPUs: the fewest that make one.
 CPU_PROCESSES = 2
 
 

@@ -1,6 +1,6 @@
 """Pack the benchmark into one file that runs anywhere: ``python -m gpulab_bench.pack OUT.pyz``.
 
-The same source gives the same bytes on any machine, so Ansible sees no change where there is none.
+The same source gives the same bytes on any node, so Ansible sees no change where there is none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stages train and speed, with what the machine has or lacks changed."""
+"""The stages train and speed, with what the node has or lacks changed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Machines of the kernel's own making: network namespaces, joined by bridges.
+"""Nodes of the kernel's own making: network namespaces, joined by bridges.
 
 They are real to nftables and to packets, and to nothing else: one kernel, no systemd, no engine of
-containers. Whole machines are tested by molecule's scenario firewall.
+containers. Whole nodes are tested by molecule's scenario firewall.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if os.geteuid() != 0:
 
 
 class World:
-    """A network namespace with bridges in it, and machines around."""
+    """A network namespace with bridges in it, and nodes around."""
 
     def __enter__(self) -> World:
         """Start a process that keeps the namespaces."""
@@ -52,7 +52,7 @@ class World:
             process.wait()
 
     def command(self, machine: str, *words: str) -> list[str]:
-        """Return the command that runs `words` on a machine, or between the machines for ""."""
+        """Return the command that runs `words` on a node, or between the nodes for ""."""
         inside = ["ip", "netns", "exec", machine] if machine else []
         return ["nsenter", f"--target={self._holder.pid}", *_ENTER, *inside, *words]
 
@@ -72,12 +72,12 @@ class World:
         return done.stdout if done.returncode == 0 else done.stderr
 
     def add(self, machine: str) -> None:
-        """Add a machine without interfaces."""
+        """Add a node without interfaces."""
         self.run("", "ip", "netns", "add", machine)
         self.run(machine, "ip", "link", "set", "lo", "up")
 
     def plug(self, machine: str, interface: str, network: str, *addresses: str) -> None:
-        """Give a machine an interface in a network, which a bridge makes."""
+        """Give a node an interface in a network, which a bridge makes."""
         if f" {network}:" not in self.run("", "ip", "-o", "link"):
             self.run("", "ip", "link", "add", network, "type", "bridge")
             self.run("", "ip", "link", "set", network, "up")

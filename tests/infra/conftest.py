@@ -1,6 +1,6 @@
-"""Reach the machines of a scenario over SSH, without Ansible.
+"""Reach the nodes of a scenario over SSH, without Ansible.
 
-A test module names its machines in ``TARGETS`` (host names or groups of the scenario's
+A test module names its nodes in ``TARGETS`` (host names or groups of the scenario's
 inventory), a single test by ``@pytest.mark.on("node01")``; a test that takes ``host`` runs on each
 of them, as root.
 """
@@ -51,7 +51,7 @@ def load(file: Path) -> dict[str, Any]:
 
 
 def ssh_config() -> str:
-    """Give the path of the ssh_config that reaches the scenario's machines by name."""
+    """Give the path of the ssh_config that reaches the scenario's nodes by name."""
     arguments = load(scenario_inventory() / "machines.yml")["all"]["vars"]
     return str(arguments["ansible_ssh_common_args"]).partition('"')[2].rstrip('"')
 
@@ -66,7 +66,7 @@ def members(target: str) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes ``host`` on each machine that it, or its module, names."""
+    """Run a test that takes ``host`` on each node that it, or its module, names."""
     if "host" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("on")
         targets = mark.args if mark else getattr(metafunc.module, "TARGETS", ["all"])
@@ -84,25 +84,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def connect(name: str, *, sudo: bool = True) -> Host:
-    """Open a machine by name."""
+    """Open a node by name."""
     return testinfra.get_host(f"ssh://{name}", ssh_config=ssh_config(), sudo=sudo)
 
 
 @pytest.fixture(scope="module")
 def host(request: pytest.FixtureRequest) -> Host:
-    """The machine under test, as root."""
+    """The node under test, as root."""
     return connect(request.param)
 
 
 @pytest.fixture(scope="session")
 def machine() -> Callable[[str], Host]:
-    """Open any machine by name, as root."""
+    """Open any node by name, as root."""
     return connect
 
 
 @pytest.fixture(scope="session")
 def declared() -> dict[str, Any]:
-    """What the running scenario's machines.yml says: machine → its variables."""
+    """What the running scenario's machines.yml says: node → its variables."""
     hosts: dict[str, Any] = load(scenario_inventory() / "machines.yml")["all"]["hosts"]
     return hosts
 

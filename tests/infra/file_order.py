@@ -1,6 +1,6 @@
 """In which order the test files of a scenario run, where that matters.
 
-A scenario's machines are shared by its tests, and some tests leave them changed. Such a scenario
+A scenario's nodes are shared by its tests, and some tests leave them changed. Such a scenario
 says in ``tests/infra/<scenario>/order.txt`` which file comes after which: one name a line, and why
 in comments (``#``).
 """

@@ -1,4 +1,4 @@
-"""A run of ansible-playbook on a scenario's machines, as the fixtures of conftest.py give it."""
+"""A run of ansible-playbook on a scenario's nodes, as the fixtures of conftest.py give it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def failures_in(stdout: str) -> dict[str, str]:
     """Read what a run printed with ``ANSIBLE_CALLBACK_RESULT_FORMAT=json``.
 
     Returns:
-        Machine to the messages of its failed tasks, of a loop those of its failed items.
+        Node to the messages of its failed tasks, of a loop those of its failed items.
     """
     messages: dict[str, list[str]] = {}
     for found in _FAILED.finditer(stdout):

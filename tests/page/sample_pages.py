@@ -19,7 +19,7 @@ BARE = "verify-only"
 EMPTY = "no-node"
 HOSTILE = "hostile"
 
-# Whatever a machine says; none of it may become markup, a request or a wider page.
+# Whatever a node says; none of it may become markup, a request or a wider page.
 EVIL = "<script>fetch('http://example.invalid/x')</script><img src=http://example.invalid/y>\"'&"
 LONG = "0123456789abcdef" * 20
 
@@ -63,7 +63,7 @@ def _admit(node: dict[str, Any]) -> None:
 
 
 def hostile() -> dict[str, records.Record]:
-    """Return a lab whose machines say the worst, at length."""
+    """Return a lab whose nodes say the worst, at length."""
     part = {"kind": "gpu", **dict.fromkeys(("name", "serial", "bdf", "slot", "port"), EVIL + LONG)}
     bad = samples.finding(
         EVIL,

@@ -20,7 +20,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.containers imp
 from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import find_engine
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Longer than any of these runs takes on a loaded machine; a run that hangs is a failure.
+#: Longer than any of these runs takes on a loaded node; a run that hangs is a failure.
 RUN_TIMEOUT_S = 600
 #: One role of the stage base, after preflight: as much as a test of a run needs to break.
 SSH = ("site.yml", "--tags", "ssh")
@@ -71,7 +71,7 @@ class Lab:
             arguments: more words for ansible-playbook.
             when: text → what to do, once, as soon as a line with that text is printed.
             interrupt: after a line with this text is printed, press Ctrl-C as soon as this is true
-                of the line. Not after a time, in which a faster machine is done.
+                of the line. Not after a time, in which a faster node is done.
         """
         waiting: dict[str, Callable[[str], None]] = {
             text: lambda _, act=act: act() for text, act in (when or {}).items()
@@ -121,11 +121,11 @@ class Lab:
         return find_engine().run(*arguments).stdout
 
     def shell(self, machine: str, script: str) -> str:
-        """Run a script as root inside a machine, past SSH and Ansible."""
+        """Run a script as root inside a node, past SSH and Ansible."""
         return self.engine("exec", container_name(self.name, machine), "sh", "-ec", script)
 
     def kill(self, machine: str) -> None:
-        """Cut a machine's power."""
+        """Cut a node's power."""
         self.engine("kill", container_name(self.name, machine))
 
     def up(self) -> None:

@@ -13,7 +13,7 @@ from .conftest import BASE, SSH, Lab, recap
 
 @pytest.fixture
 def powered(lab: Lab) -> Iterator[Lab]:
-    """The lab, with every machine back on afterwards."""
+    """The lab, with every node back on afterwards."""
     yield lab
     lab.up()
 

@@ -14,7 +14,7 @@ ILL = ("silent", "hanging", "refusing", "stranger", "plain", "pythonless")
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Fifty machines, and one of each ailment."""
+    """Fifty nodes, and one of each ailment."""
     machines = {f"node{number:02d}": "well" for number in range(1, SIZE + 1)}
     made = Fleet(
         tmp_path_factory.mktemp("a fleet"), {**machines, **{ailment: ailment for ailment in ILL}}

@@ -1,4 +1,4 @@
-"""Fifty small machines with a real SSH server each, and a few that are ill in one way each.
+"""Fifty small nodes with a real SSH server each, and a few that are ill in one way each.
 
 They are containers of the sandbox's image in which sshd is the first process: no systemd, so that
 fifty of them start in half a minute and stay within a gigabyte.
@@ -29,10 +29,10 @@ from ansible_collections.gpulab.core.plugins.module_utils.sandbox.engine import 
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 50
-# Longer than any sweep here takes on a loaded machine; one that hangs is a failure.
+# Longer than any sweep here takes on a loaded node; one that hangs is a failure.
 _SWEEP_S = 300
 
-# What a machine does before it serves, by what ails it. Root runs it.
+# What a node does before it serves, by what ails it. Root runs it.
 _ILL = {
     "well": "",
     # Without a Python on it.
@@ -64,7 +64,7 @@ class Swept:
     folder: Path
 
     def record(self, name: str) -> dict[str, Any]:
-        """Return a machine's record."""
+        """Return a node's record."""
         record: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())
         return record
 
@@ -84,7 +84,7 @@ class Fleet:
     lab: str = field(default_factory=lambda: f"gpulab-sweep-{secrets.token_hex(3)}")
 
     def up(self) -> None:
-        """Start all machines and write the inventory."""
+        """Start all nodes and write the inventory."""
         recipe = images.choose_recipe(
             "auto", ROOT / "playbooks/files/sandbox", images.host_release()
         )
@@ -126,7 +126,7 @@ class Fleet:
         self.engine.run("start", container)
 
     def container(self, name: str) -> str:
-        """Name a machine's container."""
+        """Name a node's container."""
         return f"{self.lab}-{name}"
 
     def _addresses(self) -> dict[str, str]:
@@ -196,7 +196,7 @@ class Fleet:
         return self.folder / "hosts.yml"
 
     def hardware_info(self, name: str) -> dict[str, Any]:
-        """Return what the module reads on a machine, by Ansible."""
+        """Return what the module reads on a node, by Ansible."""
         done = subprocess.run(
             [
                 *("ansible", name, "-i", str(self.inventory), "-m", "gpulab.core.hardware_info"),
@@ -216,11 +216,11 @@ class Fleet:
         return facts
 
     def shell(self, name: str, script: str) -> str:
-        """Run a script as root inside a machine, past SSH."""
+        """Run a script as root inside a node, past SSH."""
         return self.engine.run("exec", self.container(name), "sh", "-ec", script).stdout
 
     def down(self) -> None:
-        """Remove all machines and their network."""
+        """Remove all nodes and their network."""
         names: Sequence[str] = [self.container(name) for name in self.machines]
         at_once = ["--time", "0"] if self.engine.name == "podman" else []
         self.engine.run("rm", "--force", *at_once, *names, check=False)

@@ -1,4 +1,4 @@
-"""A sweep of fifty machines over real SSH: how long it takes, and what it says of ill ones."""
+"""A sweep of fifty nodes over real SSH: how long it takes, and what it says of ill ones."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 
 from .fleet import SIZE, Fleet, Swept
 
-# What the documentation promises of fifty machines on two cores that do nothing else.
+# What the documentation promises of fifty nodes on two cores that do nothing else.
 PROMISED_S = 20
-# The default time-out, which dead machines cost once, however many they are.
+# The default time-out, which dead nodes cost once, however many they are.
 DEAD_S = 5
-# A machine that is well answers in half of the time-out where its cores are its own.
+# A node that is well answers in half of the time-out where its cores are its own.
 SLACK = 2
-# The machines that are swept read themselves on the controller's two cores here: more of them at
+# The nodes that are swept read themselves on the controller's two cores here: more of them at
 # once only wait for each other, until one looks dead.
 TOGETHER = "sweep_parallel=4"
-# Two sweeps of the same machines differ by this much, on a machine that does other things too.
+# Two sweeps of the same nodes differ by this much, on a node that does other things too.
 SCATTER_S = 3
 
 WELL = "node*"
@@ -36,8 +36,8 @@ def show(text: str) -> None:
 def shared() -> float:
     """Return how many times as long as alone work takes here now: 1.0 when nobody else works.
 
-    Another lane of the tests, or another job of the machine, has a part of the two cores; the
-    machines that are swept are on the same cores. A loop on each core tells what is left of them.
+    Another lane of the tests, or another job of the node, has a part of the two cores; the
+    nodes that are swept are on the same cores. A loop on each core tells what is left of them.
     """
     burn = "import time\nwhile time.process_time() < 0.5: pass"
     began = time.monotonic()
@@ -52,7 +52,7 @@ class Bound:
     """A limit in seconds that grows by what others took of the cores, before and after.
 
     Attributes:
-        timeout_s: The time-out to sweep with: the default, unless the machines that are swept have
+        timeout_s: The time-out to sweep with: the default, unless the nodes that are swept have
             so little left of the cores that they would be called dead.
     """
 
@@ -70,7 +70,7 @@ class Bound:
 
 @pytest.fixture(scope="module")
 def swept(fleet: Fleet) -> Swept:
-    """A sweep of the machines that are well, in the time that is promised."""
+    """A sweep of the nodes that are well, in the time that is promised."""
     bound = Bound()
     done = fleet.sweep("--limit", WELL, "-e", f"sweep_timeout_s={bound.timeout_s} {TOGETHER}")
     show(f"{SIZE} machines: {done.seconds:.1f} s\n{done.output}")
@@ -80,7 +80,7 @@ def swept(fleet: Fleet) -> Swept:
 
 @pytest.fixture(scope="module")
 def with_dead(fleet: Fleet) -> tuple[Swept, int]:
-    """A sweep of the same machines and the dead ones, in the same time; and its time-out."""
+    """A sweep of the same nodes and the dead ones, in the same time; and its time-out."""
     bound = Bound()
     limit = ",".join((WELL, *DEAD))
     done = fleet.sweep("--limit", limit, "-e", f"sweep_timeout_s={bound.timeout_s} {TOGETHER}")
@@ -199,9 +199,9 @@ def test_a_machine_behind_another_is_reached(fleet: Fleet) -> None:
 
 
 def test_tools_that_hang_on_many_machines_cost_the_time_of_one(fleet: Fleet) -> None:
-    """As a BMC does that is asked for its sensors: each machine takes its tool's whole limit.
+    """As a BMC does that is asked for its sensors: each node takes its tool's whole limit.
 
-    So many machines as can be read side by side on the controller's own cores.
+    So many nodes as can be read side by side on the controller's own cores.
     """
     names = [f"node0{number}" for number in range(1, 10)]
     fake = "/usr/local/bin/lldpcli"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-# No deadline: what is tested is what comes out, and a loaded machine may take its time.
+# No deadline: what is tested is what comes out, and a loaded node may take its time.
 settings.register_profile("gpulab", deadline=None)
 settings.load_profile("gpulab")
 

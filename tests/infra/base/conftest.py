@@ -1,4 +1,4 @@
-"""What the tests of the roles that every machine gets share."""
+"""What the tests of the roles that every node gets share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The role base, seen by the machine's own tools and by a person who logs in."""
+"""The role base, seen by the node's own tools and by a person who logs in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machines of the scenario, runs to break, and what was measured."""
+"""The nodes of the scenario, runs to break, and what was measured."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MEASURED = pytest.StashKey[list[str]]()
 
 @pytest.fixture(scope="session")
 def ssh_config(machine: Callable[[str], Host]) -> str:
-    """The file by which ssh reaches the machines by name."""
+    """The file by which ssh reaches the nodes by name."""
     return str(machine("head01").backend.ssh_config)
 
 
 @pytest.fixture(scope="session")
 def node(declared: dict[str, Any], ssh_config: str) -> Callable[[str], Node]:
-    """Give a machine by name."""
+    """Give a node by name."""
     lab = Path(ssh_config).parent.name
     return lambda name: Node(name, str(declared[name]["ansible_host"]), lab)
 

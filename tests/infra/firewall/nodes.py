@@ -1,4 +1,4 @@
-"""A machine past SSH and Ansible, a watch over its way in, and a controller that can be killed."""
+"""A node past SSH and Ansible, a watch over its way in, and a controller that can be killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE_S = 120
 
 @dataclass
 class Node:
-    """One machine, past SSH and Ansible."""
+    """One node, past SSH and Ansible."""
 
     name: str
     address: str
@@ -92,7 +92,7 @@ class Watch(threading.Thread):
     """Opens a new connection all the time, and notes for how long none got through."""
 
     def __init__(self, node: Node) -> None:
-        """Start with a machine that answers."""
+        """Start with a node that answers."""
         super().__init__(daemon=True)
         self._node, self._over = node, threading.Event()
         self._answered = 0.0

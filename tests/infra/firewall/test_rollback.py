@@ -163,7 +163,7 @@ def test_a_reboot_in_between(
     run.kill()
     node02.wait_until(node02.is_applied, LITTLE_S)
     assert not node02.greets()
-    # A container boots systemd anew; molecule/network_vm does it with a kernel of its own.
+    # A container boots systemd again; molecule/network_vm does it with a kernel of its own.
     node02.engine.run("kill", node02.container)
     node02.engine.run("start", node02.container)
     measured(

@@ -1,4 +1,4 @@
-"""The real firewalld and the real ufw (Debian's) on machines shaped as Rocky Linux and Ubuntu."""
+"""The real firewalld and the real ufw (Debian's) on nodes shaped as Rocky Linux and Ubuntu."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCKOUT = (
     "table inet gpulab {}\ndelete table inet gpulab\ntable inet gpulab {\n"
     "  chain input { type filter hook input priority filter; policy drop; }\n}\n"
 )
-#: machine → its firewall, how it is made as it was, and what lists its rules.
+#: node → its firewall, how it is made as it was, and what lists its rules.
 FIREWALLS = {
     "rocky9": ("firewalld", "systemctl start firewalld", "nft list table inet firewalld"),
     "ubuntu2404": ("ufw", "systemctl restart ufw", "iptables --list-rules ufw-user-input"),
@@ -24,7 +24,7 @@ FIREWALLS = {
 
 @pytest.fixture(params=FIREWALLS)
 def theirs(request: pytest.FixtureRequest, node: Callable[[str], Node]) -> Node:
-    """A machine on which the other firewall rules, and ours is gone."""
+    """A node on which the other firewall rules, and ours is gone."""
     machine = node(request.param)
     name, start, _ = FIREWALLS[request.param]
     machine.shell(

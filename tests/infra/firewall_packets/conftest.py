@@ -1,4 +1,4 @@
-"""The machines of the scenario, listening, with what is declared for them."""
+"""The nodes of the scenario, listening, with what is declared for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 def machines(
     machine: Callable[[str], Host], inventory: Path, declared: dict[str, Any]
 ) -> Iterator[Machines]:
-    """All machines; each answers on every port of every address of its own."""
+    """All nodes; each answers on every port of every address of its own."""
     hosts = yaml.safe_load((inventory / "hosts.yml").read_text())["all"]
     stranger = declared["stranger"]["node_interfaces"].values()
     attached = [one[key] for one in stranger for key in ("address", "address6")]

@@ -25,8 +25,8 @@ class Lab:
 
     Attributes:
         zones: ``lab_zones``.
-        machines: machine of the lab → zone → its addresses there.
-        attached: machine of the sandbox → the zones whose networks it is plugged into.
+        machines: node of the lab → zone → its addresses there.
+        attached: node of the sandbox → the zones whose networks it is plugged into.
         groups: group → machines.
         flows: ``lab_flows`` and what roles contribute.
     """
@@ -147,7 +147,7 @@ def read(inventory: Path, roles: Path) -> Lab:
     variables = rendered(variables, rendered(variables, variables))
     machines: dict[str, dict[str, list[Address]]] = {name: {} for name in names}
     for name in names:
-        # A machine that is in the sandbox and not in the lab says so.
+        # A node that is in the sandbox and not in the lab says so.
         file = inventory / "host_vars" / f"{name}.yml"
         own = yaml.safe_load(file.read_text()) if file.is_file() else {}
         for interface in {**made["hosts"][name], **own}["node_interfaces"].values():

@@ -1,9 +1,9 @@
-"""Send one packet as its maker likes, past the machine's own firewall. Runs alone, on Python 3.9.
+"""Send one packet as its maker likes, past the node's own firewall. Runs alone, on Python 3.9.
 
     forge.py INTERFACE MAC SOURCE TARGET PORT TEXT [fragments]
 
 A UDP datagram goes out of a packet socket, which no netfilter hook sees: so acts somebody who is
-root on a machine of the lab, or who is no machine of it. With ``fragments`` only the pieces after
+root on a node of the lab, or who is no node of it. With ``fragments`` only the pieces after
 the first are sent: what a filter that looks at ports cannot judge.
 """
 

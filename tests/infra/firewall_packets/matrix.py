@@ -1,4 +1,4 @@
-"""Send a packet of each kind from each machine to each address of each other, all at once."""
+"""Send a packet of each kind from each node to each address of each other, all at once."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ HERE = Path(__file__).parent
 HOME = "/run/gpulab-test"
 PROBER = f"{HOME}/prober.py"
 LISTENER = "gpulab-test-listener"
-#: Probes that must pass and did not are sent again: two cores carry six machines' packets at once,
+#: Probes that must pass and did not are sent again: two cores carry six nodes' packets at once,
 #: and a packet may be late. What must not pass is never given a second chance to fail.
 ATTEMPTS = 3
 #: Declared nowhere: below, between and beyond the declared ones.
 UNDECLARED = (7, 21, 79, 444, 5001, 7777, 29499, 29511, 40000)
-#: Where a machine of the lab keeps its ruleset.
+#: Where a node of the lab keeps its ruleset.
 RULESET = "/etc/gpulab/firewall.nft"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One attempt: from which machine (and address, where it is chosen), to which address."""
+    """One attempt: from which node (and address, where it is chosen), to which address."""
 
     sender: str
     source: str | None
@@ -69,12 +69,12 @@ class Result:
 
 @dataclass
 class Machines:
-    """The scenario's machines, each with one connection.
+    """The scenario's nodes, each with one connection.
 
     Attributes:
         lab: what is declared.
-        hosts: machine → how to reach it.
-        strangers: machine that is none of the lab → its addresses.
+        hosts: node → how to reach it.
+        strangers: node that is none of the lab → its addresses.
         sockets: the folder for the sockets of the connections.
     """
 
@@ -107,7 +107,7 @@ class Machines:
         return done.stdout
 
     def on_all(self, do: Callable[[str], Any], names: Iterable[str] | None = None) -> list[Any]:
-        """Do something on machines at once; give the results in their order."""
+        """Do something on nodes at once; give the results in their order."""
         with ThreadPoolExecutor(max_workers=8) as pool:
             return list(pool.map(do, names or self.hosts))
 
@@ -117,7 +117,7 @@ class Machines:
         return declared + self.strangers.get(name, [])
 
     def address(self, name: str, zone: str, version: int = 4) -> str:
-        """Give a machine's address in the network of a zone."""
+        """Give a node's address in the network of a zone."""
         network = self.lab.zones[zone]["cidr" if version == 4 else "cidr6"]
         return next(
             address
@@ -126,16 +126,16 @@ class Machines:
         )
 
     def guarded(self) -> list[str]:
-        """Name the machines that have the firewall."""
+        """Name the nodes that have the firewall."""
         return [name for name in self.hosts if name not in self.strangers]
 
     def close(self, names: Iterable[str] | None = None) -> None:
-        """Load the machines' rulesets again: every change by hand is gone, every count is 0."""
+        """Load the nodes' rulesets again: every change by hand is gone, every count is 0."""
         self.on_all(lambda name: self.ssh(name, f"nft -f {RULESET}"), names or self.guarded())
 
     @contextlib.contextmanager
     def without_firewall(self, names: Iterable[str]) -> Iterator[None]:
-        """Take the firewall from machines, to see what the others do alone."""
+        """Take the firewall from nodes, to see what the others do alone."""
         names = list(names)
         self.on_all(lambda name: self.ssh(name, "nft delete table inet gpulab"), names)
         try:
@@ -159,7 +159,7 @@ class Machines:
 
 
 def listen(machines: Machines, name: str) -> None:
-    """Have a machine answer on every port of every address, until its unit is stopped."""
+    """Have a node answer on every port of every address, until its unit is stopped."""
     machines.ssh(
         name,
         f"sh -c 'mkdir -p {HOME} && cat > {PROBER} && systemctl stop {LISTENER} 2>/dev/null; true'",
@@ -175,7 +175,7 @@ def listen(machines: Machines, name: str) -> None:
 
 
 def probes(machines: Machines, senders: Iterable[str], receivers: Iterable[str]) -> list[Probe]:
-    """List all probes from some machines to some. A stranger sends from each of its addresses."""
+    """List all probes from some nodes to some. A stranger sends from each of its addresses."""
     receivers = list(receivers)
     listed = []
     for sender in senders:
@@ -201,7 +201,7 @@ def probes(machines: Machines, senders: Iterable[str], receivers: Iterable[str])
 
 
 def send(machines: Machines, asked: list[Probe]) -> list[Result]:
-    """Send probes, each machine its own, all machines at once."""
+    """Send probes, each node its own, all nodes at once."""
     by_sender: dict[str, list[Probe]] = {}
     for probe in asked:
         by_sender.setdefault(probe.sender, []).append(probe)
@@ -243,7 +243,7 @@ def expected(lab: Lab, result: Result) -> bool:
 def differences(
     machines: Machines, senders: Iterable[str], receivers: Iterable[str] = ()
 ) -> tuple[list[str], str]:
-    """Hold packets from some machines to some (by default all) against the declaration.
+    """Hold packets from some nodes to some (by default all) against the declaration.
 
     Returns:
         A line per probe whose fate is not what is declared, sorted; and how much was sent, how

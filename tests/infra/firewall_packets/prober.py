@@ -256,7 +256,7 @@ def probe_all(asked: list[list[Any]]) -> list[dict[str, str | None]]:
 
 def main() -> None:
     """Do what the first argument says."""
-    # A machine's usual 1024 open files are fewer than its sockets here.
+    # A node's usual 1024 open files are fewer than its sockets here.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if sys.argv[1] == "listen":

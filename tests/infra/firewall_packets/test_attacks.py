@@ -21,7 +21,7 @@ table inet gpulab_test {
 
 
 def interface_of(machines: Machines, name: str, zone: str) -> str:
-    """Name a machine's interface in a zone."""
+    """Name a node's interface in a zone."""
     shown = machines.ssh(name, f"ip -o address show to {machines.address(name, zone)}")
     return shown.split()[1]
 

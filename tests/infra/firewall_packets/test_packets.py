@@ -1,6 +1,6 @@
-"""What passes between any two machines is what the declaration says, and nothing else.
+"""What passes between any two nodes is what the declaration says, and nothing else.
 
-Machines in containers share the kernel's log with nobody (nf_log_all_netns is off), so that what is
+Nodes in containers share the kernel's log with nobody (nf_log_all_netns is off), so that what is
 logged shows here as what is counted.
 """
 

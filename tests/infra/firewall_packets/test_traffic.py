@@ -1,4 +1,4 @@
-"""What a network needs beside its flows, and what others on a machine have set up, goes on."""
+"""What a network needs beside its flows, and what others on a node have set up, goes on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Upgrade, refused upgrades, going back and removal: each test goes on from the one before.
 
-Last (order.txt): it leaves machines from which both frameworks were removed. `molecule converge -s
+Last (order.txt): it leaves nodes from which both frameworks were removed. `molecule converge -s
 frameworks` brings them back.
 """
 
@@ -40,7 +40,7 @@ numpy==2.4.5 ; python_full_version >= '3.11' \\
 
 @dataclass(frozen=True)
 class Run:
-    """What a playbook run said: exit status, and of each machine its failure and its changes."""
+    """What a playbook run said: exit status, and of each node its failure and its changes."""
 
     code: int
     failures: dict[str, str]
@@ -48,7 +48,7 @@ class Run:
 
 
 def play(*arguments: str, **options: Any) -> Run:
-    """Run playbooks/frameworks.yml on the scenario's machines with these role options.
+    """Run playbooks/frameworks.yml on the scenario's nodes with these role options.
 
     What the scenario declares of TensorFlow is left out, unless the options say otherwise: these
     tests are of what both frameworks share.
@@ -91,7 +91,7 @@ def environments(node: Host) -> list[str]:
 
 @pytest.fixture(scope="module")
 def head(host: Host) -> Host:
-    """The machine that serves the wheels."""
+    """The node that serves the wheels."""
     found: Host = host.get_host("ssh://head01", ssh_config=host.backend.ssh_config, sudo=True)
     return found
 

@@ -1,9 +1,9 @@
 """CDI, simulated: a device of this test's own, which is the node's /dev/zero by another name.
 
 What is real: podman, crun, the CDI specification and its injection into a container that runs
-while systemd is reloaded. What is not: the GPU, and the device cgroup. A sandbox machine may not
+while systemd is reloaded. What is not: the GPU, and the device cgroup. A sandbox node may not
 write its cgroups, so the container has none, and that a reload does not take a device away is
-proved for injection only. On machines with GPUs the role proves it with the device cgroup.
+proved for injection only. On nodes with GPUs the role proves it with the device cgroup.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ devices:
       deviceNodes:
         - path: /dev/simulated-gpu
 """
-# Podman for a machine that may neither make device nodes nor write cgroups.
+# Podman for a node that may neither make device nodes nor write cgroups.
 CONFIG = """\
 [containers]
 default_sysctls = []
@@ -32,7 +32,7 @@ cgroups = "disabled"
 [engine]
 runtime = "crun"
 """
-# A machine that is a container itself has no overlay for another.
+# A node that is a container itself has no overlay for another.
 STORAGE = """\
 [storage]
 driver = "vfs"

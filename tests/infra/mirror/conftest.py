@@ -1,4 +1,4 @@
-"""What the tests of the mirror share: its logs, its manifest, and the machines that it serves."""
+"""What the tests of the mirror share: its logs, its manifest, and the nodes that it serves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def machine(host: Host) -> Callable[[str], Host]:
 
 @pytest.fixture(scope="module")
 def head(machine: Callable[[str], Host]) -> Host:
-    """The machine that keeps the packages."""
+    """The node that keeps the packages."""
     return machine("head01")
 
 

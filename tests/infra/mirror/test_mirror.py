@@ -1,4 +1,4 @@
-"""Two machines that reach nothing but the lab had their GPU software through the head.
+"""Two nodes that reach nothing but the lab had their GPU software through the head.
 
 One with apt and one with dnf; a simulation but for apt-cacher-ng, apt, dnf and the signatures
 (molecule/mirror/inventory/hosts.yml). Their packages were installed when the head was cut off too.
@@ -29,7 +29,7 @@ ROLES = {
     "nvidia_container": ("nvidia-container-toolkit_1.20.1-", "nvidia-container-toolkit-1.20.1-"),
     "dcgm": ("datacenter-gpu-manager-4-cuda13_", "datacenter-gpu-manager-4-cuda13-"),
 }
-#: Packages that the roles of GPU machines bring, and what these depend on.
+#: Packages that the roles of GPU nodes bring, and what these depend on.
 BROUGHT = "'*nvidia*' 'cuda*' '*cudnn*' '*nccl*' 'datacenter*' dkms"
 #: The address of the simulated servers outside.
 OUTSIDE = "198.51.100.1"
@@ -91,7 +91,7 @@ def test_it_lists_every_package_that_came(
 def test_every_package_came_from_outside_once_and_was_given_twice(
     manifest: list[dict[str, Any]], asked: Counter[str], served: Counter[str]
 ) -> None:
-    """Given once to who fetches ahead, and once to the machine that installs it."""
+    """Given once to who fetches ahead, and once to the node that installs it."""
     files = [unquote(entry["uri"]).rsplit("/", 1)[-1] for entry in manifest]
     assert {name: asked[name] for name in files} == dict.fromkeys(files, 1)
     assert [name for name in files if served[name] < 2] == []

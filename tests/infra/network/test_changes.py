@@ -27,7 +27,7 @@ LITTLE_S = 15
 
 @pytest.fixture
 def node(host: Host, declared: dict[str, Any]) -> Node:
-    """The machine under test, past SSH and Ansible."""
+    """The node under test, past SSH and Ansible."""
     name = host.backend.host.name
     lab = Path(host.backend.ssh_config).parent.name
     return Node(name, str(declared[name]["ansible_host"]), lab)
@@ -53,7 +53,7 @@ def further(address: str, by: int) -> str:
 
 @pytest.fixture
 def change(play: Play, node: Node) -> Callable[[dict[str, Any]], Run]:
-    """Run the stage on the machine under test: ``change(interfaces)``."""
+    """Run the stage on the node under test: ``change(interfaces)``."""
 
     def run(interfaces: dict[str, Any]) -> Run:
         return play(
@@ -157,7 +157,7 @@ def test_a_reboot_before_the_confirmation_brings_the_former_network(
     )
     assert run.returncode == 0, run.stdout
     node.wait_until(lambda: f"{changed['eth1']['address']}/24" in addresses(node, "eth1"), 20)
-    # As a power cut does; a container boots systemd anew. It has addresses before it boots, so
+    # As a power cut does; a container boots systemd again. It has addresses before it boots, so
     # this tells what the back end reads then; molecule/network_vm tells what comes of it.
     node.engine.run("kill", node.container)
     node.engine.run("start", node.container)

@@ -39,7 +39,7 @@ def state(host: Host) -> str:
 
 
 def boot_id(host: Host) -> str:
-    """Read which boot of the machine this is; "" while it does not answer."""
+    """Read which boot of the node this is; "" while it does not answer."""
     words = ["ssh", "-F", host.backend.ssh_config, "-o", "ConnectTimeout=10", "-o", "BatchMode=yes"]
     words += [host.backend.host.name, "cat /proc/sys/kernel/random/boot_id"]
     try:
@@ -64,17 +64,17 @@ def ping(host: Host, address: str) -> bool:
 
 
 def octet(declared: dict[str, Any], name: str) -> str:
-    """Give a machine's number, the last of each of its addresses."""
+    """Give a node's number, the last of each of its addresses."""
     return str(declared[name]["ansible_host"].rpartition(".")[2])
 
 
 def fabric(declared: dict[str, Any], name: str) -> str:
-    """Give a machine's address in the fabric."""
+    """Give a node's address in the fabric."""
     return str(declared[name]["node_interfaces"]["eth1"]["address"])
 
 
 def interfaces(declared: dict[str, Any], name: str) -> dict[str, Any]:
-    """Write a machine's interfaces as molecule/network_vm/inventory/network.yml has them."""
+    """Write a node's interfaces as molecule/network_vm/inventory/network.yml has them."""
     of, number = declared[name], octet(declared, name)
     return {
         "eth0": {"zone": "management", "address": of["ansible_host"], "gateway": True},
@@ -95,7 +95,7 @@ def interfaces(declared: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def cut_power(host: Host) -> None:
-    """Take a machine's power away for a moment, and wait until it has booted again."""
+    """Take a node's power away for a moment, and wait until it has booted again."""
     boot = boot_id(host)
     # What was not confirmed must not depend on a clean shutdown.
     host.check_output("sync; systemd-run --quiet sh -c 'sleep 3; echo b > /proc/sysrq-trigger'")

@@ -1,6 +1,6 @@
-"""Interfaces of machines with kernels of their own: bonds, VLANs, jumbo packets, RDMA, going back.
+"""Interfaces of nodes with kernels of their own: bonds, VLANs, jumbo packets, RDMA, going back.
 
-The tests build on each other: each costs minutes under emulation. Before the first, the machines
+The tests build on each other: each costs minutes under emulation. Before the first, the nodes
 are as an installer leaves them.
 """
 
@@ -210,7 +210,7 @@ def test_a_wrong_address_goes_back_by_itself(
     before = state(nodes["vm02"])
     wrong = copy.deepcopy(interfaces(declared, "vm02"))
     wrong["eth0"]["address"] = declared["vm02"]["ansible_host"].rpartition(".")[0] + ".199"
-    # Made anew for it, with what is on top of it.
+    # Made again for it, with what is on top of it.
     wrong["bond0"]["bond"] = {"mode": "balance-rr", "members": ["eth1", "eth2"]}
     run = play(
         STAGE,

@@ -1,6 +1,6 @@
 """NetworkManager, ifupdown and netplan: a bond, a VLAN on it, going back, and a boot.
 
-Each follows networkd, and the one before it, on one of the machines of test_network.py, which runs
+Each follows networkd, and the one before it, on one of the nodes of test_network.py, which runs
 first. Debian's packages; the files are those that the role writes on EL and Ubuntu, too.
 """
 
@@ -17,7 +17,7 @@ from playbook_run import Play, Run
 from testinfra.host import Host
 
 STAGE = "playbooks/network.yml"
-#: The machine that changes; the other one stays with networkd, and answers.
+#: The node that changes; the other one stays with networkd, and answers.
 NAME, PEER = "vm02", "vm01"
 PACKAGE = {"NetworkManager": "network-manager", "ifupdown": "ifupdown", "netplan": "netplan.io"}
 #: What sets the addresses from then on.
@@ -30,7 +30,7 @@ UNITS = {
 
 @dataclass
 class Network:
-    """What is seen of a machine's interfaces."""
+    """What is seen of a node's interfaces."""
 
     addresses: dict[str, set[str]]
     mtus: dict[str, int]
@@ -56,7 +56,7 @@ class Network:
 
 @pytest.fixture(scope="module")
 def changed(machine: Callable[[str], Host]) -> Host:
-    """The machine that changes."""
+    """The node that changes."""
     return machine(NAME)
 
 
@@ -98,7 +98,7 @@ def install(host: Host, backend: str) -> None:
 
 @pytest.mark.parametrize("backend", list(PACKAGE), scope="class")
 class TestBackend:
-    """In this order, on the machine that the former one has left."""
+    """In this order, on the node that the former one has left."""
 
     def test_it_sets_what_is_declared(
         self,
@@ -127,7 +127,7 @@ class TestBackend:
     ) -> None:
         wrong = copy.deepcopy(interfaces(declared, NAME))
         wrong["eth0"]["address"] = declared[NAME]["ansible_host"].rpartition(".")[0] + ".199"
-        # Made anew for it, and taken away.
+        # Made again for it, and taken away.
         wrong["bond0"]["bond"] = {"mode": "balance-rr", "members": ["eth1", "eth2"]}
         del wrong["bond0.30"]
         run = change(backend, node_interfaces=wrong, network_confirm_timeout_s=60)
@@ -142,7 +142,7 @@ class TestBackend:
         cut_power(changed)
         assert changed.check_output(f"systemctl is-active {UNITS[backend][-1]}") == "active"
         assert Network.of(changed) == before
-        # Nothing is forced any more: it is what the machine uses.
+        # Nothing is forced any more: it is what the node uses.
         run = change("")
         assert run.returncode == 0, run.stdout
         assert "changed=0" in run.said.partition("RECAP")[2]

@@ -153,7 +153,7 @@ def compiled(host: Host) -> str:
 def test_modules_that_do_not_build_end_the_run(
     host: Host, converge: Converge, put: Callable[..., None], command: str, words: str
 ) -> None:
-    """The next test is the run that mends it."""
+    """The next test is the run that repairs it."""
     unpack(host)
     put(host, OVERRIDE, f"MAKE[0]={command}\n")
     try:

@@ -60,7 +60,7 @@ def test_a_second_run_changes_nothing(play: Play) -> None:
 
 @pytest.fixture
 def node(host: Host) -> Host:
-    """The machine that is served; ``host`` is only the way to it."""
+    """The node that is served; ``host`` is only the way to it."""
     config = host.backend.ssh_config
     return testinfra.get_host("ssh://node01", ssh_config=config, sudo=True)
 

@@ -8,5 +8,5 @@ from playbook_run import MITOGEN
 
 @pytest.fixture(scope="session")
 def strategy() -> str:
-    """Mitogen's: under emulation each start of a Python on the machine costs seconds."""
+    """Mitogen's: under emulation each start of a Python on the node costs seconds."""
     return MITOGEN

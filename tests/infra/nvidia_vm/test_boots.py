@@ -1,7 +1,7 @@
 """Debian's real driver over power cuts, kernel upgrades and reboots of a virtual machine.
 
 The modules are real and of the kernels that run; that they were compiled in a container, and not
-by the machine, is the scenario's only simulation. Each test goes on where the one before it ended.
+by the node, is the scenario's only simulation. Each test goes on where the one before it ended.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def kernel(host: Host) -> str:
 
 
 def wait_for_boot(host: Host, after: str) -> None:
-    """Wait until the machine answers after another boot than this."""
+    """Wait until the node answers after another boot than this."""
     deadline = time.monotonic() + BOOT_TIMEOUT_S
     while boot_id(host) in ("", after):
         assert time.monotonic() < deadline, "the machine did not come back"

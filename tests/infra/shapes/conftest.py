@@ -1,4 +1,4 @@
-"""What the tests of shaped machines (simulations) share."""
+"""What the tests of shaped nodes (simulations) share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from playbook_run import MITOGEN
 from testinfra.host import Host
 
 STUBS = "/srv/gpulab-stubs/stubs.py --repository cuda"
-#: One machine of each package manager is enough to break, and a run on both costs as one.
+#: One node of each package manager is enough to break, and a run on both costs as one.
 PAIR = ("ubuntu2404", "rocky9")
 Converge = Callable[..., "subprocess.CompletedProcess[str]"]
-#: Machines with dnf.
+#: Nodes with dnf.
 EL = ("rocky9", "centos10")
 
 
@@ -66,7 +66,7 @@ def held() -> Callable[[Host], set[str]]:
 
 @pytest.fixture
 def pair(host: Host) -> dict[str, Host]:
-    """The machines whose repositories are broken; ``host`` is only the way to them."""
+    """The nodes whose repositories are broken; ``host`` is only the way to them."""
     config = host.backend.ssh_config
     return {
         name: testinfra.get_host(f"ssh://{name}", ssh_config=config, sudo=True) for name in PAIR
@@ -87,5 +87,5 @@ def broken(pair: dict[str, Host]) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture
 def converge_pair(converge: Converge) -> Callable[[], subprocess.CompletedProcess[str]]:
-    """Run the roles of GPU machines on the pair alone."""
+    """Run the roles of GPU nodes on the pair alone."""
     return lambda: converge(shapes_only=",".join(PAIR))

@@ -1,4 +1,4 @@
-"""The roles base, ssh and time on simulations of Ubuntu and EL, seen by the machines' own tools."""
+"""The roles base, ssh and time on simulations of Ubuntu and EL, seen by the nodes' own tools."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The driver on simulations of Ubuntu and EL: what the package managers' databases say.
 
-The machines have a fake PCI bus: an A100 (ubuntu2404), a V100 (ubuntu2204), an H100 (rocky9), no
+The nodes have a fake PCI bus: an A100 (ubuntu2404), a V100 (ubuntu2204), an H100 (rocky9), no
 GPU (centos10). The repositories have two versions of branch 580 and one of 590; all packages are
 stubs, and no kernel would load their modules.
 """
@@ -23,7 +23,7 @@ VERSION = "580.95.05"
 LATER = "580.105.08"
 STUBS = "/srv/gpulab-stubs/stubs.py --repository cuda"
 MODULES = "/lib/modules/*/updates/dkms/nvidia.ko"
-#: Machine → what is installed, without what does not follow the driver's version.
+#: Node → what is installed, without what does not follow the driver's version.
 NAMES = {
     "ubuntu2204": {
         "cuda-drivers",

@@ -1,4 +1,4 @@
-"""A broken repository or machine, or versions that differ: said, and mended by the next run.
+"""A broken repository or node, or versions that differ: said, and repaired by the next run.
 
 After the other tests, which look at what the scenario's own run left.
 """
@@ -116,7 +116,7 @@ def test_a_version_that_is_not_there_ends_the_run(
 
 @pytest.fixture
 def ubuntu(pair: dict[str, Host]) -> Host:
-    """An Ubuntu machine whose driver has lost its package, so that a run has to install it."""
+    """An Ubuntu node whose driver has lost its package, so that a run has to install it."""
     machine = pair["ubuntu2404"]
     machine.check_output(REMOVE["ubuntu2404"])
     return machine
@@ -137,7 +137,7 @@ def test_a_driver_that_brings_a_kernel_ends_the_run(
 
 @pytest.fixture
 def first_boot(ubuntu: Host, put: Callable[..., None]) -> Iterator[str]:
-    """Give the machine a first boot's job that takes a while, and nightly updates that wait."""
+    """Give the node a first boot's job that takes a while, and nightly updates that wait."""
     log = "/srv/gpulab-cloud-init"
     put(
         ubuntu,

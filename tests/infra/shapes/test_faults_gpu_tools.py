@@ -1,4 +1,4 @@
-"""A stub of NVIDIA's repository is broken: the run says so, and the next one mends what it can.
+"""A stub of NVIDIA's repository is broken: the run says so, and the next one repairs what it can.
 
 After the other tests, which look at what the scenario's own run left.
 """

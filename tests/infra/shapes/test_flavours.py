@@ -1,4 +1,4 @@
-"""Another flavour or source of the modules on machines that have a driver, on simulations.
+"""Another flavour or source of the modules on nodes that have a driver, on simulations.
 
 After the other tests, which look at what the scenario's own run left; each pair of tests ends where
 it began.

@@ -1,6 +1,6 @@
 """CUDA and DCGM on simulations of Ubuntu and EL: what the package managers' databases say.
 
-The machines have a fake PCI bus: an A100 (ubuntu2404), a V100 (ubuntu2204), an H100 (rocky9), no
+The nodes have a fake PCI bus: an A100 (ubuntu2404), a V100 (ubuntu2204), an H100 (rocky9), no
 GPU (centos10). All packages are stubs.
 """
 
@@ -15,7 +15,7 @@ Installed = Callable[[Host], dict[str, str]]
 Held = Callable[[Host], set[str]]
 UBUNTU = ("ubuntu2204", "ubuntu2404")
 EL = ("rocky9", "centos10")
-#: Machine → the toolkits that its GPU can use.
+#: Node → the toolkits that its GPU can use.
 TOOLKITS = {
     "ubuntu2204": ["12.9"],
     "ubuntu2404": ["12.9", "13.0"],

@@ -73,7 +73,7 @@ def has(driver: Driver, held: Held) -> Has:
 
 @pytest.fixture
 def slurm(machine: Machine, put: Callable[..., None]) -> Iterator[Slurm]:
-    """Make a machine a node of a simulated Slurm; afterwards there is none."""
+    """Make a node a node of a simulated Slurm; afterwards there is none."""
     nodes: list[Host] = []
 
     def make(name: str, state: str = "IDLE", reason: str = "", jobs: str = "") -> Host:

@@ -154,7 +154,7 @@ def test_counters_of_the_machine() -> None:
 def test_interfaces_come_and_go_with_containers() -> None:
     before = {"eth0": (100, 100), "veth1": (5000, 5000), "veth2": (900, 900)}
     after = {"eth0": (150, 110), "veth2": (30, 40), "veth3": (7, 8)}
-    # eth0 grew by 50 and 10, veth2 was made anew, veth3 is new, veth1 has gone.
+    # eth0 grew by 50 and 10, veth2 was made again, veth3 is new, veth1 has gone.
     assert counters.grown(before, after) == (87, 58)
 
 

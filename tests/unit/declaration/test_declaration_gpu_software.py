@@ -82,7 +82,7 @@ def test_a_contradiction_is_told_with_its_fix(
         ({}, {"versions": ["12.9", "13.0", "13.2"]}),
         ({"branch": "535"}, {"versions": ["12.9"], "default": "12.9"}),
         ({"version": "620.10.01"}, {"versions": ["13.4"]}),
-        # Which branch Debian ships is known on the machine only.
+        # Which branch Debian ships is known on the node only.
         ({"source": "distribution"}, {"versions": ["11.8"]}),
     ],
 )

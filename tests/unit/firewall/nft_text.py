@@ -19,7 +19,7 @@ PROTOCOLS = {"ipv6-icmp": "icmpv6"}
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet, as the hooks of a machine see it."""
+    """One packet, as the hooks of a node see it."""
 
     source: str
     target: str

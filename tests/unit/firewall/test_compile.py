@@ -21,7 +21,7 @@ def rules(machine: str, *flows: dict[str, Any], **changes: Any) -> Ruleset:
 
 
 def passes_in(ruleset: Ruleset, packet: Packet) -> bool:
-    """Whether a packet for the machine itself gets to it."""
+    """Whether a packet for the node itself gets to it."""
     return ruleset.hook("prerouting", packet).accepted and ruleset.hook("input", packet).accepted
 
 
@@ -53,7 +53,7 @@ def test_a_machine_accepts_what_a_flow_says(packet: Packet, accepted: bool) -> N
         (Packet("10.1.0.11", "10.1.0.12", port=22, oif="eth0"), True),
         (Packet("10.1.0.11", "10.2.0.12", port=22, oif="eth1"), True),  # `all` has that address
         (Packet("10.2.0.11", "10.2.0.12", port=22, oif="eth1"), False),  # from no management
-        (Packet("10.1.0.11", "10.1.0.99", port=22, oif="eth0"), False),  # no machine
+        (Packet("10.1.0.11", "10.1.0.99", port=22, oif="eth0"), False),  # no node
         (Packet("10.1.0.11", "8.8.8.8", port=443, oif="eth0"), False),
         (Packet("10.1.0.11", "8.8.8.8", "udp", 53, oif="eth0"), False),
     ],

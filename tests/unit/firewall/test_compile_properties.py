@@ -19,7 +19,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import
 
 ZONES = ("alpha", "beta", "gamma")
 NODES = ("node1", "node2", "node3")
-#: One has a zone's name and one a machine's.
+#: One has a zone's name and one a node's.
 GROUPS = ("workers", "alpha", "node2")
 PLACES = tuple(f"{who}@{zone}" for who in (*NODES, "workers") for zone in ZONES)
 #: Each kind is as likely as another, however many there are of it.
@@ -48,7 +48,7 @@ def zones(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             body["cidr6"] = f"fd00:{number(zone)}::/64"
         if draw(st.booleans()):
-            # Host 1 may be a machine, so that some machine routes; host 254 never is.
+            # Host 1 may be a node, so that some node routes; host 254 never is.
             host = draw(st.sampled_from([1, 254]))
             body["gateway"] = address(zone, host, 4)
             if "cidr6" in body:
@@ -132,7 +132,7 @@ def test_what_is_accepted_is_what_is_declared(plain: dict[str, Any]) -> None:
         allowed = declared(plain, packet)
         sender, receiver = owner.get(packet.source), owner.get(packet.target)
         if sender == receiver:
-            continue  # by loopback, or between two that are no machines
+            continue  # by loopback, or between two that are no nodes
         if sender:
             out = Packet(**{**vars(packet), "oif": "eth1"})
             assert rulesets[sender].hook("output", out).accepted == allowed, packet

@@ -15,7 +15,7 @@ ZONES = 8
 
 
 def large_lab(nodes: int, flows: int) -> dict[str, Any]:
-    """Return machines in two zones, a rack and a role each, and flows between all kinds of ends."""
+    """Return nodes in two zones, a rack and a role each, and flows between all kinds of ends."""
     zones = {
         f"zone{number}": {
             "cidr": f"10.{number}.0.0/16",
@@ -100,7 +100,7 @@ def test_a_ruleset_grows_with_sets_and_not_with_pairs() -> None:
     ]
     (rules, elements), (more_rules, more_elements) = map(rules_and_elements, texts)
     assert more_rules == rules
-    # The roles have a quarter of the machines each, `all` has all; a set of either family each.
+    # The roles have a quarter of the nodes each, `all` has all; a set of either family each.
     assert more_elements - elements == 2 * (200 // 4 + 200 // 4 + 200)
 
 

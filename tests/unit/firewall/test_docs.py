@@ -17,7 +17,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import
 )
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "firewall.md").read_text(encoding="utf-8")
-#: What the page says of the machines in words: zone → their last byte.
+#: What the page says of the nodes in words: zone → their last byte.
 MACHINES: dict[str, dict[str, int]] = {
     "head01": {"management": 1, "edge": 1},
     "node01": {"management": 11, "fabric": 11},

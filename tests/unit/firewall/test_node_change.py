@@ -1,4 +1,4 @@
-"""What is done to a machine's firewall: what differs, who is locked out, what comes back."""
+"""What is done to a node's firewall: what differs, who is locked out, what comes back."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def test_where_nodes_are_measured_is_open(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A lab of one machine in one zone, without the groups that roles name."""
+    """A lab of one node in one zone, without the groups that roles name."""
     file = tmp_path / "hosts.yml"
     file.write_text(
         """
@@ -288,7 +288,7 @@ def test_an_option_of_the_lab_counts_and_one_of_a_machine_does_not(
     flows = flows_of(result)
     assert flows["ssh.administer"].rate == "5/second"
     assert flows["ssh.bastion"].rate == "10/minute"
-    # What is about a machine and no flow is the machine's, all the same.
+    # What is about a node and no flow is the node's, all the same.
     nodes = policy_from_plain(result["policy"]).nodes
     assert nodes["node02"].container_interfaces == ("br-lab",)
     assert "podman*" in nodes["node01"].container_interfaces

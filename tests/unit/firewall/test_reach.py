@@ -1,4 +1,4 @@
-"""Who may reach whom, by which flow, and which machine says no."""
+"""Who may reach whom, by which flow, and which node says no."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The facts of every machine of the hardware tests; who changes some, changes a copy."""
+    """The facts of every node of the hardware tests; who changes some, changes a copy."""
     return gather_all(tmp_path_factory.mktemp("machines"))
 
 

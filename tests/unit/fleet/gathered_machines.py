@@ -1,4 +1,4 @@
-"""The machines of the hardware tests, and the facts that the probes give of them."""
+"""The nodes of the hardware tests, and the facts that the probes give of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = {**MACHINES, **HOST_MACHINES}
 
 
 def gather_all(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read every machine, laid out below a folder."""
+    """Read every node, laid out below a folder."""
     facts = {}
     for name, machine in ALL.items():
         root = folder / name

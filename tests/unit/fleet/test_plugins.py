@@ -1,4 +1,4 @@
-"""The callback and the actions under a real ansible-playbook, on machines that are not there."""
+"""The callback and the actions under a real ansible-playbook, on nodes that are not there."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ FAULTS = [
 
 
 def readable(facts: dict[str, Any]) -> bool:
-    """Whether so much of a machine could be read that a spec can be written."""
+    """Whether so much of a node could be read that a spec can be written."""
     return bool(facts["cpu"] and facts["memory"])
 
 

@@ -35,7 +35,7 @@ head01
 
 
 class Project:
-    """The real playbooks on an inventory whose machines are all this host."""
+    """The real playbooks on an inventory whose nodes are all this host."""
 
     def __init__(self, root: Path) -> None:
         """Write the inventory."""

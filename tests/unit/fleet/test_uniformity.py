@@ -1,4 +1,4 @@
-"""The odd one among machines that are meant to be alike; of two, nobody is blamed."""
+"""The odd one among nodes that are meant to be alike; of two, nobody is blamed."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_nodes_without_hardware_are_left_out() -> None:
 
 
 def test_who_is_compared_with_whom() -> None:
-    """Different specs or groups are different machines, and so are models without a spec."""
+    """Different specs or groups are different nodes, and so are models without a spec."""
     kernel = CHANGES["kernel"]
     found = lab(same)
     found["other"] = lab(kernel, spec="a100")["node00"]

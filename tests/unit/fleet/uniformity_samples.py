@@ -1,4 +1,4 @@
-"""A lab of machines that are alike, and ways to make one of them odd."""
+"""A lab of nodes that are alike, and ways to make one of them odd."""
 
 from __future__ import annotations
 

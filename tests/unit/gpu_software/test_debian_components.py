@@ -1,4 +1,4 @@
-"""What a machine's own Debian sources leave out, by what apt lists of them."""
+"""What a node's own Debian sources leave out, by what apt lists of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole machines, made of files and of what tools say."""
+"""Whole nodes, made of files and of what tools say."""
 
 from __future__ import annotations
 

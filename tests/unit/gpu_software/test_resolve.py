@@ -1,4 +1,4 @@
-"""The plan of a node: a table of machines, and what holds whatever is declared."""
+"""The plan of a node: a table of nodes, and what holds whatever is declared."""
 
 from __future__ import annotations
 

@@ -36,15 +36,15 @@ def unread(section: str) -> Change:
 class Case:
     """One check's requirement, what makes it fail, and what makes it unknown.
 
-    Each of `fails` and `unreadable` is applied to the facts of a healthy machine, which pass; for a
-    check under load to a healthy machine's telemetry.
+    Each of `fails` and `unreadable` is applied to the facts of a healthy node, which pass; for a
+    check under load to a healthy node's telemetry.
 
     Attributes:
         spec: The requirement.
         fails: Changes, each of which makes it fail, or warn where the check can only warn.
         unreadable: Changes, each of which makes it unknown.
         machine: The healthy machine.
-        formats: Machines whose facts come in another format, and pass too.
+        formats: Nodes whose facts come in another format, and pass too.
     """
 
     spec: dict[str, Any]

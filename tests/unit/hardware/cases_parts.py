@@ -125,7 +125,7 @@ CASES = {
         {"memory": {"corrected_max": 0}},
         (
             put("edac", 0, "dimms", 3, "ue", value=1),
-            # Not laid to a module.
+            # Not attributed to a module.
             put("edac", 0, "ue", value=1),
         ),
         (
@@ -310,7 +310,7 @@ WARNS: dict[str, tuple[Change, ...]] = {
     "memory.dimm_speed": (every("dimms", "rated_mts", value=3600),),
     "memory.errors": (
         put("edac", 1, "dimms", 0, "ce", value=1),
-        # Not laid to a module.
+        # Not attributed to a module.
         put("edac", 1, "ce", value=1),
     ),
     "disk.smart": (

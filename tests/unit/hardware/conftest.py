@@ -19,7 +19,7 @@ _PAUSE_S = 0.01
 
 @pytest.fixture(scope="session")
 def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
-    """Return a function from a machine's name to its facts, each gathered once."""
+    """Return a function from a node's name to its facts, each gathered once."""
     known: dict[str, dict[str, Any]] = {}
 
     def gathered(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Machines for the GPU checks: sound ones read in every way, and one for each fault."""
+"""Nodes for the GPU checks: sound ones read in every way, and one for each fault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hardware_machines import (
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
 
-# With fewer processors than the machine that it is of: there is one tree for each fault.
+# With fewer processors than the node that it is of: there is one tree for each fault.
 _FILES = {
     **{path: file for path, file in TWO_A100.files.items() if "system/cpu/cpu" not in path},
     **cpus(1, 16, 1),
@@ -34,7 +34,7 @@ OLD_DRIVER = "470.256.02"
 def two(
     *changed: Board, nvml: bool = False, driver: str = "580.65.06", log: Sequence[str] = ()
 ) -> Machine:
-    """The machine with two GPUs, read by nvidia-smi or NVML, with these boards and log lines."""
+    """The node with two GPUs, read by nvidia-smi or NVML, with these boards and log lines."""
     found = list(changed) or A100
     return Machine(
         {**_FILES, **module(driver)},

@@ -1,4 +1,4 @@
-"""Machines as file trees and tool answers, in the forms that the kernel and the tools have.
+"""Nodes as file trees and tool answers, in the forms that the kernel and the tools have.
 
 A tree is a flat mapping: path below the root -> content. A `Link` is a symbolic link by its target
 from the root, as sysfs is made of them; `FIFO` is a file whose reader never gets an answer.
@@ -214,7 +214,7 @@ def smi(bdfs: Sequence[str], product: str, mib: int, *, driver: str = "580.65.06
 
 
 def boards(bdfs: Sequence[str], board: Board) -> list[Board]:
-    """A machine's GPUs of one model."""
+    """A node's GPUs of one model."""
     return [replace(board, bdf=bdf, number=number) for number, bdf in enumerate(bdfs)]
 
 

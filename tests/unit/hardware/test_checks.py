@@ -58,7 +58,7 @@ def healthy(facts_of: FactsOf) -> dict[str, Any]:
 
 
 def facts_for(facts_of: FactsOf, check: str) -> dict[str, Any]:
-    """The facts of the healthy machine of a check's case."""
+    """The facts of the healthy node of a check's case."""
     return copy.deepcopy(facts_of(CASES[check].machine))
 
 
@@ -126,7 +126,7 @@ def test_a_fault_fails(facts_of: FactsOf, check: str, change: Change) -> None:
     change(facts)
     found = statuses(facts, check)
     assert weight(check) in found
-    # What can only warn makes no machine fail.
+    # What can only warn makes no node fail.
     assert weight(check) == "fail" or "fail" not in found
 
 
@@ -441,7 +441,7 @@ def _container(*, virtualization: str, link: str) -> dict[str, Any]:
     [
         ("container", "up", "pass"),
         ("container", "down", "fail"),
-        # On a machine of its own, a virtual interface is no cable.
+        # On a node of its own, a virtual interface is no cable.
         ("none", "up", "fail"),
         ("vm", "up", "fail"),
     ],

@@ -38,7 +38,7 @@ SECTIONS = [
         "clock",
     ),
 ]
-# Read by tools that the machines of hardware_machines do not have.
+# Read by tools that the nodes of hardware_machines do not have.
 TOOLS = {"dimms", "slots", "smart", "lldp", "ipmi_sensors", "ipmi_events"}
 
 

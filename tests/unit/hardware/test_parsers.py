@@ -352,7 +352,7 @@ def test_chrony_is_asked_before_systemd() -> None:
         ({".dockerenv": ""}, "container", "docker"),
         ({"proc/1/environ": b"PATH=/\0container=lxc\0"}, "container", "lxc"),
         ({"proc/cpuinfo": "flags : fpu hypervisor"}, "vm", None),
-        # A cloud's bare-metal machine has the cloud's name and no hypervisor.
+        # A cloud's bare-metal node has the cloud's name and no hypervisor.
         (
             {"proc/cpuinfo": "flags : fpu", "sys/class/dmi/id/sys_vendor": "Amazon EC2"},
             "none",

@@ -1,4 +1,4 @@
-"""Faults of a server's parts are laid to the right part, and to no other."""
+"""Faults of a server's parts are attributed to the right part, and to no other."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def not_shipped(tree: Tree, package: str, packer: str, shipped: Iterable[str]) -
 
 
 def judging_on_nodes(tree: Tree) -> list[str]:
-    """What runs on a machine imports nothing that decides."""
+    """What runs on a node imports nothing that decides."""
     return _broken(tree, MODULE_UTILS, [PLUGIN_UTILS]) + _broken(tree, MODULES, [PLUGIN_UTILS])
 
 

@@ -34,7 +34,7 @@ ONE_PLACE = {
         f"{MODULE_UTILS}.process",
         # Its workers live as long as it does, and their lines are passed on as they come.
         f"{BENCH}.children",
-        # It waits for fifty machines at once, in one thread.
+        # It waits for fifty nodes at once, in one thread.
         f"{PLUGIN_UTILS}.sweep",
     ],
 }

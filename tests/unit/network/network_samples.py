@@ -1,4 +1,4 @@
-"""A lab whose machine has everything: a card by MAC, a bond, VLANs, routes, both IP versions."""
+"""A lab whose node has everything: a card by MAC, a bond, VLANs, routes, both IP versions."""
 
 from __future__ import annotations
 

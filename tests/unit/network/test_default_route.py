@@ -1,4 +1,4 @@
-"""Which way a machine's default routes go, for preflight and for the role."""
+"""Which way a node's default routes go, for preflight and for the role."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOTH = {"zone": "both", "address": "10.20.6.9", "address6": "fd12::9"}
         ({"b": {**MANAGED, "gateway": True}, "a": BOTH}, {"gateway": "b"}),
         # Without an address of its family a router is out of reach.
         ({"a": {"zone": "both", "address6": "fd12::9"}}, {"gateway6": "a"}),
-        # The machine is that zone's router itself, however it writes its address.
+        # The node is that zone's router itself, however it writes its address.
         ({"b": {**MANAGED, "address": "10.20.0.1"}, "a": PUBLIC}, {"gateway": "a"}),
         ({"a": {**BOTH, "address6": "fd12:0::1"}}, {"gateway": "a"}),
         ({"b0": {"bond": {}}, "b0.5": {"parent": "b0", **PUBLIC}}, {"gateway": "b0.5"}),

@@ -1,4 +1,4 @@
-"""What a machine's network is made of what is declared, and what is refused."""
+"""What a node's network is made of what is declared, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From declaration and machine to a guarded change: back end, other files, cards, commands."""
+"""From declaration and node to a guarded change: back end, other files, cards, commands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def card(name: str, mac: str, *addresses: tuple[str, int], **more: Any) -> dict[
 
 
 def machine(**more: Any) -> dict[str, Any]:
-    """A machine of systemd-networkd, as the module network_info tells it."""
+    """A node of systemd-networkd, as the module network_info tells it."""
     return {
         "links": [
             card("lo", "00:00:00:00:00:00", link_type="loopback"),

@@ -39,7 +39,7 @@ def card(root: Path, device: str, netdev: str, driver: str, layer: str = "Ethern
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A machine with a kernel that has soft RoCE, and no device."""
+    """A node with a kernel that has soft RoCE, and no device."""
     put(tmp_path, "proc/sys/kernel/osrelease", "6.8.0\n")
     put(
         tmp_path,

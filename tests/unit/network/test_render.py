@@ -135,7 +135,7 @@ READERS = {
 
 @st.composite
 def machines(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give zones and a machine's interfaces: cards, VLANs on them, a bond."""
+    """Give zones and a node's interfaces: cards, VLANs on them, a bond."""
     count = draw(st.integers(1, 5))
     zones: dict[str, Any] = {}
     interfaces: dict[str, Any] = {}

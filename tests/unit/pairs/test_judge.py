@@ -1,4 +1,4 @@
-"""From measurements to findings: each check can fail, each fault stands where it is laid to."""
+"""From measurements to findings: each check can fail, each fault has its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults are laid to what the bad paths have in common."""
+"""Faults are attributed to what the bad paths have in common."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SPECS = {
 
 
 def machine(zones: dict[str, str], **more: Any) -> dict[str, Any]:
-    """Describe a machine by zone → address."""
+    """Describe a node by zone → address."""
     interfaces = {f"eth{n}": {"zone": z, "address": a} for n, (z, a) in enumerate(zones.items())}
     declared = {"group_names": ["compute"], "lab_hardware_specs": SPECS}
     return {"node_interfaces": interfaces, **declared, **more}

@@ -85,7 +85,7 @@ def test_port_that_is_taken(systemd: Systemd) -> None:
 
 
 def test_address_of_another_node(systemd: Systemd, port: int) -> None:
-    # For documentation only (RFC 5737): no machine has it.
+    # For documentation only (RFC 5737): no node has it.
     with pytest.raises(server.ServerError, match="node_interfaces"):
         server.start("192.0.2.1", port, 1, 120)
     assert not any(argv[0] == "systemd-run" for argv in systemd.calls)

@@ -1,4 +1,4 @@
-"""The facts of the hardware tests' machines, which serve here too."""
+"""The facts of the hardware tests' nodes, which serve here too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import 
 
 @pytest.fixture(scope="session")
 def facts_of(tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
-    """Return a function from a fixture machine's name to its facts."""
+    """Return a function from a fixture node's name to its facts."""
 
     def gathered(name: str) -> dict[str, Any]:
         machine = {**MACHINES, **GPU_MACHINES}[name]

@@ -1,4 +1,4 @@
-"""What a machine's answer amounts to: a record that anybody can check."""
+"""What a node's answer amounts to: a record that anybody can check."""
 
 from __future__ import annotations
 
@@ -117,6 +117,6 @@ def test_a_sweep_lacks_no_benchmark_and_a_whole_run_does(facts_of: FactsOf, tmp_
         report.write(folder, [record["host"]], "lab", stages=["verify"]).summary["verdict"]
         == "pass"
     )
-    # Made anew from its files, it says the same.
+    # Made again from its files, it says the same.
     assert report.write(folder, *report.earlier(folder)).summary["verdict"] == "pass"
     assert lab_summary.summarise(runs.read(folder), [], "lab")["verdict"] == "unknown"

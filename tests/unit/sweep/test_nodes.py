@@ -1,4 +1,4 @@
-"""What becomes of asking a machine, whatever happens on the way."""
+"""What becomes of asking a node, whatever happens on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sweep reaches a machine and what it holds it against, from Ansible's variables."""
+"""How a sweep reaches a node and what it holds it against, from Ansible's variables."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_inventory_is_ansible_s_own(folder: Path) -> None:
     assert first["declared"]["lab_hardware_specs"]["pair"] == {"gpu": {"count": 2}}
     assert first["ssh"]["hostname"] == "192.0.2.7"
     assert first["problem"] == ""
-    # One machine's mistake is its own.
+    # One node's mistake is its own.
     assert "nowhere" in second["problem"]
 
 

@@ -24,7 +24,7 @@ MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
 
 
 class ActionModule(ActionBase):
-    """Reads the variables of every machine; connects to none."""
+    """Reads the variables of every node; connects to none."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

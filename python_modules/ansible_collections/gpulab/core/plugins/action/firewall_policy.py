@@ -26,12 +26,12 @@ MISSING_PACKAGE = "" if importlib.util.find_spec("jsonschema") else "jsonschema"
 
 #: The variables that a policy is made of. The rest of a declaration is preflight's to check.
 VARIABLES = ("lab_name", "lab_zones", "lab_flows", "node_interfaces")
-#: The controller that runs tasks for itself, no machine of the lab.
+#: The controller that runs tasks for itself, no node of the lab.
 LOCALHOST = "localhost"
 
 
 class ActionModule(ActionBase):
-    """Reads the variables of every machine and the flows of every role; connects to none."""
+    """Reads the variables of every node and the flows of every role; connects to none."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

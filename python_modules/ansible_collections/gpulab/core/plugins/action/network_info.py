@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils.network.model import NetworkError
 from ..plugin_utils.network.plan import compare
 
-#: Between two looks at a machine that is not as declared yet, in seconds.
+#: Between two looks at a node that is not as declared yet, in seconds.
 _POLL_S = 1.0
 
 

@@ -8,10 +8,10 @@ DOCUMENTATION = r"""
 ---
 name: engine
 type: aggregate
-short_description: Spend the controller's time on what concerns machines
+short_description: Spend the controller's time on what concerns nodes
 description:
   - Loads the plugins that tasks use once, before workers are forked, instead of in each worker.
-  - Lets Ansible's own process finish the tasks that no machine takes part in, such as a skipped
+  - Lets Ansible's own process finish the tasks that no node takes part in, such as a skipped
     one, an include, C(ansible.builtin.assert) or C(ansible.builtin.set_fact), for which Ansible
     forks a worker per host.
   - The results are those of a run without it. Where the inside of Ansible is not one that this was

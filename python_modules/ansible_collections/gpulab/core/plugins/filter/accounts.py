@@ -2,7 +2,7 @@
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
 """The filters ``accounts``, ``user_changes`` and ``key_files``: users and their keys.
 
-A task per user and machine costs 0.4 s even when there is nothing to do; one look at all accounts
+A task per user and node costs 0.4 s even when there is nothing to do; one look at all accounts
 costs that once.
 """
 

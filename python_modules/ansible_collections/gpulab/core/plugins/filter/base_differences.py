@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filter ``gpulab.core.base_differences``: where a machine is not as role base declares it."""
+"""The filter ``gpulab.core.base_differences``: where a node is not as role base declares it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def base_differences(
     upgrades: str,
     upgrade_timer: str,
 ) -> list[str]:
-    """Compare what a machine says of itself with what is declared.
+    """Compare what a node says of itself with what is declared.
 
     Args:
         said: lines ``<key>=<value>``, one of each of ``hostname``, ``addresses`` (of that name),
@@ -35,7 +35,7 @@ def base_differences(
         present: users that are to be there.
         absent: users that are not.
         sysctl: settings; of a container none, since they are its host's.
-        upgrades: ``none`` where the machine installs nothing overnight.
+        upgrades: ``none`` where the node installs nothing overnight.
         upgrade_timer: the unit that starts what does.
 
     Returns:

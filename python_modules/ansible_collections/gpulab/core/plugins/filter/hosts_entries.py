@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filter ``gpulab.core.hosts_entries``: the lab's machines as lines of /etc/hosts."""
+"""The filter ``gpulab.core.hosts_entries``: the lab's nodes as lines of /etc/hosts."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _names(node: str, zone: str, domain: str) -> list[str]:
 def hosts_entries(
     names: list[str], hostvars: Mapping[str, Any], domain: str = ""
 ) -> list[dict[str, Any]]:
-    """List the addresses of the lab's machines with their names.
+    """List the addresses of the lab's nodes with their names.
 
     The address in the zone ``management`` gets the node's own name; every other zone's address
     gets ``<node>-<zone>``, so that a training job can name the fabric. A node without a
     management interface is reached under its name at ``ansible_host``, when that is an address.
 
     Args:
-        names: the machines, in the order wanted.
+        names: the nodes, in the order wanted.
         hostvars: Ansible's ``hostvars``; read are ``node_interfaces`` and ``ansible_host``.
         domain: ``lab_domain``; empty for short names only.
 

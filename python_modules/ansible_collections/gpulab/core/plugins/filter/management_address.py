@@ -9,13 +9,13 @@ from typing import Any
 
 
 def management_address(variables: Mapping[str, Any]) -> str:
-    """Return a machine's address in the zone `management`.
+    """Return a node's address in the zone `management`.
 
     Without a declaration of its interfaces it is the one of its default route, and where no facts
-    were gathered the machine's name in the inventory.
+    were gathered the node's name in the inventory.
 
     Args:
-        variables: the machine's variables, as in ``hostvars``.
+        variables: the node's variables, as in ``hostvars``.
     """
     for interface in (variables.get("node_interfaces") or {}).values():
         if interface.get("zone") == "management" and interface.get("address"):

@@ -24,7 +24,7 @@ def network_plan(
     nameservers: tuple[str, ...] = (),
     search: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Decide what has to be done to a machine's network: see `plan.plan`."""
+    """Decide what has to be done to a node's network: see `plan.plan`."""
     options = Options(backend, existing, tuple(nameservers), tuple(search))
     return plan(info, interfaces, zones, options)
 
@@ -37,7 +37,7 @@ def network_files(
     nameservers: tuple[str, ...] = (),
     search: tuple[str, ...] = (),
 ) -> dict[str, dict[str, str]]:
-    """Render the files of a machine's network for a back end: path → content and mode.
+    """Render the files of a node's network for a back end: path → content and mode.
 
     Raises:
         AnsibleFilterError: the declaration gives no working network, or there is no such back end.
@@ -53,7 +53,7 @@ def network_files(
 def rdma_plan(
     info: Mapping[str, Any], soft: list[str], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Decide how a machine's RDMA devices are set.
+    """Decide how a node's RDMA devices are set.
 
     Args:
         info: what the module ``gpulab.core.network_info`` returns as ``rdma``.

@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filter ``gpulab.core.path_mtu_ring``: whom a machine pings to check the MTU."""
+"""The filter ``gpulab.core.path_mtu_ring``: whom a node pings to check the MTU."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..plugin_utils.network.path_mtu_ring import ring
 def path_mtu_ring(
     names: list[str], name: str, hostvars: Mapping[str, Any], zones: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Say which addresses a machine has to reach, in a ring over the machines of each zone.
+    """Say which addresses a node has to reach, in a ring over the nodes of each zone.
 
     Args:
-        names: the machines that take part.
-        name: the machine that pings.
+        names: the nodes that take part.
+        name: the node that pings.
         hostvars: Ansible's ``hostvars``.
         zones: ``lab_zones``.
     """

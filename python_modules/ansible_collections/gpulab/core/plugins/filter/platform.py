@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-#: As the fact ``virtualization_type`` calls them; a machine that only runs containers has another.
+#: As the fact ``virtualization_type`` calls them; a node that only runs containers has another.
 CONTAINERS = frozenset({"podman", "docker", "container", "containerd", "lxc", "systemd-nspawn"})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-#: Host variable → option of a machine in M(gpulab.core.sandbox).
+#: Host variable → option of a node in M(gpulab.core.sandbox).
 OPTIONS = {
     "sandbox_kind": "kind",
     "sandbox_image": "image",

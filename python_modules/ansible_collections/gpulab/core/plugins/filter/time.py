@@ -18,7 +18,7 @@ Interfaces = Mapping[str, Mapping[str, Any]]
 def server_addresses(
     servers: Sequence[str], hostvars: Mapping[str, Any], interfaces: Interfaces | None
 ) -> list[str]:
-    """Name where a machine reaches others, by address.
+    """Name where a node reaches others, by address.
 
     Names would not do: the time would wait for their resolution, and DNSSEC waits for the time.
 
@@ -74,11 +74,11 @@ def time_problem(
     in_container: bool,
     timeout_s: float,
 ) -> str:
-    """Say what is wrong with a machine's time; an empty string where nothing is.
+    """Say what is wrong with a node's time; an empty string where nothing is.
 
     Args:
         said: ``chronyc -n -c tracking``'s line, then chronyd's command line.
-        late: whether the machine was not synchronised in time.
+        late: whether the node was not synchronised in time.
         servers: the addresses of the lab's servers.
         is_server: whether it is one of them: it leads by its own clock, if nobody else does.
         has_fallback: whether it may follow others than the lab's.

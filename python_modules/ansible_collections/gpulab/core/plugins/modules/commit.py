@@ -152,7 +152,7 @@ paths:
 proved:
   description: >-
     Whether the node could see that the confirmation came by an SSH connection that was opened after
-    the change. Other connections, such as a container engine's, prove nothing about the way in.
+    the change. Other connections, such as a container engine's, prove nothing about SSH access.
   type: bool
   returned: state is reached or confirmed
 """

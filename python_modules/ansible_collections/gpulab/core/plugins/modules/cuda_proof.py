@@ -25,7 +25,7 @@ options:
     required: true
   codes:
     description: >-
-      Machine codes of the node's GPUs without "sm_", as in V(80). Empty for what nvcc takes by
+      Node codes of the node's GPUs without "sm_", as in V(80). Empty for what nvcc takes by
       itself.
     type: list
     elements: str

@@ -12,7 +12,7 @@ description:
     C(inventory/lab.schema.json) and against each other.
   - Reports all mistakes at once, each with its file and line, its key, what is wrong, and what
     would be right. A secret is never shown.
-  - Checks all machines of the inventory, whatever C(--limit) says, and connects to none of them.
+  - Checks all nodes of the inventory, whatever C(--limit) says, and connects to none of them.
 options:
   schema:
     description: The JSON Schema; the project's own where it is left out.
@@ -36,7 +36,7 @@ RETURN = r"""
 errors:
   description:
     - The mistakes, in the order of files and lines; empty when there is none.
-    - "Three lines each: file, line, key and (where it is not the lab's) machines; what is wrong;
+    - "Three lines each: file, line, key and (where it is not the lab's) nodes; what is wrong;
       what would be right."
   returned: always
   type: list
@@ -47,7 +47,7 @@ errors:
         wrong: 10.20.0.0/16 overlaps zone 'edge' (10.20.3.0/24)
         right: give each zone a network that no other zone uses
 machines:
-  description: How many machines the inventory has.
+  description: How many nodes the inventory has.
   returned: always
   type: int
   sample: 9

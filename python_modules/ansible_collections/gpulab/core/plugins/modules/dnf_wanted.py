@@ -10,7 +10,7 @@ version_added: "0.1.0"
 description:
   - Resolves an installation as C(ansible.builtin.dnf) does and lists its packages, in the form of
     C(apt-get --print-uris). Nothing is downloaded but the repositories' lists, and nothing changed.
-  - What comes from the machine's own disk (C(file:)) is left out.
+  - What comes from the node's own disk (C(file:)) is left out.
 author: gpulab
 options:
   names:

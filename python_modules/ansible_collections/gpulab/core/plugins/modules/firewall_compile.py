@@ -6,9 +6,9 @@ DOCUMENTATION = r"""
 module: firewall_compile
 author: The gpulab maintainers
 version_added: 0.1.0
-short_description: Compile the lab's policy into a ruleset for each machine
+short_description: Compile the lab's policy into a ruleset for each node
 description:
-  - Gives each machine the rules for its own side of the flows, as text for C(nft -f). One table is
+  - Gives each node the rules for its own side of the flows, as text for C(nft -f). One table is
     replaced in one transaction; tables of others are not touched.
   - The same policy gives the same bytes, in whatever order it was declared.
   - Runs on the controller and connects to nothing.
@@ -18,7 +18,7 @@ options:
     type: dict
     required: true
   machines:
-    description: The machines to compile for; all of the policy where it is left out.
+    description: The nodes to compile for; all of the policy where it is left out.
     type: list
     elements: str
 attributes:

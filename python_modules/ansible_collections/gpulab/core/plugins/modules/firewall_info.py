@@ -29,7 +29,7 @@ options:
     choices: [refuse, take_over]
     default: refuse
   witnesses:
-    description: Machines that could try the way in after the change, the best first.
+    description: Nodes that could try SSH access after the change, the best first.
     type: list
     elements: str
     default: []
@@ -86,7 +86,7 @@ change:
   type: dict
   returned: success
 witness:
-  description: C(name) of a machine that may reach this one's SSH port, and the C(address) it uses.
+  description: C(name) of a node that may reach this one's SSH port, and the C(address) it uses.
   type: dict
   returned: success
 """

@@ -8,19 +8,19 @@ short_description: Collect what the lab's firewall is compiled from
 version_added: 0.1.0
 author: The gpulab maintainers
 description:
-  - Puts together the zones (C(lab_zones)), all machines with their interfaces and groups, the flows
+  - Puts together the zones (C(lab_zones)), all nodes with their interfaces and groups, the flows
     that are declared (C(lab_flows)), and the flows that the roles want.
   - A role wants what stands in its C(meta/flows.yml), a list like C(lab_flows). Templates in it may
-    refer to variables that all machines have with one value, to C(groups), and to the role's
+    refer to variables that all nodes have with one value, to C(groups), and to the role's
     defaults. A flow there may have C(when), a template that gives true or false, and C(loop), a
     list for each item of which it is wanted; templates call it C(item).
   - The name of a role's flow is put after the role's, as in C(time.serve), so that no name is taken
     twice.
   - A role's flow between ends that this lab does not have opens nothing, and is told in
     RV(left_out). In C(lab_flows) the same is a mistake.
-  - The bridges of a machine's container engines are its C(firewall_container_interfaces), of the
+  - The bridges of a node's container engines are its C(firewall_container_interfaces), of the
     inventory; the role C(firewall) says what they are without it.
-  - Takes all machines of the inventory, whatever C(--limit) says, and connects to none of them.
+  - Takes all nodes of the inventory, whatever C(--limit) says, and connects to none of them.
 options:
   roles:
     description:
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 policy:
-  description: The zones, machines and flows, as plain values.
+  description: The zones, nodes and flows, as plain values.
   returned: success
   type: dict
   contains:
@@ -64,7 +64,7 @@ policy:
       returned: success
       type: dict
     nodes:
-      description: For each machine its C(interfaces) that are in a zone, and its C(groups).
+      description: For each node its C(interfaces) that are in a zone, and its C(groups).
       returned: success
       type: dict
     flows:

@@ -10,8 +10,8 @@ short_description: Say who may reach whom, and by which flow
 description:
   - Prints who may open connections to whom as a matrix; with O(from) and O(to) whether one
     connection may be opened, by which flow and where that is declared; with O(ruleset_of) one
-    machine's ruleset.
-  - Answers from the declaration. It asks no machine, so it does not say what is loaded there.
+    node's ruleset.
+  - Answers from the declaration. It asks no node, so it does not say what is loaded there.
   - Runs on the controller and connects to nothing.
 options:
   policy:
@@ -20,7 +20,7 @@ options:
     required: true
   from:
     description:
-      - Where the connection starts. A machine, C(machine@zone), an address, a zone (any device in
+      - Where the connection starts. A node, C(node@zone), an address, a zone (any device in
         it) or V(outside).
     type: str
   to:
@@ -34,7 +34,7 @@ options:
     choices: [tcp, udp, icmp]
     default: tcp
   ruleset_of:
-    description: The machine whose ruleset is wanted.
+    description: The node whose ruleset is wanted.
     type: str
 attributes:
   check_mode:
@@ -69,7 +69,7 @@ flows:
   elements: str
 sides:
   description:
-    - What each machine of the lab on the way does. C(machine), C(role) (sender, router, receiver),
+    - What each node of the lab on the way does. C(machine), C(role) (sender, router, receiver),
       C(allowed), C(why).
   returned: with O(from)
   type: list

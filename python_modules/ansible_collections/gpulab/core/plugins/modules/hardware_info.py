@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: hardware_info
-short_description: Read what hardware a machine has
+short_description: Read what hardware a node has
 description:
   - Reads processors, memory and its modules, disks and their health, network interfaces and their
     counters, RDMA ports, GPUs, the state of NVIDIA's driver, sensors and event log of the
@@ -50,7 +50,7 @@ options:
 notes:
   - The GPUs are read through NVIDIA's Python binding C(pynvml) where this Python or the framework's
     environment has it, else through C(nvidia-smi).
-  - Serial numbers of the machine and its main board, SMBIOS, the disks' health, the BMC and the PCI
+  - Serial numbers of the node and its main board, SMBIOS, the disks' health, the BMC and the PCI
     registers are readable by root only.
   - In a container, C(/sys) shows the hardware of the host; the network interfaces are the
     container's own. RV(hardware.os.virtualization) tells.
@@ -296,7 +296,7 @@ hardware:
           states: []
     ipmi_events:
       description: >-
-        Newest entries of the BMC's event log, when the machine started, and how far the BMC's clock
+        Newest entries of the BMC's event log, when the node started, and how far the BMC's clock
         is ahead.
       type: dict
       sample:

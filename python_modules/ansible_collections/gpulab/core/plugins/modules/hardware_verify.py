@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: hardware_verify
-short_description: Read a machine's hardware and hold it against its spec
+short_description: Read a node's hardware and hold it against its spec
 description:
   - Reads the node by M(gpulab.core.hardware_info), and holds the facts against its spec on the
     controller. Returns one finding per requirement and part, each with the physical part, what was

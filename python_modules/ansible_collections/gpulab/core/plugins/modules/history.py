@@ -11,7 +11,7 @@ short_description: Say what has happened to a part
 description:
   - Looks up a GPU, disk, DIMM, network port or node in the lab's history, prints where it was and
     what was wrong with it, and returns the same as data.
-  - A part keeps its history when its node is installed anew or it moves to another node.
+  - A part keeps its history when its node is installed again or it moves to another node.
   - Runs on the controller and does not connect to any node. Use it with C(run_once).
 version_added: "0.1.0"
 author:
@@ -32,7 +32,7 @@ options:
   forget_metrics:
     description:
       - Forget all numbers of the past, and nothing else, so that the next runs make a new baseline;
-        after a change that makes all machines slower for good.
+        after a change that makes all nodes slower for good.
     type: bool
     default: false
 attributes:

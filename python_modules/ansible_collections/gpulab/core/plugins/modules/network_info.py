@@ -7,14 +7,14 @@ DOCUMENTATION = r"""
 module: network_info
 author: The gpulab maintainers
 version_added: 0.1.0
-short_description: Read a machine's interfaces and routes, and which files of which program set them
+short_description: Read a node's interfaces and routes, and which files of which program set them
 description:
   - One look for all that the role network decides by. Changes nothing.
   - Passwords in configuration files are left out.
 options:
   interfaces:
     description:
-      - The machine's C(node_interfaces). With it, the module says where the machine is not as
+      - The node's C(node_interfaces). With it, the module says where the node is not as
         declared.
     type: dict
   zones:
@@ -22,7 +22,7 @@ options:
     type: dict
     default: {}
   wait_s:
-    description: Seconds in which the machine may become as declared; bonds and VLANs take some.
+    description: Seconds in which the node may become as declared; bonds and VLANs take some.
     type: int
     default: 0
 attributes:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: nvidia_info
 author: The gpulab maintainers
 version_added: 0.1.0
-short_description: Read what GPU software a machine has, and what it depends on
+short_description: Read what GPU software a node has, and what it depends on
 description:
   - Reads the NVIDIA GPUs on the PCI bus, the kernels, Secure Boot, NVIDIA's kernel modules on disk,
     in DKMS and loaded, the installed packages and their holds, CUDA toolkits, the modules that

@@ -8,9 +8,9 @@ author: The gpulab maintainers
 version_added: 0.1.0
 short_description: Find out which node, card or cable slows node pairs down
 description:
-  - Holds bandwidth, loss and round trip of each pair against what the inventory declares, and lays
-    what is bad to a node's side where all its pairs are bad, to the way between two nodes where
-    both are fine with others, or to what all share. docs/network-tests.md has the rules.
+  - Compares bandwidth, loss and round trip of each pair with what the inventory declares. What is
+    bad is attributed to a node's side where all its pairs are bad, to the way between two nodes
+    where both are fine with others, or to what all share. docs/network-tests.md has the rules.
   - Runs on the controller and connects to nothing.
 options:
   plan:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: path_mtu
 author: The gpulab maintainers
 version_added: 0.1.0
-short_description: Check that packets of a zone's MTU reach the next machine whole
+short_description: Check that packets of a zone's MTU reach the next node whole
 description:
   - Pings each of O(targets) with packets of exactly its MTU that must not be cut (don't fragment).
     Fails where one does not come back, and says which link it is and whether smaller packets pass.

@@ -39,7 +39,7 @@ options:
     default: false
   allow_unread:
     description:
-      - Whether to leave out what could not be read, such as the sensors of a machine without a BMC.
+      - Whether to leave out what could not be read, such as the sensors of a node without a BMC.
       - By default it is refused, because the spec would then not ask for it on any node.
     type: bool
     default: false

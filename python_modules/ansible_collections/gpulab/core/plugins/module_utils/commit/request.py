@@ -115,7 +115,7 @@ def begin(store: Store, wanted: Wanted, verify: Callable[[Path], None]) -> Chang
 
     Args:
         store: where the change will lie.
-        wanted: what `compare` returned; it must be compared anew under the lock by the caller.
+        wanted: what `compare` returned; it must be compared again under the lock by the caller.
         verify: raises where the staged files are refused.
 
     Raises:

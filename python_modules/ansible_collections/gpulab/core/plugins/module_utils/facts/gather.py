@@ -42,7 +42,7 @@ _FILES_S = 5.0
 _CLOCK_S = 5.0
 # Without persistence mode nvidia-smi wakes every GPU first: seconds on eight of them.
 _NVIDIA_S = 30.0
-# Package databases take seconds on a busy machine with rpm, and DKMS does: see gpu_software.read.
+# Package databases take seconds on a busy node with rpm, and DKMS does: see gpu_software.read.
 _PACKAGES_S = 60.0
 # A kernel log of many days is read whole.
 _LOG_S = 15.0
@@ -70,13 +70,13 @@ def gather(
     container_toolkit: Mapping[str, str] | None = None,
     prove_request: Prove = prove,
 ) -> dict[str, Any]:
-    """Return the facts of a machine as ``hardware.schema.json`` describes them.
+    """Return the facts of a node as ``hardware.schema.json`` describes them.
 
     A section that could not be read is null, and ``probes`` says why; an empty list means that
     there is none.
 
     Args:
-        tree: The machine's files.
+        tree: The node's files.
         run: How to run a tool.
         machine: The kernel's name of the architecture; this machine's own by default.
         deadline_s: Every probe's deadline in seconds; None: each has its own.

@@ -24,7 +24,7 @@ def read_gpu_container(
     ``proved`` and ``problems`` are sentences.
 
     Args:
-        tree: The machine's files.
+        tree: The node's files.
         run: How to run a tool.
         toolkit: ``version``, ``spec`` and ``image`` of the container toolkit; None where the lab
             declares none.

@@ -1,4 +1,4 @@
-"""Read the hardware of the machine that this runs on."""
+"""Read the hardware of the node that this runs on."""
 
 from __future__ import annotations
 

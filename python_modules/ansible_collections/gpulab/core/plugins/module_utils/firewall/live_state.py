@@ -1,4 +1,4 @@
-"""Read what a machine's firewall is now: tools, our table, others, and who is connected."""
+"""Read what a node's firewall is now: tools, our table, others, and who is connected."""
 
 from __future__ import annotations
 

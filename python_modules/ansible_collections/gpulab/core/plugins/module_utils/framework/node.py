@@ -80,7 +80,7 @@ def processes_in(folders: Iterable[Path], proc: Path) -> dict[Path, list[int]]:
 def _traces(process: Path) -> str:
     """Return a process's arguments, executable, directory and mapped files; "" if it has ended.
 
-    Root may read all of them, save of processes that do not belong to its machine (the host's
+    Root may read all of them, save of processes that do not belong to its node (the host's
     init, seen from some containers); of these the arguments are enough. A kernel thread has none.
     """
     try:

@@ -132,7 +132,7 @@ def reboot_reasons(
     """Return why this machine must be rebooted before its GPU software is as installed.
 
     Args:
-        tree: the machine's files.
+        tree: the node's files.
         kernel: as `read_kernels` returns it, or empty.
         module: as `kernel_modules.read_module` returns it, or empty.
         gpus: the NVIDIA GPUs with their bound drivers.

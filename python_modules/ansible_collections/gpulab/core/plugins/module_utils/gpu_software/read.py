@@ -17,7 +17,7 @@ from .kernel_modules import loaded_version, read_blacklist, read_module
 from .packages import FABRIC_MANAGER, Packages, read_packages, version_of
 
 # Files answer in milliseconds, package managers and DKMS within a few seconds; on an emulated
-# machine beside other work they took more than 20 (measured 2026-11-25).
+# node beside other work they took more than 20 (measured 2026-11-25).
 _DEADLINE_S = 60.0
 # NVIDIA's components: packages by the names of all platforms, the most telling first.
 _DCGM = (r"datacenter-gpu-manager-4-core", r"datacenter-gpu-manager(-4-cuda.*)?")

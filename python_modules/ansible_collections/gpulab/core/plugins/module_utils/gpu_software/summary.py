@@ -1,4 +1,4 @@
-"""What verification compares of a machine's GPU software: versions, and whether a reboot is due."""
+"""What verification compares of a node's GPU software: versions, and whether a reboot is due."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def read_dimms(run: RunTool) -> dict[str, Any]:
 def parse_slots(records: list[Record]) -> list[dict[str, Any]]:
     """Return every slot; ``installed`` is null where the firmware does not tell the size.
 
-    ``slot`` is its locator, with the bank before it where locators repeat (boards that count anew
+    ``slot`` is its locator, with the bank before it where locators repeat (boards that count again
     for each processor). Speeds are transfers per second: dmidecode called them MHz before 3.2.
     """
     devices = [

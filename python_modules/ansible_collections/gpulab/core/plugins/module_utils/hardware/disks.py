@@ -1,4 +1,4 @@
-"""Whole disks that are part of the machine, SSD and HDD told apart, from sysfs and udev's records.
+"""Whole disks that are part of the node, SSD and HDD told apart, from sysfs and udev's records.
 
 Nothing here opens a block device: a disk that hangs must not be touched to be listed.
 """

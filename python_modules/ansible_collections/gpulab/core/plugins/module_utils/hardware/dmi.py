@@ -40,7 +40,7 @@ def read_records(run: RunTool, *types: int) -> list[Record]:
     answer = run(("dmidecode", "-t", ",".join(str(number) for number in types)))
     if answer.missing:
         raise ProbeError("dmidecode is not installed: install the package dmidecode")
-    # A machine with tables but without such records is told from one whose tables can't be read.
+    # A node with tables but without such records is told from one whose tables can't be read.
     if answer.rc != 0 or "present." not in answer.stdout:
         raise ProbeError(f"dmidecode: {answer.complaint}")
     return [record for record in parse_records(answer.stdout) if record.type in types]

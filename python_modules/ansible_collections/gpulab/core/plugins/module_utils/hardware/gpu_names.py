@@ -1,4 +1,4 @@
-"""Names of GPUs by their PCI identity, for machines whose driver cannot be asked.
+"""Names of GPUs by their PCI identity, for nodes whose driver cannot be asked.
 
 Source: the PCI ID Repository, https://pci-ids.ucw.cz/, version 2026.08.22. A GPU that is not in the
 table keeps its id, and what depends on the name is unknown until the driver tells it.

@@ -34,7 +34,7 @@ def read_ipmi_sensors(tree: Tree, run: RunTool) -> list[dict[str, Any]]:
 
 
 def read_ipmi_events(tree: Tree, run: RunTool) -> dict[str, Any]:
-    """Return the newest entries of the BMC's event log, and when the machine started.
+    """Return the newest entries of the BMC's event log, and when the node started.
 
     ``clock_offset_s`` is how far the BMC's clock, by which the entries are dated, is ahead.
 

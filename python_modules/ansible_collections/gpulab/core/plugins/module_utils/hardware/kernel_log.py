@@ -1,4 +1,4 @@
-"""What the kernel's log says of GPUs since the machine was started."""
+"""What the kernel's log says of GPUs since the node was started."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def read_nvidia(
     nothing.
 
     Args:
-        tree: The machine's files.
+        tree: The node's files.
         run: How to run a tool.
         find_binding: Returns the module `pynvml` or None.
 

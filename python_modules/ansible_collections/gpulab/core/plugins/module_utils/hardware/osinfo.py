@@ -1,4 +1,4 @@
-"""Operating system, kernel, and whether this is a machine, a virtual machine or a container."""
+"""Operating system, kernel, and whether this is a node, a virtual machine or a container."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _virtualization(tree: Tree) -> tuple[str, str | None]:
     product = f"{tree.text(f'{dmi}/sys_vendor') or ''} {tree.text(f'{dmi}/product_name') or ''}"
     technology = next((name for mark, name in _HYPERVISORS if mark in product.lower()), None)
     flags = cpuinfo_value(tree.text("proc/cpuinfo") or "", "flags")
-    # x86 has a flag for it. DMI alone would take a cloud's bare-metal machine for a virtual one.
+    # x86 has a flag for it. DMI alone would take a cloud's bare-metal node for a virtual one.
     virtual = "hypervisor" in flags.split() if flags else technology is not None
     return ("vm", technology) if virtual else ("none", None)
 

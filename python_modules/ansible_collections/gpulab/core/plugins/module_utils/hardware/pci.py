@@ -20,7 +20,7 @@ _OTHER_BRIDGE = 0x0680
 
 
 def read_gpus(tree: Tree) -> list[dict[str, Any]]:
-    """Return every display controller, sorted by address. A machine without PCI has none.
+    """Return every display controller, sorted by address. A node without PCI has none.
 
     Raises:
         ProbeError: A device's class can't be read, so the count could be wrong; or there is no

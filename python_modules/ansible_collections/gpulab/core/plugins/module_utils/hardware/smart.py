@@ -45,7 +45,7 @@ def read_smart(tree: Tree, run: RunTool, deadline_s: float) -> list[dict[str, An
     """Return the health of every SATA, SAS and NVMe disk; ``reason`` says why one is unknown.
 
     Args:
-        tree: The machine's files.
+        tree: The node's files.
         run: How to run a tool.
         deadline_s: Seconds for each disk.
 

@@ -15,7 +15,7 @@ class ProbeError(Exception):
 
 
 class Tree:
-    """Files below a root: ``/`` on a machine, a temporary folder in a test.
+    """Files below a root: ``/`` on a node, a temporary folder in a test.
 
     Paths are given relative to the root, without a leading slash (``sys/class/net``). Nothing here
     raises for a file that is absent or refuses to be read: the answer is then ``None`` or empty,

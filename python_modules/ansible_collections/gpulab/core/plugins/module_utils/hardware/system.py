@@ -1,4 +1,4 @@
-"""The machine as a product: maker, model, serial number, from DMI or the device tree."""
+"""The node as a product: maker, model, serial number, from DMI or the device tree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PLACEHOLDERS = frozenset(
 def read_system(tree: Tree) -> dict[str, Any]:
     """Return maker, product, serial numbers and firmware version; null where not readable.
 
-    A machine without DMI (many ARM boards) is described by its device tree. ``serial`` needs root
+    A node without DMI (many ARM boards) is described by its device tree. ``serial`` needs root
     on DMI machines.
     """
     return {

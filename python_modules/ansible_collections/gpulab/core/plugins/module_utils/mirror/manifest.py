@@ -14,7 +14,7 @@ from typing import Any
 _LINE = re.compile(
     r"^'(?P<uri>[^']+)' (?P<name>\S+) (?P<bytes>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$"
 )
-# What a machine reads from its own disk; the head has no part in it.
+# What a node reads from its own disk; the head has no part in it.
 _LOCAL = ("'file:", "'copy:", "'cdrom:")
 
 Read = Callable[[str], Iterator[bytes]]

@@ -1,4 +1,4 @@
-"""Which of a machine's dnf repositories can't be kept by the lab's head, and why."""
+"""Which of a node's dnf repositories can't be kept by the lab's head, and why."""
 
 from __future__ import annotations
 

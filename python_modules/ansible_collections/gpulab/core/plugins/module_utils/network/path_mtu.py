@@ -1,4 +1,4 @@
-"""Whether packets of a zone's MTU reach the next machine whole: the ping, and what it said.
+"""Whether packets of a zone's MTU reach the next node whole: the ping, and what it said.
 
 Read on iputils 20210202 to 20240905.
 """
@@ -13,11 +13,11 @@ from typing import Callable
 _HEADERS = {4: 20 + 8, 6: 40 + 8}
 COUNT = 3
 INTERVAL_S = 0.2
-#: For all packets; a machine that answers does so in milliseconds.
+#: For all packets; a node that answers does so in milliseconds.
 DEADLINE_S = 5
 
 _SUMMARY = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.MULTILINE)
-#: A router on the way, and the machine's own kernel.
+#: A router on the way, and the node's own kernel.
 _TOO_BIG = re.compile(r"(?:mtu ?= ?|too long, mtu[:=] ?)(\d+)", re.IGNORECASE)
 
 

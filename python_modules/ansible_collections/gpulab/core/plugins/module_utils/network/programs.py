@@ -1,4 +1,4 @@
-"""The programs that can set a machine's addresses: their names, units, tools and files."""
+"""The programs that can set a node's addresses: their names, units, tools and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a machine's RDMA devices, and what their network cards can be set to."""
+"""Read a node's RDMA devices, and what their network cards can be set to."""
 
 from __future__ import annotations
 

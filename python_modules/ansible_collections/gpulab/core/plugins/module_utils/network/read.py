@@ -1,4 +1,4 @@
-"""Read what a machine's network is, and which files say so. Runs on the node."""
+"""Read what a node's network is, and which files say so. Runs on the node."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SECRET = re.compile(
 )
 #: Those that back ends are told by, and what the MTU is checked with.
 _TOOLS = [*(program.tool for program in PROGRAMS), "ping"]
-#: Each of these tools answers at once, unless the machine is in trouble.
+#: Each of these tools answers at once, unless the node is in trouble.
 TIMEOUT_S = 20.0
 
 
 class ReadError(Exception):
-    """The machine does not tell what has to be known; the text says what and why."""
+    """The node does not tell what has to be known; the text says what and why."""
 
 
 def read_network(root: str = "/") -> dict[str, Any]:
-    """Read the machine's interfaces, routes, back ends and their files.
+    """Read the node's interfaces, routes, back ends and their files.
 
     Returns:
         ``links``, ``routes4``, ``routes6``: what iproute2 says, as JSON; ``cards``: names of what

@@ -12,7 +12,7 @@ from .iperf3 import server_command
 
 _PREFIX = "gpulab-pairs-"
 _CALL_S = 20.0
-# A server listens a few milliseconds after its start; a busy machine takes longer.
+# A server listens a few milliseconds after its start; a busy node takes longer.
 _LISTEN_S = 10.0
 _POLL_S = 0.05
 

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 STATUSES = (PASS, WARN, FAIL, UNKNOWN)
 SEVERITIES = (FAIL, WARN)
 
-# From bad to good. Unknown stands above warn: nobody has seen that the machine works.
+# From bad to good. Unknown stands above warn: nobody has seen that the node works.
 _WORST_FIRST = (FAIL, UNKNOWN, WARN, PASS)
 
 

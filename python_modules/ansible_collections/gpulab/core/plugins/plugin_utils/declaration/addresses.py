@@ -64,7 +64,7 @@ def address_mistake(owner: str, path: Path, given: str, version: int) -> Iterato
 
 
 def misplaced(address: Address, network: Network, zone: str) -> Iterator[str]:
-    """Say why no machine can have an address in a zone's network."""
+    """Say why no node can have an address in a zone's network."""
     if address not in network:
         yield f"{address} is outside zone '{zone}' ({network})"
     elif network.version == 4 and network.num_addresses > 2:

@@ -29,7 +29,7 @@ def check_declaration(
     """Find all mistakes of a declaration at once.
 
     Args:
-        declaration: the lab, its machines, and what could not be read of them.
+        declaration: the lab, its nodes, and what could not be read of them.
         schema: the document ``inventory/lab.schema.json``.
         sources: where each variable stands.
         builtin_specs: hardware specifications that need no declaration, by name.
@@ -60,7 +60,7 @@ def check_declaration(
 def tell(
     problems: list[Problem], declaration: Declaration, sources: Sources
 ) -> list[dict[str, Any]]:
-    """Place the mistakes, and tell one that several machines share (by a group) only once.
+    """Place the mistakes, and tell one that several nodes share (by a group) only once.
 
     Returns:
         What `check_declaration` returns.
@@ -78,7 +78,7 @@ def tell(
             "file": file,
             "line": line,
             "key": key,
-            # What all machines share stands in the lab's files: their names would say nothing.
+            # What all nodes share stands in the lab's files: their names would say nothing.
             "hosts": sorted(owners) if owners != set(hosts) else [],
             "wrong": wrong,
             "right": right,

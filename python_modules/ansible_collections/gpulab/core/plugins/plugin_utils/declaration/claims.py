@@ -14,7 +14,7 @@ class Claim:
 
     Attributes:
         value: what is claimed, in a form in which equal things are equal.
-        owner: the machine, or "" for the lab.
+        owner: the node, or "" for the lab.
         path: the key that makes the claim.
         shown: the value as the message shows it.
     """

@@ -23,7 +23,7 @@ BELONGS_TO_ALL = "say it once, in group_vars/all: it is a fact of the whole lab"
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine as Ansible hands it over.
+    """A node as Ansible hands it over.
 
     Attributes:
         name: its inventory name.
@@ -42,7 +42,7 @@ def collect(machines: list[Machine], groups: frozenset[str]) -> Declaration:
     """Read the declaration out of the variables of all machines.
 
     Args:
-        machines: the machines of the whole inventory, whatever the run is limited to.
+        machines: the nodes of the whole inventory, whatever the run is limited to.
         groups: the names of all groups.
 
     Returns:
@@ -153,7 +153,7 @@ class _Resolver:
         if isinstance(value, EncryptedString):
             return Problem(self.owner, path, UNDECRYPTED, HOW_TO_DECRYPT)
         if "decrypt" in reason.lower():
-            # Told where the secret stands: one place, however many machines refer to it.
+            # Told where the secret stands: one place, however many nodes refer to it.
             reference = REFERENCE.fullmatch(str(value).strip())
             where: Path = (reference[1],) if reference else path
             return Problem(self.owner, where, UNDECRYPTED, HOW_TO_DECRYPT)

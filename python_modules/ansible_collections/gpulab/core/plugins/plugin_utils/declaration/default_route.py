@@ -1,4 +1,4 @@
-"""Which interfaces a machine's default routes go over: preflight and the role network ask here."""
+"""Which interfaces a node's default routes go over: preflight and the role network ask here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ADDRESS_OF = {"gateway": "address", "gateway6": "address6"}
 def default_routes(
     interfaces: Mapping[str, Mapping[str, Any]], zones: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Name the interfaces whose zones' gateways are a machine's default routes.
+    """Name the interfaces whose zones' gateways are a node's default routes.
 
     Args:
         interfaces: ``node_interfaces``, in the order in which they are declared.
@@ -44,7 +44,7 @@ def default_routes(
 def routers(body: Mapping[str, Any], zone: Mapping[str, Any]) -> set[str]:
     """Give the keys of the zone's gateways that an interface can send to.
 
-    It needs an address of their family, and a machine that is the gateway itself has none there.
+    It needs an address of their family, and a node that is the gateway itself has none there.
     """
     return {
         key

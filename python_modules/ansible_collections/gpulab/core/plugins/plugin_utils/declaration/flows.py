@@ -30,7 +30,7 @@ class Ends:
     Attributes:
         zones: the zones by name.
         groups: names of all groups.
-        attached: machine → the zones that it has an interface in.
+        attached: node → the zones that it has an interface in.
     """
 
     zones: dict[str, Zone]

@@ -1,4 +1,4 @@
-"""Check the declared GPU software against the catalogue, as far as no machine need be asked."""
+"""Check the declared GPU software against the catalogue, as far as no node need be asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check a machine's interfaces: zones, addresses and packet sizes; links.py has the rest."""
+"""Check a node's interfaces: zones, addresses and packet sizes; links.py has the rest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Interfaces = dict[str, dict[Any, Any]]
 
 
 def interfaces_of(host: Host) -> Interfaces:
-    """The machine's interfaces by name, in the order in which they are declared."""
+    """The node's interfaces by name, in the order in which they are declared."""
     found = mapping(host.variables.get("node_interfaces"))
     return {str(name): mapping(body) for name, body in found.items()}
 
 
 def interface_problems(host: Host, zones: Mapping[str, Zone]) -> Iterator[Problem]:
-    """Check the zones, addresses and packet sizes of one machine's interfaces."""
+    """Check the zones, addresses and packet sizes of one node's interfaces."""
     interfaces = interfaces_of(host)
     attached = {text(body.get("zone")) for body in interfaces.values()} & zones.keys()
     managed: list[str] = []
@@ -66,7 +66,7 @@ def _address(
         return
     for wrong in misplaced(address, network, zone.name):
         yield Problem(owner, path, wrong, f"an address inside {network}")
-    # A machine with a leg in several zones may be the router itself.
+    # A node with a leg in several zones may be the router itself.
     if address in zone.gateways.values() and not may_route:
         right = f"another address inside {network}"
         yield Problem(owner, path, f"{address} is the gateway of zone '{zone.name}'", right)

@@ -164,7 +164,7 @@ def _routes(
 
 
 def _claims(owner: str, interfaces: Interfaces) -> list[Problem]:
-    """What two interfaces of one machine cannot both have."""
+    """What two interfaces of one node cannot both have."""
     members, tags, routes = [], [], []
     for name, body in sorted(interfaces.items()):
         at: Path = ("node_interfaces", name)

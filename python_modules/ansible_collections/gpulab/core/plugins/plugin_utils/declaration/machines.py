@@ -15,7 +15,7 @@ HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]
 
 
 def machine_problems(declaration: Declaration) -> list[Problem]:
-    """Check the machines one by one, and against each other."""
+    """Check the nodes one by one, and against each other."""
     hosts = declaration.by_name()
     problems = [problem for host in hosts for problem in _one(host)]
     if hosts and not any("controllers" in host.groups for host in hosts):
@@ -39,7 +39,7 @@ def _one(host: Host) -> Iterator[Problem]:
     if not HOST_NAME.fullmatch(host.name):
         right = "lower-case letters, digits and hyphens: the machine takes this as its host name"
         yield Problem(host.name, (), f"'{host.name}' cannot be a host name", right)
-    # `localhost` in an inventory is the controller running tasks for itself, no machine of the lab.
+    # `localhost` in an inventory is the controller running tasks for itself, no node of the lab.
     if host.name != "localhost" and not set(KINDS_OF_MACHINE) & set(host.groups):
         right = f"list it in one of {', '.join(KINDS_OF_MACHINE)}"
         yield Problem(host.name, (), "the machine is in no group that says what it is", right)

@@ -30,7 +30,7 @@ class Problem:
     """One mistake.
 
     Attributes:
-        owner: the machine whose variable is wrong, or "" for the lab.
+        owner: the node whose variable is wrong, or "" for the lab.
         path: the key, from the variable's name down.
         wrong: what is wrong, one sentence without its full stop.
         right: what would be right.
@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Host:
-    """One machine of the inventory.
+    """One node of the inventory.
 
     Attributes:
         name: its inventory name.
@@ -82,7 +82,7 @@ class Declaration:
     lab_raw: dict[str, Any] = field(default_factory=dict)
 
     def by_name(self) -> list[Host]:
-        """The machines in the order of their names, so that messages never change places."""
+        """The nodes in the order of their names, so that messages never change places."""
         return sorted(self.hosts, key=lambda host: host.name)
 
 

@@ -9,7 +9,7 @@ from .suggest import did_you_mean
 
 
 def power_problems(declaration: Declaration) -> Iterator[Problem]:
-    """Check that feeds lead to UPSes, cables to machines, and limits upwards."""
+    """Check that feeds lead to UPSes, cables to nodes, and limits upwards."""
     upses = {str(name): body for name, body in mapping(declaration.lab.get("lab_upses")).items()}
     machines = {host.name for host in declaration.hosts}
     for name, body in sorted(upses.items()):

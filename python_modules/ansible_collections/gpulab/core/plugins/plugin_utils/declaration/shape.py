@@ -47,7 +47,7 @@ def shape_problems(
         value: the variables, plain Python values.
         schema: the document ``inventory/lab.schema.json``.
         definition: ``lab`` or ``host``, a name in its ``$defs``.
-        owner: the machine, or "" for the lab.
+        owner: the node, or "" for the lab.
 
     Returns:
         All mistakes, in no particular order.

@@ -48,7 +48,7 @@ class Sources:
         repeated: keys that stand twice in one mapping, of which YAML keeps the last.
         folders: the scopes that have a file or folder in group_vars or host_vars.
         encrypted: files that are vaulted as a whole.
-        machines: where each machine is first named under ``hosts:``.
+        machines: where each node is first named under ``hosts:``.
     """
 
     entries: dict[tuple[tuple[str, str], str], list[Entry]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Sources:
     machines: dict[str, Place] = field(default_factory=dict)
 
     def find(self, host: Host | None, name: str) -> Entry | None:
-        """Find the definition of a variable that counts for a machine, or for the lab."""
+        """Find the definition of a variable that counts for a node, or for the lab."""
         scopes = [EVERYBODY]
         if host is not None:
             scopes = [("host", host.name), *(("group", group) for group in host.groups), EVERYBODY]
@@ -68,7 +68,7 @@ class Sources:
         return None
 
     def locate(self, host: Host | None, path: KeyPath) -> Place | None:
-        """Find the line of a key, or of the closest key above it; of a machine without one."""
+        """Find the line of a key, or of the closest key above it; of a node without one."""
         if not path:
             return self.machines.get(host.name) if host else None
         entry = self.find(host, str(path[0]))

@@ -1,4 +1,4 @@
-"""Check hardware specifications, and that machines refer to ones that exist."""
+"""Check hardware specifications, and that nodes refer to ones that exist."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Zone:
         mtu: bytes.
         gateways: its routers by their key, ``gateway`` or ``gateway6``.
         vlan: its tag; None without one.
-        outside: whether its machines may reach addresses outside the lab.
+        outside: whether its nodes may reach addresses outside the lab.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Finish a task in Ansible's own process where no machine takes part in it.
+"""Finish a task in Ansible's own process where no node takes part in it.
 
 Ansible forks a worker for every task and host, also to find out that the task is skipped, and to
 set a variable. A fork costs 15-30 ms of CPU, and the plugins and templates that a worker loads are
@@ -90,7 +90,7 @@ class _Executor(task_executor.TaskExecutor):
 
 
 class Worker(worker.WorkerProcess):
-    """Ansible's worker, which is forked only where a machine takes part."""
+    """Ansible's worker, which is forked only where a node takes part."""
 
     def start(self) -> None:
         """Finish the task here if that can be done, else fork."""

@@ -1,4 +1,4 @@
-"""The chains of a ruleset around the flows: what holds on every machine, whatever is declared."""
+"""The chains of a ruleset around the flows: what holds on every node, whatever is declared."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def forward(machine: Machine, patterns: tuple[str, ...]) -> list[str]:
 
 
 def containers_in() -> list[str]:
-    """Return what containers may ask of the machine that they run on."""
+    """Return what containers may ask of the node that they run on."""
     return [
         'udp dport { 53, 67 } counter accept comment "DNS and DHCP of containers"',
         'tcp dport 53 counter accept comment "DNS of containers"',

@@ -1,4 +1,4 @@
-"""What is done to a machine's firewall, as options of ``gpulab.core.commit``. Pure."""
+"""What is done to a node's firewall, as options of ``gpulab.core.commit``. Pure."""
 
 from __future__ import annotations
 

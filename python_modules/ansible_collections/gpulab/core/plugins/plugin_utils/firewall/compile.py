@@ -26,12 +26,12 @@ _NAMED_SET = re.compile(r" @(\S+)")
 
 
 def compile_rulesets(policy: Policy, names: Iterable[str] | None = None) -> dict[str, str]:
-    """Compile the rulesets of all machines, or of those in `names`.
+    """Compile the rulesets of all nodes, or of those in `names`.
 
     The same policy gives the same bytes, in whatever order it was declared.
 
     Returns:
-        Machine → text for ``nft -f``.
+        Node → text for ``nft -f``.
 
     Raises:
         PolicyError: the policy cannot be compiled.
@@ -46,7 +46,7 @@ def compile_rulesets(policy: Policy, names: Iterable[str] | None = None) -> dict
 
 
 class _Compiler:
-    """Renders what is the same for all machines once, and puts each machine's ruleset together."""
+    """Renders what is the same for all nodes once, and puts each node's ruleset together."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -72,12 +72,12 @@ class _Compiler:
         }
 
     def ruleset(self, name: str) -> str:
-        """Return one machine's ruleset."""
+        """Return one node's ruleset."""
         own = machine(name, self._ends, self._renderer.zone_words)
         own_sets = own.sets()
         parts = _Parts(own.has(self._renderer.zone_words))
         self._write(own, parts)
-        # A machine's own sets first: they say whose ruleset it is.
+        # A node's own sets first: they say whose ruleset it is.
         used = parts.sets & (own_sets.keys() | self._shared.keys())
         order = sorted(used, key=lambda word: (word not in own_sets, word))
         start = (
@@ -89,7 +89,7 @@ class _Compiler:
         )
         # Each set and chain begins with a new line, which leaves an empty one between them.
         texts = (own_sets.get(word) or self._shared[word] for word in order)
-        # Joined once: of thousands of machines, these texts are a gigabyte.
+        # Joined once: of thousands of nodes, these texts are a gigabyte.
         return "".join([start, *texts, *parts.text, "}\n"])
 
     def _write(self, own: Machine, parts: _Parts) -> None:
@@ -138,7 +138,7 @@ class _Compiler:
 
 
 class _Parts:
-    """The chains of one machine, while they are put together.
+    """The chains of one node, while they are put together.
 
     Attributes:
         text: pieces of text.
@@ -157,7 +157,7 @@ class _Parts:
         blocks: Iterable[Block] = (),
         after: Iterable[str] = (),
     ) -> None:
-        """Add a chain; of the flows' rules, those that the machine has the addresses for."""
+        """Add a chain; of the flows' rules, those that the node has the addresses for."""
         self.text.append(f"\n{sets.INDENT}chain {name} {{\n")
         self._fixed(before)
         for block in blocks:

@@ -24,12 +24,12 @@ class End:
 
     Attributes:
         kind: ``zone``, ``group``, ``node``, ``all``, ``outside``, ``gateways``; ``nobody`` where no
-            machine has that name or is in that group.
-        name: the zone's, group's or machine's name; else the kind.
+            node has that name or is in that group.
+        name: the zone's, group's or node's name; else the kind.
         zone: the zone that it is limited to, or "".
         egress: whether only its addresses in zones that may reach the outside are meant.
         networks: of a zone.
-        addresses: of the other kinds: address → the machine (or zone, of a gateway) that has it.
+        addresses: of the other kinds: address → the node (or zone, of a gateway) that has it.
         machines: those that have an address of it, in order.
     """
 
@@ -62,7 +62,7 @@ class Ends:
     """Resolves ends in one policy, each once."""
 
     def __init__(self, policy: Policy) -> None:
-        """Index the machines by group and by address.
+        """Index the nodes by group and by address.
 
         Raises:
             PolicyError: an address belongs to two machines.

@@ -20,7 +20,7 @@ from .contributed import RoleFlows, contributed_flows
 
 #: What ``origin`` says of a flow that no role wants.
 DECLARED = "lab_flows"
-#: The role's variable that names the bridges of a machine's container engines.
+#: The role's variable that names the bridges of a node's container engines.
 CONTAINER_INTERFACES = "firewall_container_interfaces"
 #: As the kernel takes names of interfaces (15 bytes, no slash, no space), with nftables' wildcard.
 _PATTERN = re.compile(r"(?=.{1,15}$)[A-Za-z0-9_][A-Za-z0-9_.:@+-]*\*?")
@@ -53,7 +53,7 @@ def gather(
         declaration: the lab and all of its machines.
         roles: the flows of the roles.
         schema: the document ``inventory/lab.schema.json``.
-        containers: machine → its ``firewall_container_interfaces``; without those that have none.
+        containers: node → its ``firewall_container_interfaces``; without those that have none.
     """
     gathered = Gathered(problems=list(declaration.problems))
     problems = gathered.problems

@@ -1,4 +1,4 @@
-"""Who gets in after a change: whoever makes it, and a machine that tries the way in. Pure."""
+"""Who gets in after a change: whoever makes it, and a node that tries SSH access. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
     Args:
         policy: the policy.
         node: the machine.
-        connection: ``client``, ``server`` and ``port`` of the connection, as the machine sees it.
+        connection: ``client``, ``server`` and ``port`` of the connection, as the node sees it.
 
     Returns:
         A message, or "" when the connection could be opened again.
@@ -42,12 +42,12 @@ def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
 
 
 def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict[str, str]:
-    """Choose a machine that may open a machine's SSH port, and the address by which it does.
+    """Choose a node that may open a node's SSH port, and the address by which it does.
 
     Args:
         policy: the policy.
         node: the machine.
-        candidates: machines, the best first.
+        candidates: nodes, the best first.
         port: its SSH port.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What of a ruleset is one machine's own: its addresses and interfaces, as sets."""
+"""What of a ruleset is one node's own: its addresses and interfaces, as sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sources import ATTACHED, Sources, sources_of
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine's place in the lab.
+    """One node's place in the lab.
 
     Attributes:
         node: the machine.

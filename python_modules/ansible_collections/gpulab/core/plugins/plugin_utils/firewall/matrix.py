@@ -18,7 +18,7 @@ class Member:
     Attributes:
         zones: where they are; empty for the outside.
         machines: whose they are; empty for devices and for the outside.
-        what: what they are when they are no machine's: ``devices``, ``outside``, ``gateway``.
+        what: what they are when they are no node's: ``devices``, ``outside``, ``gateway``.
         addresses: the addresses; of devices and of the outside, one that stands for all.
     """
 
@@ -124,7 +124,7 @@ def _between(one: _Class, other: _Class, flows: list[Flow]) -> tuple[Flow, ...]:
     if families.isdisjoint(address.version for address in other.addresses):
         return ()
     if one.what == other.what == OUTSIDE:
-        return ()  # no machine of the lab is between them
+        return ()  # no node of the lab is between them
     return tuple(flows[number] for number in sorted(one.starts & other.arrives))
 
 

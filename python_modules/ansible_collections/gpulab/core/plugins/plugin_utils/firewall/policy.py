@@ -1,4 +1,4 @@
-"""What a lab's firewall is compiled from: zones, machines and flows, as plain values.
+"""What a lab's firewall is compiled from: zones, nodes and flows, as plain values.
 
 Everything in this package runs on the controller. `policy_from_plain` reads what the action
 ``gpulab.core.firewall_policy`` collects of the inventory and of the roles; the compiler and the
@@ -15,7 +15,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 PROTOCOLS = ("tcp", "udp", "icmp", "any")
-#: The bridges of container engines on a machine, unless `Node.container_interfaces` says otherwise:
+#: The bridges of container engines on a node, unless `Node.container_interfaces` says otherwise:
 #: podman's and docker's own, their further networks (docker: ``br-<id>``), CNI's, libvirt's.
 CONTAINER_INTERFACES = ("podman*", "docker*", "br-*", "cni-*", "virbr*")
 
@@ -32,9 +32,9 @@ class Zone:
         name: its key in ``lab_zones``.
         networks: its IPv4 and IPv6 networks, at most one of each.
         gateways: its routers' addresses.
-        outside: whether its machines may reach addresses outside the lab; flows say on what.
+        outside: whether its nodes may reach addresses outside the lab; flows say on what.
         public: whether strangers can send here, so that bogon sources are dropped.
-        masquerade_by: the machine that puts its address on what leaves through this zone, or "".
+        masquerade_by: the node that puts its address on what leaves through this zone, or "".
         masquerade_for: the zones whose traffic it does that for.
     """
 
@@ -106,7 +106,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Policy:
-    """The whole of it: zones and machines by name, flows in no order that matters."""
+    """The whole of it: zones and nodes by name, flows in no order that matters."""
 
     zones: dict[str, Zone]
     nodes: dict[str, Node]
@@ -117,7 +117,7 @@ def policy_from_plain(plain: dict[str, Any]) -> Policy:
     """Read a policy from what JSON or YAML can hold.
 
     Args:
-        plain: ``zones`` as ``lab_zones`` declares them; ``nodes``: machine →
+        plain: ``zones`` as ``lab_zones`` declares them; ``nodes``: node →
             ``{"interfaces": node_interfaces, "groups": [...]}``, and ``container_interfaces`` when
             they differ; ``flows``: a list as ``lab_flows`` declares them, each with ``origin``.
 

@@ -1,4 +1,4 @@
-"""Addresses that questions ask about: of a machine, of a zone's devices, of the outside."""
+"""Addresses that questions ask about: of a node, of a zone's devices, of the outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def points(ends: Ends, asked: str) -> tuple[Address, ...]:
     Args:
         ends: the policy's ends.
         asked: an address, ``node``, ``node@zone``, ``outside``, or a zone: then an address in it
-            that no machine and no gateway has, as a device would.
+            that no node and no gateway has, as a device would.
 
     Raises:
         PolicyError: it means none; the text names what is nearest.
@@ -64,7 +64,7 @@ def public_addresses(ends: Ends) -> tuple[Address, ...]:
 
 
 def devices(ends: Ends, zone: str) -> tuple[Address, ...]:
-    """Return for each network of a zone an address that is no machine's and no gateway's."""
+    """Return for each network of a zone an address that is no node's and no gateway's."""
     gateways = {address for address, _ in ends.end(GATEWAYS).addresses}
     taken = gateways | ends.owner.keys()
     free = (_free(network, taken) for network in ends.policy.zones[zone].networks)

@@ -1,6 +1,6 @@
 """Who may reach whom: answers from the declared flows, and from no ruleset.
 
-The compiler and this module share how ends become addresses and which sources a machine believes;
+The compiler and this module share how ends become addresses and which sources a node believes;
 what nftables then makes of it is the compiler's alone. So the two can be held against each other.
 """
 
@@ -21,7 +21,7 @@ _HINTS = 3
 
 @dataclass(frozen=True)
 class Side:
-    """What one machine of the lab does with the packet: `role` is sender, router or receiver."""
+    """What one node of the lab does with the packet: `role` is sender, router or receiver."""
 
     machine: str
     role: str
@@ -37,9 +37,9 @@ class Way:
         source: where the packet comes from.
         target: where it goes.
         flows: the flows that let it through.
-        sides: what the machines on its way do, in its order.
+        sides: what the nodes on its way do, in its order.
         notes: what is worth knowing besides: no route, another address after masquerading.
-        loopback: whether both addresses are one machine's, which needs no flow.
+        loopback: whether both addresses are one node's, which needs no flow.
     """
 
     source: Address
@@ -51,7 +51,7 @@ class Way:
 
     @property
     def allowed(self) -> bool:
-        """Whether it arrives, as far as the declaration and the lab's machines decide."""
+        """Whether it arrives, as far as the declaration and the lab's nodes decide."""
         return self.loopback or (bool(self.flows) and all(side.allowed for side in self.sides))
 
 
@@ -63,7 +63,7 @@ class Answer:
         allowed: whether it may, between any pair of the two ends' addresses.
         flows: the flows that let it through.
         why: one sentence.
-        sides: what each machine does, on the way that is allowed or comes nearest.
+        sides: what each node does, on the way that is allowed or comes nearest.
         ways: every pair of addresses, the best first.
         hints: what would have to be different, when it may not.
     """
@@ -212,7 +212,7 @@ class _Judge:
             yield Side(receiver, RECEIVER, flow and believed, why)
 
     def _routers(self, source: Address, target: Address) -> list[str]:
-        """Return the lab's machines that are the gateway of either end's zone."""
+        """Return the lab's nodes that are the gateway of either end's zone."""
         zones = {self._ends.zone_of(source), self._ends.zone_of(target)}
         if len(zones) == 1:
             return []

@@ -19,14 +19,14 @@ DEFAULTS = Path("defaults", "main.yml")
 
 
 def common_variables(machines: Iterable[Machine]) -> dict[str, Any]:
-    """Return the variables that all machines have with one and the same value: the lab's."""
+    """Return the variables that all nodes have with one and the same value: the lab's."""
     common: dict[str, Any] | None = None
     for machine in machines:
         if common is None:
             common = {
                 str(name): value
                 for name, value in machine.variables.items()
-                # What Ansible found out about a machine, and how it reaches it, is none of it.
+                # What Ansible found out about a node, and how it reaches it, is none of it.
                 if not str(name).startswith("ansible_")
             }
             continue

@@ -1,4 +1,4 @@
-"""Which machines forward packets between zones, and what the kernel has to be told. Pure."""
+"""Which nodes forward packets between zones, and what the kernel has to be told. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMES = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
 def forwarding(policy: Policy, node: str) -> list[str]:
-    """Name the sysctls that a machine needs to be 1; none unless it masquerades or is a router."""
+    """Name the sysctls that a node needs to be 1; none unless it masquerades or is a router."""
     own = {address for part in policy.nodes[node].interfaces for address in part.addresses}
     routed = [zone for zone in policy.zones.values() if own & set(zone.gateways)]
     routed += [
@@ -25,9 +25,9 @@ def forwarding(policy: Policy, node: str) -> list[str]:
 
 
 def change(needed: list[str], now: dict[str, bool]) -> dict[str, Any]:
-    """Give ``persist``, ``apply`` and ``undo`` of the change that makes a machine forward.
+    """Give ``persist``, ``apply`` and ``undo`` of the change that makes a node forward.
 
-    A machine that need not forward is left as it is: its container engine may want it to.
+    A node that need not forward is left as it is: its container engine may want it to.
 
     Args:
         needed: what `forwarding` named.

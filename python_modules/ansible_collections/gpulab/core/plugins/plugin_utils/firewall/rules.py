@@ -1,6 +1,6 @@
-"""Each flow's rules, as text of nftables: the same for every machine that the flow concerns.
+"""Each flow's rules, as text of nftables: the same for every node that the flow concerns.
 
-What differs between machines stands in sets: ``self_4`` holds the machine's own IPv4 addresses,
+What differs between nodes stands in sets: ``self_4`` holds the node's own IPv4 addresses,
 ``self/fabric_4`` those in one zone. So a rule is rendered once for the whole lab.
 """
 
@@ -34,7 +34,7 @@ class Rule:
 
     Attributes:
         text: a line of a chain.
-        needs: a set of the machine's own addresses, or of a zone that it is in; a machine without
+        needs: a set of the node's own addresses, or of a zone that it is in; a node without
             any leaves the rule out. "" for every machine.
         sets: the sets that it names.
     """
@@ -53,7 +53,7 @@ class Block:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What a machine has that takes all the rules."""
+        """What a node has that takes all the rules."""
         return frozenset(rule.needs for rule in self.rules if rule.needs)
 
     @cached_property
@@ -67,7 +67,7 @@ class Block:
         return frozenset(name for rule in self.rules for name in rule.sets)
 
     def of(self, has: frozenset[str]) -> Block:
-        """Return what a machine takes of it that has these sets of own addresses."""
+        """Return what a node takes of it that has these sets of own addresses."""
         if self.needs <= has:
             return self
         taken = (rule for rule in self.rules if not rule.needs or rule.needs in has)
@@ -81,11 +81,11 @@ class FlowRules:
     Attributes:
         source: where it starts.
         target: where it ends.
-        incoming: for machines of `target`.
-        outgoing: for machines of `source`.
-        from_containers: for containers on machines of `source`.
-        published: for containers on machines of `target`, whose ports are published there.
-        routed: for machines that connect zones.
+        incoming: for nodes of `target`.
+        outgoing: for nodes of `source`.
+        from_containers: for containers on nodes of `source`.
+        published: for containers on nodes of `target`, whose ports are published there.
+        routed: for nodes that connect zones.
     """
 
     source: End
@@ -104,7 +104,7 @@ class _Half:
     Attributes:
         match: that text.
         set_name: the set in it.
-        interfaces: of the machine's own part: the set of the interfaces with these addresses.
+        interfaces: of the node's own part: the set of the interfaces with these addresses.
     """
 
     match: str
@@ -116,7 +116,7 @@ class Renderer:
     """Renders the flows of one policy, and remembers the text of every set that they name."""
 
     def __init__(self, policy: Policy, ends: Ends) -> None:
-        """Choose the words for zones, groups, machines and flows."""
+        """Choose the words for zones, groups, nodes and flows."""
         self.ends = ends
         #: Name of a set → its text, for sets that are the same on every machine.
         self.sets: dict[str, str] = {}
@@ -148,7 +148,7 @@ class Renderer:
         ends = self.ends.source(flow), self.ends.target(flow)
         heading = _heading(flow)
         # Whoever is reached counts. If senders and routers did too, a head that goes to all nodes
-        # at once would have one machine's rate for all of them. Only they can for ends without a
+        # at once would have one node's rate for all of them. Only they can for ends without a
         # firewall of ours.
         on_the_way = replace(flow, rate="") if ends[1].machines else flow
 
@@ -222,7 +222,7 @@ class Renderer:
         return _Half(f"@{name}", name)
 
     def _own(self, end: End, family: int) -> _Half | None:
-        """Return what matches the part of `end` that is the machine itself."""
+        """Return what matches the part of `end` that is the node itself."""
         if end.kind in (OUTSIDE, NOBODY) or family not in end.families:
             return None
         if end.kind == ZONE:
@@ -283,7 +283,7 @@ def parse_rate(flow: Flow) -> tuple[int, str]:
 
 
 def own_word(egress: bool, kind: str, zone_word: str) -> str:
-    """Name the set, without its family, of a machine's own addresses.
+    """Name the set, without its family, of a node's own addresses.
 
     Args:
         egress: only those in zones that may reach the outside.

@@ -39,7 +39,7 @@ def read_source(written: str) -> str:
 
 
 def answer_lines(answer: Answer) -> Iterator[str]:
-    """Tell an answer: yes or no, by which flow, and what each machine does."""
+    """Tell an answer: yes or no, by which flow, and what each node does."""
     yield f"{'yes' if answer.allowed else 'no'}: {answer.why}"
     for flow in answer.flows:
         limit = f", at most {flow.rate} from one address" if flow.rate else ""
@@ -102,7 +102,7 @@ def _meaning(flows: Iterable[Flow]) -> str:
 
 
 def names(machines: Iterable[str]) -> str:
-    """Write names of machines in short: ``head01, node01-node50``."""
+    """Write names of nodes in short: ``head01, node01-node50``."""
     runs: list[list[str]] = []
     for name in sorted(machines):
         if runs and _follows(runs[-1][-1], name):

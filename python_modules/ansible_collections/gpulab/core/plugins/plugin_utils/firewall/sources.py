@@ -1,4 +1,4 @@
-"""Where packets into a machine may come from: what is against forged sources."""
+"""Where packets into a node may come from: what is against forged sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from .bogons import BOGONS_4, BOGONS_6
 from .policy import Address, Network, Node, Policy, Zone
 
-#: The set of the networks that the machine has an interface in.
+#: The set of the networks that the node has an interface in.
 ATTACHED = "attached"
 #: The set of all networks of the lab; what is not in it is outside.
 LAB = "lab"
@@ -21,11 +21,11 @@ _BOGONS = tuple(ip_network(bogon) for bogon in (*BOGONS_4, *BOGONS_6))
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources that a machine believes of packets into one of its zones.
+    """The sources that a node believes of packets into one of its zones.
 
     Attributes:
         zone: the zone.
-        attached: the networks of all zones that the machine is in.
+        attached: the networks of all zones that the node is in.
         routed: the networks that it reaches over routers in the zone.
         lab: the networks of all zones; nothing of them comes in by a public zone.
         foreign: the families in which the zone has a gateway that is another machine, which sends

@@ -46,7 +46,7 @@ def environment(python: str, machine: str) -> dict[str, str]:
 
 
 def pins_for(lock: str, python: str, machine: str) -> list[Pin]:
-    """Return what the lock pins for one Python and machine architecture, sorted by name.
+    """Return what the lock pins for one Python and node architecture, sorted by name.
 
     Raises:
         LockError: A line is not `name==version --hash=...`, or pins a package a second time.

@@ -158,7 +158,7 @@ def _unneeded(node: Mapping[str, Any], key: str, keep: int) -> list[str]:
 
 
 def _pins(framework: Framework, requested: Request, build: str) -> tuple[list[Pin], str]:
-    """Return the pins, none where the lock does not cover the machine, and what is wrong."""
+    """Return the pins, none where the lock does not cover the node, and what is wrong."""
     try:
         pins = pins_for(requested.locks[build], requested.python, requested.machine)
     except LockError as error:

@@ -1,4 +1,4 @@
-"""Find what a machine's own Debian sources leave out. Pure."""
+"""Find what a node's own Debian sources leave out. Pure."""
 
 from __future__ import annotations
 

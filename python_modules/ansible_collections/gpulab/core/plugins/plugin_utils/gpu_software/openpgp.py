@@ -1,4 +1,4 @@
-"""Read the fingerprints of an OpenPGP key file, without gpg, which minimal machines lack."""
+"""Read the fingerprints of an OpenPGP key file, without gpg, which minimal nodes lack."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def make_plan(
 
     Args:
         nvidia: what ``gpulab.core.nvidia_info`` returns as ``nvidia``; ``gpus``, ``nvswitches`` and
-            ``secure_boot`` decide. ``gpus`` null is a problem, not a machine without GPUs.
+            ``secure_boot`` decide. ``gpus`` null is a problem, not a node without GPUs.
         software: ``lab_software``.
         facts: ``ansible_facts``; ``distribution`` and ``distribution_major_version`` decide.
 

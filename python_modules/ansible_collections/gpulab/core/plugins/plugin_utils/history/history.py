@@ -137,7 +137,7 @@ def note_admission(
 
 
 def forget_metrics(connection: sqlite3.Connection) -> int:
-    """Forget all numbers, for a baseline that starts anew; returns how many there were."""
+    """Forget all numbers, for a baseline that starts again; returns how many there were."""
     with transaction(connection):
         return connection.execute("DELETE FROM metrics").rowcount
 

@@ -1,4 +1,4 @@
-"""Read every machine of the inventory for the checks of a declaration."""
+"""Read every node of the inventory for the checks of a declaration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..declaration.collect import Machine
 
 
 def read_machines(task_vars: Mapping[str, Any], loader: DataLoader) -> list[Machine]:
-    """Hand over the machines of the whole inventory, whatever ``--limit`` says.
+    """Hand over the nodes of the whole inventory, whatever ``--limit`` says.
 
     Args:
         task_vars: the variables of the task that asks; ``hostvars`` and ``groups`` are read.

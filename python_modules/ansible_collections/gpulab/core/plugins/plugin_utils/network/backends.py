@@ -1,4 +1,4 @@
-"""Which program sets a machine's addresses, and what each of them reads and is told by."""
+"""Which program sets a node's addresses, and what each of them reads and is told by."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def by_name(name: str) -> Backend:
 
 
 def in_use(units: Collection[str], programs: Collection[str], paths: Collection[str]) -> list[str]:
-    """Name the back ends that set addresses on the machine, the one to write for first.
+    """Name the back ends that set addresses on the node, the one to write for first.
 
     netplan is in use where it is installed and anybody has written a file for it: without one it
     generates nothing. The others are where their unit is active.

@@ -1,8 +1,8 @@
-"""The commands that put a machine's network into effect, and those that put the former one back.
+"""The commands that put a node's network into effect, and those that put the former one back.
 
 In the words of the module ``gpulab.core.commit``: ``check`` before anything is touched, ``apply``
 once the files are in place, ``undo`` once the former files are back, ``boot`` in its place where
-the machine rebooted in between and the network has not started yet.
+the node rebooted in between and the network has not started yet.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def undo(
 ) -> list[Command]:
     """Give what puts the former network into effect.
 
-    The addresses and routes of what stayed are set besides: a machine whose addresses came from no
+    The addresses and routes of what stayed are set besides: a node whose addresses came from no
     file that its back end reads has them again, too.
 
     Args:
@@ -76,7 +76,7 @@ def undo(
         there: the interfaces before the change.
         ways: the routes before the change.
         former: words of the back end's files before the change.
-        stale: interfaces that went, or were made anew; what is on top comes first.
+        stale: interfaces that went, or were made again; what is on top comes first.
     """
     kept = [there[link.name] for link in model.links if link.name in there.keys() - {*stale}]
     made = [_delete(link.name) for link in reversed(model.links) if link.name not in there]
@@ -127,7 +127,7 @@ def _networkd(stale: list[str]) -> Command:
     """Let networkd read its files.
 
     After a reload, the files of a bond's members still mean the bond that was there before, so that
-    they wait for ever where it is made anew (systemd 252): only a restart lets it forget.
+    they wait for ever where it is made again (systemd 252): only a restart lets it forget.
     """
     return (
         ["systemctl", "restart", "systemd-networkd.service"] if stale else ["networkctl", "reload"]

@@ -32,7 +32,7 @@ class Foreign:
     Attributes:
         path: where it lies.
         links: the declared interfaces that it is about.
-        others: cards of the machine that it is about and that are not declared.
+        others: cards of the node that it is about and that are not declared.
         nameservers: DNS servers that it sets.
     """
 
@@ -50,8 +50,8 @@ def find(
     Args:
         files: path → text of the configuration files that are there.
         used: the back ends in use: what the others would read says nothing.
-        model: the machine's network as declared.
-        cards: the machine's physical interfaces, name → MAC.
+        model: the node's network as declared.
+        cards: the node's physical interfaces, name → MAC.
     """
     ours = {link.name: cards.get(link.name) or link.mac for link in model.links}
     rest = {name: mac for name, mac in cards.items() if name not in ours}

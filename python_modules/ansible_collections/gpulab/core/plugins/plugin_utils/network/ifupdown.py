@@ -79,7 +79,7 @@ def _indented(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _make(link: Link) -> Iterator[str]:
-    """Give what makes a link that the machine does not have by itself, unless it is there."""
+    """Give what makes a link that the node does not have by itself, unless it is there."""
     there = f"test -e /sys/class/net/{link.name} ||"
     if link.bond:
         yield f"pre-up {there} ip link add {link.name} type bond {_bond_options(link.bond)}"

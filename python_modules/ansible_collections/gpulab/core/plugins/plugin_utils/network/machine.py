@@ -1,4 +1,4 @@
-"""The machine's interfaces, as ``ip -json`` tells them, against what is declared."""
+"""The node's interfaces, as ``ip -json`` tells them, against what is declared."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Present:
 
 @dataclass(frozen=True)
 class Way:
-    """A route of the machine; ``to`` as a network."""
+    """A route of the node; ``to`` as a network."""
 
     to: str
     via: str
@@ -114,7 +114,7 @@ def parse_routes(shown: list[dict[str, Any]], version: int) -> list[Way]:
 
 
 def problems(model: Model, there: Mapping[str, Present]) -> Iterator[str]:
-    """Say where the declared cards are not the machine's, before anything is touched."""
+    """Say where the declared cards are not the node's, before anything is touched."""
     cards = {name: link for name, link in there.items() if link.physical}
     shown = ", ".join(f"{name} ({link.mac})" for name, link in sorted(cards.items())) or "none"
     for link in model.links:
@@ -172,7 +172,7 @@ def _is_made_so(link: Link, present: Present) -> bool:
 
 
 def stale(model: Model, there: Mapping[str, Present], former: set[str]) -> list[str]:
-    """Name the interfaces that must go before they are made anew, or for good.
+    """Name the interfaces that must go before they are made again, or for good.
 
     No back end changes what a VLAN or a bond is made of while it exists. What is on top of one goes
     with it.

@@ -1,4 +1,4 @@
-"""A machine's network as links with addresses and routes: what every back end renders.
+"""A node's network as links with addresses and routes: what every back end renders.
 
 Built from ``node_interfaces`` and ``lab_zones``; it knows nothing of the files that back ends read.
 """
@@ -87,13 +87,13 @@ class Link:
 
     @property
     def virtual(self) -> bool:
-        """Say whether the machine has it only because it was made."""
+        """Say whether the node has it only because it was made."""
         return self.kind != "physical"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A machine's network.
+    """A node's network.
 
     Attributes:
         links: what is below comes before what is on top of it: physical, bonds, then the rest.
@@ -124,12 +124,12 @@ def build(
     nameservers: Iterable[str] = (),
     search: Iterable[str] = (),
 ) -> Model:
-    """Make a machine's network of what is declared.
+    """Make a node's network of what is declared.
 
     Args:
-        interfaces: ``node_interfaces`` of the machine, in the declaration's order.
+        interfaces: ``node_interfaces`` of the node, in the declaration's order.
         zones: ``lab_zones``.
-        infiniband: the machine's interfaces that are InfiniBand.
+        infiniband: the node's interfaces that are InfiniBand.
         nameservers: addresses of DNS servers.
         search: domains.
 

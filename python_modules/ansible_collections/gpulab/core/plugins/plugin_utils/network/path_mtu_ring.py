@@ -1,7 +1,7 @@
 """Who pings whom to prove that packets of a zone's MTU arrive whole.
 
-Each machine pings the next of its zone, in a ring, so that n machines cost n pings and every link
-of every machine is crossed.
+Each node pings the next of its zone, in a ring, so that n nodes cost n pings and every link
+of every node is crossed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ def ring(
     nodes: Mapping[str, Mapping[str, Mapping[str, Any]]],
     zones: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Say which addresses a machine has to reach, and with packets of which size.
+    """Say which addresses a node has to reach, and with packets of which size.
 
     Args:
         name: the machine.
-        nodes: machine → ``node_interfaces``, of all machines.
+        nodes: node → ``node_interfaces``, of all machines.
         zones: ``lab_zones``.
 
     Returns:
         ``zone``, ``interface``, ``peer``, ``address``, ``mtu`` (bytes), for each zone and IP
-        version that the machine shares with another. The smaller of both ends' MTUs counts.
+        version that the node shares with another. The smaller of both ends' MTUs counts.
     """
     found = []
     for interface, of in (nodes.get(name) or {}).items():

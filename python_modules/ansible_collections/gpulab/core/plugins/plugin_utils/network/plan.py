@@ -1,4 +1,4 @@
-"""From what is declared and what the machine is to a guarded change of its network."""
+"""From what is declared and what the node is to a guarded change of its network."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def compare(
     interfaces: Mapping[str, Mapping[str, Any]],
     zones: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """Say where the machine's network is not what is declared; nothing where it is.
+    """Say where the node's network is not what is declared; nothing where it is.
 
     Raises:
         NetworkError: the declaration gives no working network.
@@ -118,7 +118,7 @@ def _ways(info: Mapping[str, Any]) -> list[Way]:
 
 
 def links(info: Mapping[str, Any]) -> dict[str, Present]:
-    """Give the machine's interfaces as the module ``gpulab.core.network_info`` read them."""
+    """Give the node's interfaces as the module ``gpulab.core.network_info`` read them."""
     return parse_links(info["links"], info["cards"], info["permanent"])
 
 

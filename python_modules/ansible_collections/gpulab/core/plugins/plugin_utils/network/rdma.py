@@ -1,4 +1,4 @@
-"""The script that sets a machine's RDMA devices at every boot.
+"""The script that sets a node's RDMA devices at every boot.
 
 What a lossless or congestion-controlled RoCE network needs of a card: packets carry a DSCP by which
 switches and card sort them, the card pauses that one priority alone (PFC, IEEE 802.1Qbb), and it

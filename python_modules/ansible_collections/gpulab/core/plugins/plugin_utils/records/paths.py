@@ -27,7 +27,7 @@ def reports_dir() -> Path:
     """Return the folder of all runs: ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project.
 
     The project is the folder of the ``ansible.cfg`` in use. Without one, or with one of the whole
-    machine or of a user's home, it is the working folder.
+    node or of a user's home, it is the working folder.
     """
     chosen = os.environ.get(REPORTS_VARIABLE)
     return Path(chosen) if chosen else _project() / "reports"

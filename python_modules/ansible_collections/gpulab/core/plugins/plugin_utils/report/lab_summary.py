@@ -22,7 +22,7 @@ Finding = dict[str, Any]
 
 # What an owner looks at first.
 _ORDER = {"fail": 0, "unknown": 1, "warn": 2, "pass": 3}
-# The group whose machines must also pass the benchmark.
+# The group whose nodes must also pass the benchmark.
 _BENCHMARKED = "compute"
 
 

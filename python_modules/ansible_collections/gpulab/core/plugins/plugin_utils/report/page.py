@@ -45,7 +45,7 @@ def render(summary: Mapping[str, Any], records: Mapping[str, Record]) -> str:
         summary: The content of ``lab.json``.
         records: The run's records by node.
 
-    Everything that came from a machine is escaped; what the page says is in its template.
+    Everything that came from a node is escaped; what the page says is in its template.
     """
     names = sorted(node["name"] for node in summary["nodes"])
     results = {name: records[name]["benchmark"] for name in names if name in records}

@@ -1,4 +1,4 @@
-"""Write the history anew from the reports that are still there."""
+"""Write the history again from the reports that are still there."""
 
 from __future__ import annotations
 

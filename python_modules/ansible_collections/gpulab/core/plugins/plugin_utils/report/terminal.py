@@ -198,7 +198,7 @@ def _wrapped(status: str, text: str, indent: str) -> Iterator[Line]:
 def merge(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Put faults that read the same on several nodes into one, with the list ``nodes``.
 
-    A wrong clock on fifty machines is one thing to do, not fifty.
+    A wrong clock on fifty nodes is one thing to do, not fifty.
     """
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for fault in faults:

@@ -1,4 +1,4 @@
-"""Hold what a machine answered against its spec, as a record."""
+"""Hold what a node answered against its spec, as a record."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .answer import Answer
 
 
 def record(run_id: str, target: Mapping[str, Any], answer: Answer) -> records.Record:
-    """Return the record of a machine that was connected to.
+    """Return the record of a node that was connected to.
 
     Args:
         run_id: The run's id.
         target: As `targets.describe` returns it.
-        answer: What the machine answered.
+        answer: What the node answered.
     """
     made = records.new(run_id, target["host"])
     hardware = answer.hardware

@@ -1,4 +1,4 @@
-"""Ask all machines at once, by pyinfra."""
+"""Ask all nodes at once, by pyinfra."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _GUARD_S = 0.5
 
 
 class _Connector(SSHConnector):
-    """pyinfra's own, with the command that reaches a machine behind others."""
+    """pyinfra's own, with the command that reaches a node behind others."""
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         """Return what pyinfra gives to paramiko, and the way through other machines."""
@@ -50,7 +50,7 @@ class _Connector(SSHConnector):
 
 
 def ask(targets: Sequence[Target], timeout_s: float, parallel: int) -> Iterator[tuple[int, Answer]]:
-    """Ask the machines and give each one's number and answer, as they come.
+    """Ask the nodes and give each one's number and answer, as they come.
 
     Args:
         targets: As `targets.describe` returns them, with ``ssh``.

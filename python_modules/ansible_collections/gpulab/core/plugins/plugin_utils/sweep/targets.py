@@ -49,7 +49,7 @@ def describe(
         "address": str(options.get("host") or host["name"]),
         "ssh_words": ssh_words(options),
         "password": str(options.get("password") or ""),
-        # playbooks/verify.yml reads as root; a machine may forbid it.
+        # playbooks/verify.yml reads as root; a node may forbid it.
         "become": bool(variables.get("ansible_become", True)) and method == "sudo",
         "python": _python(str(variables.get("ansible_python_interpreter") or "")),
         "problem": problem,

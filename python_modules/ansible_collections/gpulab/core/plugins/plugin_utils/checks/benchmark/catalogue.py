@@ -9,7 +9,7 @@ from ..finding import DECLARED, Check
 from .published import ALLREDUCE_GPUS, GEMM_SHARE
 from .request import CheckLimits
 
-# How long another process may hold the CPU: two nodes on one machine showed pauses of 0.07 s.
+# How long another process may hold the CPU: two nodes on one node showed pauses of 0.07 s.
 SCHEDULER_PAUSE_S = 0.1
 
 _SOURCE = "gpulab_bench"

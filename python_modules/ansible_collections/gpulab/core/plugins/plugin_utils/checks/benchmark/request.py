@@ -18,7 +18,7 @@ class CheckLimits:
             reaches 0.
         nonfinite_steps_max: steps with a loss or gradient that is not finite.
         step_jitter_max: p95 over median of the step time, on a CPU beyond a scheduler's pause. An
-            idle machine stays below 1.5; above the limit something slows the device down.
+            idle node stays below 1.5; above the limit something slows the device down.
     """
 
     loss_ratio_max: float = 0.5

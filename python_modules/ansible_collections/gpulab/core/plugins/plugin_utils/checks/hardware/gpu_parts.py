@@ -1,4 +1,4 @@
-"""The GPUs of a machine as the checks see them: on the bus, in NVML, and as physical parts."""
+"""The GPUs of a node as the checks see them: on the bus, in NVML, and as physical parts."""
 
 from __future__ import annotations
 

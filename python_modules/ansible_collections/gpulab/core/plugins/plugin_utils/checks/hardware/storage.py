@@ -9,7 +9,7 @@ from typing import Any
 from ..finding import DECLARED, TB, Facts, Finding, HardwareCheck, Requirements, number, part
 
 _SOURCE = "/sys/block/*/{size,queue/rotational}"
-# Fitted to the machine, as opposed to plugged into it or reached over a network.
+# Fitted to the node, as opposed to plugged into it or reached over a network.
 _FOREIGN = ("usb", "iscsi")
 
 

@@ -56,8 +56,8 @@ def judge(
             address and the switch port at its cable.
 
     Returns:
-        A fault stands with the node that it was laid to; what lies between two nodes, or cannot be
-        told, with both.
+        A fault stands with the node that it was attributed to; what lies between two nodes, or
+        cannot be told, with both.
     """
     first = [each for each in measurements if not each["again"]]
     again = [each for each in measurements if each["again"]]
@@ -152,7 +152,7 @@ class _Told:
         return {end for path in paths for end in path if end[0] == self._name}
 
     def _concerns(self, blame: Blame) -> bool:
-        """Whether it is laid to this node, or to what is between this node and another."""
+        """Whether it is attributed to this node, or to what is between this node and another."""
         if blame.kind == END:
             return any(node == self._name for node, _ in blame.ends)
         return any(self._at(path) for path in blame.paths)

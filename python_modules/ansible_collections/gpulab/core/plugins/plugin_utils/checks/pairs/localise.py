@@ -19,7 +19,7 @@ TRANSMIT = "transmit"
 RECEIVE = "receive"
 BOTH = "both"
 
-# What a path's fault is laid to.
+# What a path's fault is attributed to.
 END = "end"
 EITHER = "either"
 PATH = "path"

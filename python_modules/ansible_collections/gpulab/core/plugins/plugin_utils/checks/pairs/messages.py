@@ -47,7 +47,7 @@ def evidence(
     Args:
         symptom: The finding's id.
         status: The finding's.
-        blame: What the fault is laid to; None where there is none.
+        blame: What the fault is attributed to; None where there is none.
         seen: The paths that are told of, at least one.
         zone: Where it was measured, or ''.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..node_spec import node_spec
 
-# Where training traffic runs, and where every machine is managed.
+# Where training traffic runs, and where every node is managed.
 FABRIC = "fabric"
 MANAGEMENT = "management"
 

@@ -1,4 +1,4 @@
-"""Machines that are meant to be alike: which of them is the odd one?
+"""Nodes that are meant to be alike: which of them is the odd one?
 
 Every trait is voted on by all that are meant to be alike: nodes with one spec in the same groups,
 and GPUs and adapters of one model in these nodes. Where more than half agree, the others are odd.
@@ -201,7 +201,7 @@ def _groups(records: Mapping[str, Record]) -> list[list[str]]:
 
 
 def _meant_to_be(record: Record) -> tuple[object, ...]:
-    """What the lab declares of a node; where that is no machine in particular, what it is."""
+    """What the lab declares of a node; where that is no node in particular, what it is."""
     host, facts = record["host"], record["hardware"]
     declared = (tuple(host["groups"]), host["spec"])
     if host["spec"] not in ("", NO_SPEC, *BUILTIN_SPECS):
