@@ -58,7 +58,8 @@ second-core() { scripts/second_core.sh; }
 runs() { python -m pytest tests/runs; }
 
 # A failed scenario is left with its nodes by molecule; they must not outlive the test.
-molecule-scenario() { molecule test --scenario-name "$1" --destroy always; }
+# One run of a scenario at a time: second-core has one of them, too.
+molecule-scenario() { flock ".cache/molecule-$1.lock" molecule test --scenario-name "$1" --destroy always; }
 
 # Fifty nodes, swept over SSH.
 sweep() { python -m pytest tests/sweep -s; }
