@@ -46,7 +46,13 @@ def command(inventory: Path, playbook: str, *options: str, **variables: object) 
 
 
 def environment(strategy: str = USERS) -> dict[str, str]:
-    """Give the environment of such a call, by this strategy of Ansible's."""
+    """Give the environment of such a call, by this strategy of Ansible's.
+
+    Mitogen takes an interpreter's path for words of a command line, so where the checkout's has a
+    space, such a run goes as users' do.
+    """
+    if strategy == MITOGEN and " " in sys.executable:
+        strategy = USERS
     return {
         **os.environ,
         **({"ANSIBLE_STRATEGY": strategy} if strategy else {}),
