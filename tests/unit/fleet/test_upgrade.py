@@ -33,9 +33,25 @@ def test_a_record_of_schema_2_is_read_as_one_of_today(tmp_path: Path) -> None:
     assert records.load(path) == record
 
 
-@pytest.mark.parametrize("other", [None, [], {}, {"schema": 1}, {"schema": 3, "smoke": 1}])
-def test_what_is_no_record_of_schema_2_is_left_alone(other: object) -> None:
+@pytest.mark.parametrize("other", [{}, {"schema": 1}, {"schema": 3, "smoke": 1}])
+def test_what_is_no_record_of_schema_2_is_left_alone(other: dict[str, Any]) -> None:
     assert upgrade.to_present(other) == other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"schema": 2}',
+        '{"schema": 2, "checks": null, "training": 1}',
+        '{"schema": 2, "checks": [1, {}, {"id": 3}], "training": []}',
+    ],
+)
+def test_what_is_broken_is_refused_as_any_record_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "node01.json"
+    path.write_text(text)
+    with pytest.raises(records.RecordError, match="does not fit the record's schema"):
+        records.load(path)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +64,5 @@ def test_what_is_no_record_of_schema_2_is_left_alone(other: object) -> None:
     ],
 )
 def test_names_of_checks(old: str, new: str) -> None:
-    assert upgrade.check_id(old) == new
+    (check,) = upgrade.to_present({"schema": 2, "checks": [{"id": old}]})["checks"]
+    assert check == {"id": new}

@@ -43,7 +43,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "gpulab.core.engine"
     CALLBACK_NEEDS_ENABLED = True
 
-    def v2_playbook_on_start(self, playbook: Playbook) -> None:  # noqa: ARG002
+    def v2_playbook_on_start(self, _playbook: Playbook) -> None:
         """Make ready, after the playbook was read and before anything is forked."""
         preload.load_plugins()
         if not inline.install():

@@ -170,10 +170,12 @@ def load(path: Path) -> Record:
             verdict is not the one that its checks give.
     """
     try:
-        record = upgrade.to_present(json.loads(path.read_text(encoding="utf-8")))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path.name} cannot be read: {error}"
         raise RecordError(msg) from error
+    if isinstance(record, dict):
+        record = upgrade.to_present(record)
     try:
         schema.check(record, "record")
     except schema.SchemaError as error:

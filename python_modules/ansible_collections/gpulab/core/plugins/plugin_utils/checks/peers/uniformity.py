@@ -112,16 +112,13 @@ def _nic_name(nic: Mapping[str, Any]) -> str:
     return str(nic.get("driver") or "") if nic.get("physical") else ""
 
 
-def _vbios(facts: Mapping[str, Any], node: str) -> Iterator[Vote]:  # noqa: ARG001  a trait's shape
+def _vbios(facts: Mapping[str, Any], _node: str) -> Iterator[Vote]:
     for gpu in (facts.get("nvidia") or {}).get("gpus") or []:
         if gpu.get("vbios_version"):
             yield Vote(str(gpu.get("name")), parts.named("gpu", gpu), gpu["vbios_version"])
 
 
-def _adapter_firmware(
-    facts: Mapping[str, Any],
-    node: str,  # noqa: ARG001  a trait's shape
-) -> Iterator[Vote]:
+def _adapter_firmware(facts: Mapping[str, Any], _node: str) -> Iterator[Vote]:
     for port in facts.get("infiniband") or []:
         if port.get("firmware"):
             # Its first number is that of the adapter's family: 20 is a ConnectX-6, 28 a ConnectX-7.
