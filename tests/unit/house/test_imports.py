@@ -36,6 +36,8 @@ ONE_PLACE = {
         f"{BENCH}.children",
         # It waits for fifty nodes at once, in one thread.
         f"{PLUGIN_UTILS}.sweep",
+        # The ssh that it starts outlives the worker that started it.
+        f"{PLUGIN_UTILS}.engine.resident_client",
     ],
 }
 RENAMING = [
@@ -50,6 +52,9 @@ RENAMING = [
 def dotted(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".")
 
+
+# Stands in for an interpreter: what a module finds below the path must be found there, too.
+READING_PATH = "module_utils/engine/resident.py"
 
 PROGRAM_STARTS = [f"{MODULE_UTILS}.{dotted(path)}" for path in PROGRAMS.values()]
 SHIPPED = [dotted(path) for path in SHARED]
@@ -109,7 +114,9 @@ def test_what_nodes_run_is_written_in_their_python(tree: Tree, sources: list[Pat
 
 
 def test_nothing_touches_the_path_that_python_imports_from(sources: list[Path]) -> None:
-    assert import_law.path_changes(sources) == []
+    others = [file for file in sources if not file.as_posix().endswith(READING_PATH)]
+    assert len(others) == len(sources) - 1
+    assert import_law.path_changes(others) == []
 
 
 @pytest.mark.parametrize("target", ONE_PLACE)

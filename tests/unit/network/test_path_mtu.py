@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.network import path_mtu
-from ansible_collections.gpulab.core.plugins.plugin_utils.network import path_mtu_ring
+from ansible_collections.gpulab.core.plugins.plugin_utils.network import path_mtu_rings
 
 ZONES: dict[str, Any] = {"management": {"cidr": "10.20.0.0/24"}, "fabric": {"mtu": 9000}}
 
@@ -32,7 +32,7 @@ def edges(zone: str, version: str) -> dict[str, str]:
     return {
         name: target["peer"]
         for name in NODES
-        for target in path_mtu_ring.ring(name, NODES, ZONES)
+        for target in path_mtu_rings.rings(NODES, ZONES)[name]
         if target["zone"] == zone and (":" in target["address"]) == (version == "6")
     }
 
@@ -47,7 +47,7 @@ def test_the_smaller_mtu_of_both_ends_counts() -> None:
     found = {
         (name, target["address"]): target["mtu"]
         for name in NODES
-        for target in path_mtu_ring.ring(name, NODES, ZONES)
+        for target in path_mtu_rings.rings(NODES, ZONES)[name]
     }
     assert found["a", "10.20.0.2"] == 1500
     assert found["a", "10.20.2.2"] == 4000
@@ -56,7 +56,7 @@ def test_the_smaller_mtu_of_both_ends_counts() -> None:
 
 
 def test_a_machine_alone_in_its_zone_has_nobody_to_ping() -> None:
-    assert path_mtu_ring.ring("a", {"a": NODES["a"]}, ZONES) == []
+    assert path_mtu_rings.rings({"a": NODES["a"]}, ZONES) == {"a": []}
 
 
 @pytest.mark.parametrize(

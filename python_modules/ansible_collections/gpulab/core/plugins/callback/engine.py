@@ -14,6 +14,10 @@ description:
   - Lets Ansible's own process finish the tasks that no node takes part in, such as a skipped
     one, an include, C(ansible.builtin.assert) or C(ansible.builtin.set_fact), for which Ansible
     forks a worker per host.
+  - Keeps what Ansible packs of its modules and of this collection's from one run to the next, below
+    C(gpulab-payloads) of Ansible's home folder.
+  - Ends the Pythons that the connection C(gpulab.core.ssh) keeps on nodes; without it they end a
+    minute later.
   - The results are those of a run without it. Where the inside of Ansible is not one that this was
     written for, workers are forked as ever.
   - docs/performance.md says what it saves.
@@ -24,14 +28,16 @@ requirements:
   - to be enabled in C(callbacks_enabled) of ansible.cfg
 """
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING
 
 from ansible.plugins.callback import CallbackBase
 
-from ..plugin_utils.engine import inline, preload
+from ..plugin_utils.engine import inline, payload_cache, preload, resident_client
 
 if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
     from ansible.playbook import Playbook
 
 
@@ -46,8 +52,16 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, _playbook: Playbook) -> None:
         """Make ready, after the playbook was read and before anything is forked."""
         preload.load_plugins()
+        with contextlib.suppress(OSError):
+            payload_cache.restore()
         if not inline.install():
             self._display.v("gpulab.core.engine: an unknown ansible-core; every task gets a worker")
         # What is loaded by now stays to the end: it need not be looked through again and again.
         gc.collect()
         gc.freeze()
+
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:  # noqa: ARG002
+        """End what was kept on the nodes, and keep what the next run can use."""
+        resident_client.end_all(resident_client.folder())
+        with contextlib.suppress(OSError):
+            payload_cache.keep()

@@ -11,7 +11,7 @@ short_description: Check that packets of a zone's MTU reach the next node whole
 description:
   - Pings each of O(targets) with packets of exactly its MTU that must not be cut (don't fragment).
     Fails where one does not come back, and says which link it is and whether smaller packets pass.
-  - Changes nothing. The targets come from P(gpulab.core.path_mtu_ring#filter), a ring over each
+  - Changes nothing. The targets come from P(gpulab.core.path_mtu_rings#filter), a ring over each
     zone's machines.
 options:
   targets:

@@ -13,6 +13,8 @@ PROGRAMS: Mapping[str, str] = {
     "gpulab-rollback": "commit/runner.py",
     # Is sent by each sweep.
     "hardware-reader": "facts/read.py",
+    # Stays in memory for the length of a run.
+    "resident-python": "engine/resident.py",
 }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import ansible_mitogen.affinity
 import ansible_mitogen.loaders
 import ansible_mitogen.strategy
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
 
 DOCUMENTATION = """
 name: mitogen
@@ -20,6 +22,7 @@ description:
     controller of two or three CPUs that leaves most of the work to a single one, so there the
     kernel schedules freely instead (on two CPUs, a second C(site.yml) of the sandbox took 28 s
     instead of 42 s).
+  - Mitogen has connections of its own in the place of P(gpulab.core.ssh#connection).
 requirements: [mitogen]
 author: [gpulab]
 """
@@ -29,6 +32,10 @@ CPUS_TO_SHARE_OUT = 4
 
 if getattr(ansible_mitogen.affinity.policy, "cpu_count", CPUS_TO_SHARE_OUT) < CPUS_TO_SHARE_OUT:
     ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
+
+# Mitogen knows Ansible's connections by their names.
+if context.CLIARGS.get("connection") == "gpulab.core.ssh":
+    context.CLIARGS = CLIArgs({**context.CLIARGS, "connection": "ssh"})
 
 
 Linear: Any = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=True)
