@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import ansible_mitogen.affinity
 import ansible_mitogen.loaders
 import ansible_mitogen.strategy
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.utils.context_objects import CLIArgs
+
+if TYPE_CHECKING:
+    from ansible.executor.task_queue_manager import TaskQueueManager
 
 DOCUMENTATION = """
 name: mitogen
@@ -43,3 +48,20 @@ Linear: Any = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=T
 
 class StrategyModule(ansible_mitogen.strategy.StrategyMixin, Linear):
     """Mitogen's mixin over Ansible's linear strategy, as mitogen's own plugin composes them."""
+
+    def __init__(self, tqm: TaskQueueManager) -> None:
+        """Refuse what would fail in the middle of a run.
+
+        Args:
+            tqm: Ansible's, of this run.
+
+        Raises:
+            AnsibleError: mitogen cuts the controller's interpreter's path at a space.
+        """
+        if " " in sys.executable:
+            msg = (
+                f"mitogen cannot start {sys.executable}: the path has a space. Run without "
+                "GPULAB_MITOGEN and ANSIBLE_STRATEGY, or move the checkout"
+            )
+            raise AnsibleError(msg)
+        super().__init__(tqm)
