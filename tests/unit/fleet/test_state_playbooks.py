@@ -26,21 +26,24 @@ ansible_become=false
 lab_admission={"max_age_h": 48}
 """
 
-# Keeps each node's state and reason in a file; speaks as scontrol(1) does.
+# Keeps each node's state and reason in a file; speaks as scontrol(1) does. The scenario slurm has a
+# real one.
 SCONTROL = """#!/usr/bin/env bash
-folder=$(dirname "$0")/../slurm
-echo "$*" >> "$folder/calls"
+cd "$(dirname "$0")/../slurm"
+echo "$*" >> calls
+[ ! -e broken ] || { echo "Unable to contact slurm controller"; exit 1; }
 case $1 in
   --oneliner)
-    [ -e "$folder/$4" ] || { echo "Node $4 not found"; exit 1; }
-    [ -e "$folder/broken" ] && { echo "Unable to contact slurm controller"; exit 1; }
-    read -r state reason < "$folder/$4"
-    echo "NodeName=$4 Arch=x86_64 State=$state ThreadsPerCore=2 Reason=$reason" ;;
+    for node in node*; do
+      read -r state reason < "$node"
+      echo "NodeName=$node Arch=x86_64 State=$state ThreadsPerCore=2" \
+        "${reason:+Reason=$reason [root@2026-12-01T00:00:00]}"
+    done ;;
   update)
     node=${2#nodename=} state=${3#state=}
     case $state in
-      drain) echo "IDLE+DRAIN ${4#reason=}" > "$folder/$node" ;;
-      resume) echo IDLE > "$folder/$node" ;;
+      drain) echo "IDLE+DRAIN ${4#reason=}" > "$node" ;;
+      resume) echo IDLE > "$node" ;;
     esac ;;
 esac
 """
@@ -64,6 +67,12 @@ class StateLab(Lab):
         self.slurm.mkdir()
         for name in ("node01", "node02"):
             (self.slurm / name).write_text("IDLE\n")
+        # The timer is a matter of a head with systemd.
+        shutil.copytree(PROJECT / "roles" / "slurm_admission", root / "roles" / "slurm_admission")
+        role = root / "roles" / "slurm_admission"
+        (role / "tasks" / "install.yml").write_text("[]\n")
+        file = role / "vars" / "main.yml"
+        file.write_text(file.read_text().replace("/var/lib/gpulab", str(root)))
 
     def verified(self, status: str = "pass", *, limit: str = "node01,node02") -> Result:
         plays = ("verify.yml", "benchmark.yml", "report.yml")

@@ -10,7 +10,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.upgrade_f
     upgrade_failure,
 )
 
-JOBS = {"failed": True, "stdout_lines": ["77 of ada", "78 of bob"]}
+JOBS = {"failed": True, "busy": {"node02": "77 of ada, 78 of bob"}}
 
 
 def stop(result: dict[str, Any], **changed: Any) -> str:
@@ -45,9 +45,9 @@ def test_who_had_what_and_how_to_go_on() -> None:
             "after 60 s jobs still run on it (77 of ada, 78 of bob): wait for them, or end",
         ),
         # They have ended; what failed came later.
-        ({"msg": "no"}, {"failed": False, "stdout_lines": []}, "no."),
+        ({"msg": "no"}, {"failed": False, "busy": {}}, "no."),
         # The question failed, and not the waiting.
-        ({"msg": "squeue: error"}, {"failed": True, "stdout_lines": []}, "squeue: error."),
+        ({"msg": "squeue: error"}, {"failed": True, "msg": "squeue: error"}, "squeue: error."),
     ],
 )
 def test_the_reason(result: dict[str, Any], jobs: dict[str, Any], reason: str) -> None:

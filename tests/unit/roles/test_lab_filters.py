@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.gpulab.core.plugins.filter.accounts import (
     accounts,
     key_files,
+    uid_problems,
     user_changes,
 )
 from ansible_collections.gpulab.core.plugins.filter.base_differences import base_differences
@@ -193,6 +194,7 @@ def test_accounts() -> None:
     found = accounts(LINES)
     assert set(found) == {"root", "alice"}
     assert found["alice"] == {
+        "uid": "1001",
         "home": "/data/alice",
         "gid": "1001",
         "shell": "/bin/bash",
@@ -224,6 +226,21 @@ def test_user_changes(user: dict[str, Any], differs: bool) -> None:
 
 def test_the_connecting_users_password_may_stay() -> None:
     assert user_changes([{"name": "root"}], accounts(LINES), "root") == []
+
+
+@pytest.mark.parametrize(
+    ("user", "wrong"),
+    [
+        ({"name": "alice"}, ""),
+        ({"name": "alice", "uid": 1001}, ""),
+        ({"name": "alice", "uid": 2001}, "the account alice has the uid 1001 here"),
+        ({"name": "eve", "uid": 2001}, ""),
+        ({"name": "eve", "uid": 1001}, "the uid 1001 of eve is alice's here"),
+    ],
+)
+def test_a_number_is_never_changed_and_never_shared(user: dict[str, Any], wrong: str) -> None:
+    found = uid_problems([user], accounts(LINES))
+    assert (not found) if not wrong else found[0].startswith(wrong)
 
 
 def test_key_files() -> None:

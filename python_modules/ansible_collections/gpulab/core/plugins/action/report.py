@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import lines
 from ..plugin_utils.admission import admission
+from ..plugin_utils.admission import table as admission_table
 from ..plugin_utils.inventory import hosts
 from ..plugin_utils.records import paths
 from ..plugin_utils.report import report
@@ -66,10 +67,7 @@ class ActionModule(ActionBase):
         lines.show(self._display, told)
         refused = report.refused(summary, arguments["nodes"])
         page = str(folder / report.PAGE)
-        states = {
-            node["name"]: {"state": node["state"], "reason": node["state_reason"]}
-            for node in summary["nodes"]
-        }
+        states = _states(arguments["nodes"])
         return {
             **result,
             "verdict": summary["verdict"],
@@ -89,6 +87,15 @@ def _folder() -> Path:
         )
         raise paths.FolderError(msg)
     return folder
+
+
+def _states(nodes: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the admission of these nodes; of none where it cannot be read, which the page says."""
+    try:
+        table = admission_table.rows(admission.read(), nodes)
+    except admission.AdmissionError:
+        return {}
+    return {name: table[name] for name in nodes}
 
 
 def _lab_name(variables: dict[str, Any]) -> str:

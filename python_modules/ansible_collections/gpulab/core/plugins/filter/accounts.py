@@ -21,16 +21,17 @@ def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
             ``locked <name>`` (the password is locked).
 
     Returns:
-        Name to ``{"home", "gid", "shell", "comment", "locked", "groups"}``, the primary group
-        included; ``gid`` is its number.
+        Name to ``{"uid", "home", "gid", "shell", "comment", "locked", "groups"}``, the primary
+        group included; ``uid`` and ``gid`` are numbers, as text.
     """
     found: dict[str, dict[str, Any]] = {}
     rows = [line.partition(" ")[::2] for line in lines]
     for kind, rest in rows:
         fields = rest.split(":")
         if kind == "passwd" and len(fields) == 7:
-            name, _, _, gid, comment, home, shell = fields
+            name, _, uid, gid, comment, home, shell = fields
             found[name] = {
+                "uid": uid,
                 "home": home,
                 "gid": gid,
                 "shell": shell,
@@ -79,6 +80,31 @@ def user_changes(
     return [user for user in users if differs(user)]
 
 
+def uid_problems(users: list[dict[str, Any]], present: dict[str, dict[str, Any]]) -> list[str]:
+    """List the declared numbers that a node has given otherwise.
+
+    A changed number would leave the user's files to whoever gets the old one.
+
+    Args:
+        users: those of ``lab_users`` that are to be there.
+        present: what `accounts` returns.
+    """
+    owners = {account["uid"]: name for name, account in present.items()}
+    problems = []
+    for user in users:
+        name, uid = user["name"], str(user.get("uid") or "")
+        if uid and name in present and present[name]["uid"] != uid:
+            problems.append(
+                f"the account {name} has the uid {present[name]['uid']} here, and lab_users says "
+                f"{uid}: declare that one, or change it by hand (usermod --uid, chown)"
+            )
+        elif uid and owners.get(uid, name) != name:
+            problems.append(
+                f"the uid {uid} of {name} is {owners[uid]}'s here: declare a free one for {name}"
+            )
+    return problems
+
+
 def key_files(
     users: list[dict[str, Any]], present: dict[str, dict[str, Any]], connecting: str
 ) -> list[dict[str, Any]]:
@@ -115,4 +141,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name the filters."""
-        return {"accounts": accounts, "user_changes": user_changes, "key_files": key_files}
+        return {
+            "accounts": accounts,
+            "user_changes": user_changes,
+            "uid_problems": uid_problems,
+            "key_files": key_files,
+        }

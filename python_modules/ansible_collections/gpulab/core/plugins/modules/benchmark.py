@@ -84,6 +84,13 @@ options:
         fails now is not repeated; one that failed then stands if it passes now.
     type: float
     default: 0
+  may_train:
+    description:
+      - Without it, only an earlier training is judged; where none stands for a new one, the
+        result is C(skipped). For a node that somebody else's job has.
+    type: bool
+    default: true
+    version_added: 0.2.0
   limits:
     description: Limits of the checks, where they differ from the module's own.
     type: dict
@@ -305,6 +312,8 @@ def main() -> None:
     if found and found == params["passed"]:
         # The action puts the earlier measurement in this one's place.
         module.exit_json(changed=False, stands=True, fingerprint=found)
+    if not params["may_train"]:
+        module.exit_json(changed=False, skipped=True, msg="it is due, and does not train now")
     budget_s = params["timeout_s"] * BUDGET_SHARE
     bus_gpus = nvidia_gpus_on_bus()
     ended = asdict(run(command(params, budget_s), params["threads"], params["timeout_s"]))

@@ -11,6 +11,8 @@ MODULE_UTILS = Path(__file__).resolve().parents[1] / "module_utils"
 PROGRAMS: Mapping[str, str] = {
     # Stays there.
     "gpulab-rollback": "commit/runner.py",
+    # Stays on the head.
+    "gpulab-slurm-admission": "slurm/keep.py",
     # Is sent by each sweep.
     "hardware-reader": "facts/read.py",
     # Stays in memory for the length of a run.

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "threads": {"type": "int"},
     "timeout_s": {"type": "int"},
     "passed": {"type": "dict"},
+    "may_train": {"type": "bool", "default": True},
 }
 
 #: Of several nodes that train together.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .claims import Claim, conflicts
-from .model import Declaration, Path, Problem, Value, mapping, sequence, show, text
+from .model import Declaration, Path, Problem, Value, mapping, sequence, show, text, whole
 from .placeholders import looks_like_placeholder
 from .suggest import did_you_mean
 
@@ -33,7 +33,8 @@ NEW_KEY = "the one line in ~/.ssh/id_ed25519.pub (ssh-keygen -t ed25519 makes it
 def people_problems(declaration: Declaration) -> list[Problem]:
     """Check users one by one and against each other."""
     problems: list[Problem] = []
-    names, keys = [], []
+    names, keys, numbers = [], [], []
+    by_number = next((host.name for host in declaration.by_name() if "slurm" in host.groups), "")
     connects_as = {
         text(host.variables.get("ansible_user")): host.name
         for host in reversed(declaration.by_name())
@@ -43,6 +44,20 @@ def people_problems(declaration: Declaration) -> list[Problem]:
         problems += _user(at, user, connects_as)
         if text(user.get("name")):
             names.append(Claim(user["name"], "", (*at, "name"), f"the name '{user['name']}'"))
+        uid = whole(user.get("uid"))
+        if uid is not None:
+            numbers.append(Claim(uid, "", (*at, "uid"), f"the number {uid}"))
+            problems += _number((*at, "uid"), uid)
+        elif by_number and user.get("state") != "absent" and "uid" not in user:
+            wrong = f"Slurm ({by_number}) runs a job by its user's number, and none is declared"
+            problems.append(
+                Problem(
+                    "",
+                    (*at, "uid"),
+                    wrong,
+                    "the number that `id -u` prints, or a free one from 2000 on",
+                )
+            )
         own: set[str] = set()
         for place, key in enumerate(sequence(user.get("ssh_keys"))):
             path = (*at, "ssh_keys", place)
@@ -53,6 +68,7 @@ def people_problems(declaration: Declaration) -> list[Problem]:
                 keys.append(Claim(words[1], "", path, "this key"))
                 own.add(words[1])
     problems += conflicts(names, "one entry per user")
+    problems += conflicts(numbers, "a number of its own for each user")
     problems += conflicts(keys, "a key pair per person: with a shared one nobody knows who it was")
     return problems
 
@@ -98,6 +114,13 @@ def _user(at: Path, user: dict[Any, Any], connects_as: dict[str, str]) -> Iterat
         if isinstance(group, str) and group in ROOT_GROUPS:
             wrong = f"the group '{group}' gives root on some platforms and not on others"
             yield Problem("", (*at, "groups", place), wrong, "leave it out and set 'sudo: true'")
+
+
+def _number(path: Path, uid: int) -> Iterator[Problem]:
+    # systemd's dynamic users, then nobody, then what 16 bits take for "none" (systemd's UIDS-GIDS).
+    if 61184 <= uid <= 65535:
+        wrong = f"{uid} is among the numbers that the system gives away itself (61184 to 65535)"
+        yield Problem("", path, wrong, "a number from 2000 to 60000")
 
 
 def _ssh_key(path: Path, key: Value) -> Iterator[Problem]:

@@ -24,7 +24,8 @@ def upgrade_failure(
         result: ``ansible_failed_result``.
         node: where it stopped.
         before: the version of the driver that the node had, "" for none.
-        jobs: the result of the task that waits for the node's jobs; empty where it was not reached.
+        jobs: the result of the task that waits for the node's jobs, whose ``busy`` says node →
+            jobs; empty where it was not reached.
         drain_timeout_s: how long that waits.
         drained: whether the node is out of the scheduler's hands by this playbook.
         done: the nodes that are upgraded.
@@ -33,20 +34,25 @@ def upgrade_failure(
     """
     stays = "It stays drained. " if drained else ""
     instead = f" (or give it back as it is: `{' '.join(give_back)}`)" if give_back else ""
+    reason = _reason(result, _running(jobs, node), drain_timeout_s)
     return (
-        f"{node} had {before or 'no driver'}: {_reason(result, jobs, drain_timeout_s)}. {stays}"
+        f"{node} had {before or 'no driver'}: {reason}. {stays}"
         f"Upgraded: {', '.join(done) or 'none'}; left as they were: {', '.join(left) or 'none'}. "
         "When it is mended, go on with `ansible-playbook playbooks/gpu_upgrade.yml --limit "
         f"{','.join([node, *left])}`{instead}."
     )
 
 
-def _reason(result: Mapping[str, Any], jobs: Mapping[str, Any], drain_timeout_s: int) -> str:
-    running = jobs.get("stdout_lines") or ()
-    if jobs.get("failed") and running:
+def _running(jobs: Mapping[str, Any], node: str) -> str:
+    """Return the jobs whose end was waited for in vain."""
+    return str((jobs.get("busy") or {}).get(node, "")) if jobs.get("failed") else ""
+
+
+def _reason(result: Mapping[str, Any], running: str, drain_timeout_s: int) -> str:
+    if running:
         return (
-            f"after {drain_timeout_s} s jobs still run on it ({', '.join(running)}): wait for "
-            "them, or end them by scancel"
+            f"after {drain_timeout_s} s jobs still run on it ({running}): wait for them, or end "
+            "them by scancel"
         )
     said = (str(result.get(key) or "").strip() for key in ("msg", "stderr"))
     return " ".join(part for part in said if part).removesuffix(".")
