@@ -171,6 +171,16 @@ CASES = {
         ),
         machine="two-a100-containers",
     ),
+    "gpu.recovery": Case(
+        _SOUND,
+        (
+            nvml("recovery_action", value="Node Reboot"),
+            nvml("recovery_action", value="a word of next year"),
+            nvml("unread", value={"temperature.gpu_c": "GPU requires reset"}),
+        ),
+        (*_OUTSIDE, refused("recovery_action")),
+        formats=("two-a100-nvml",),
+    ),
     "gpu.xid": Case(
         _SOUND,
         (

@@ -74,12 +74,14 @@ def values(gpu: dict[str, Any]) -> dict[str, Any]:
         Board(used_mib=500, processes=((7, 300), (8, 200)), reasons=0xFF),
         Board(nvlinks=(25000, None, 12500), replays={0: 4}),
         replace(H100, fabric="In Progress"),
+        Board(recovery="Drain and Reset", mig=True),
+        Board(used_mib=30, drawing=((2412, "Xorg", 30),), processes=((7, 300),)),
     ],
 )
 def test_both_readers_tell_the_same(board: Board, driver: str) -> None:
     if driver.startswith("470"):
         # What nvidia-smi did not print yet.
-        board = replace(board, sram_exceeded=None)
+        board = replace(board, sram_exceeded=None, recovery=None)
     (smi,), (library,) = by_smi([board], driver), by_nvml(fake_nvml([board]))
     assert values(smi) == values(library)
     assert set(smi["unsupported"]) - set(library["unsupported"]) <= {

@@ -14,6 +14,7 @@ from .gpu import GPU_CHECKS
 from .gpu_health import GPU_HEALTH_CHECKS
 from .gpu_links import GPU_LINK_CHECKS
 from .gpu_load import LOAD_CHECKS
+from .gpu_recovery import GPU_RECOVERY_CHECKS
 from .gpu_settings import GPU_SETTING_CHECKS
 from .gpu_software import GPU_SOFTWARE_CHECKS
 from .infiniband import INFINIBAND_CHECKS
@@ -37,6 +38,7 @@ CATALOGUE: tuple[HardwareCheck, ...] = (
     *GPU_CHECKS,
     *GPU_SOFTWARE_CHECKS,
     *GPU_SETTING_CHECKS,
+    *GPU_RECOVERY_CHECKS,
     *GPU_HEALTH_CHECKS,
     *GPU_LINK_CHECKS,
     *TOPOLOGY_CHECKS,
