@@ -9,7 +9,7 @@ import re
 
 
 def said(text: str, path: str, words: str) -> str:
-    """Return the text with these words at a path below the last ``<gpu>``; it is added if missing."""
+    """Return the text with these words at a path below the last GPU; it is added if missing."""
     head, start, gpu = text.rpartition("<gpu id=")
     *above, leaf = path.split("/")
     begin = 0

@@ -19,7 +19,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.hardware.gpu_ignored i
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvidia_smi import parse_smi
 
 _HERE = Path(__file__).parent
-# Paths below <gpu> of real outputs: A100 (driver 570), H100, B200, GB200 and GB300 (580), T4 and L40S
+# Paths below <gpu> of real outputs: A100 (driver 570), H100, B200, GB200, GB300 (580), T4, L40S
 # (595), a Rubin board (615); and of V100 and earlier formats (470).
 PATHS = (_HERE / "smi_paths.txt").read_text().split()
 # NVML_FI_* of nvidia-ml-py 13.615.71; fields that there is one of for each link are one line.
