@@ -205,7 +205,8 @@ def _is_rack_scale(nvml: Gpu) -> bool:
 
 def _fabric_words(gpus: list[tuple[str, Gpu]]) -> tuple[list[str], list[str]]:
     """Return what the driver says of the fabric that is wrong, and what is not understood."""
-    sick, strange = [], []
+    sick: list[str] = []
+    strange: list[str] = []
     for bdf, nvml in gpus:
         for name, word in (nvml.get("fabric_health") or {}).items():
             if word.lower() == _WELL.get(name, "False").lower():
