@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.xid import (
     CLASSES,
-    XID_CLASSES,
     parse_xids,
     worst,
+    xid_class,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.xid_catalogue import (
+    UNCLASSED,
+    WATCHED,
+    XID_CLASSES,
 )
 
 _X = "NVRM: Xid (PCI:0000:3b:00): "
@@ -155,13 +160,15 @@ _ASKS = {
 
 
 def test_the_table_is_the_whole_catalogue() -> None:
-    assert set(XID_CLASSES) >= set(range(1, 177)) | {185}
-    assert set(XID_CLASSES.values()) <= set(CLASSES)
+    tables = (XID_CLASSES, WATCHED, UNCLASSED)
+    told = [code for table in tables for code in table]
+    assert sorted(told) == [*range(1, 177), 185]
+    assert {xid_class(code) for code in told} <= set(CLASSES)
     classed = set().union(*_BUCKETS.values())
     for bucket, asks in _ASKS.items():
-        assert {XID_CLASSES[code] for code in _BUCKETS[bucket]} <= asks, bucket
+        assert {xid_class(code) for code in _BUCKETS[bucket]} <= asks, bucket
     # CONTACT_SUPPORT, most of them unused: look it up.
-    assert {XID_CLASSES[code] for code in set(range(1, 173)) - classed} == {"other"}
+    assert {xid_class(code) for code in set(range(1, 173)) - classed} == {"other"}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,7 @@ def test_the_table_is_the_whole_catalogue() -> None:
     ],
 )
 def test_the_table(asks: str, codes: set[int]) -> None:
-    assert {XID_CLASSES[code] for code in codes} == {asks}
+    assert {xid_class(code) for code in codes} == {asks}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .gpu_facts import normal_bdf
-from .xid_catalogue import NVLINK_CODES, XID_CLASSES
+from .xid_catalogue import NVLINK_CODES, WATCHED, XID_CLASSES
 
 # From the least to the worst.
 CLASSES = (
@@ -114,7 +114,7 @@ def xid_class(code: int, text: str = "") -> str:
         match = _RECOVERY.search(text)
         # Every other action (reset, drain and reset, reset of the bus) is a reset of the GPU.
         return _RECOVERY_CLASSES.get(int(match.group(1), 16), "reset") if match else "other"
-    known = XID_CLASSES.get(code, "other")
+    known = XID_CLASSES.get(code, "watch" if code in WATCHED else "other")
     word = _WORD.search(text)
     if word is None or (known != "other" and code not in NVLINK_CODES):
         return known

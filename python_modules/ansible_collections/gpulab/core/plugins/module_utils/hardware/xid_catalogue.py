@@ -20,7 +20,7 @@ def _codes(*runs: int | tuple[int, int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-# Class -> codes. The classes are those of xid.py.
+# Class -> its codes. The classes are those of xid.py.
 _BY_CLASS: dict[str, tuple[int, ...]] = {
     # RESTART_BM: 79 the GPU has fallen off the bus. RESTART_VM: 151 a key could not be rotated.
     "reboot": (79, 151),
@@ -40,26 +40,24 @@ _BY_CLASS: dict[str, tuple[int, ...]] = {
         *(8, 11, 13, 25, 31, 32, 37, (39, 41), (43, 45), 60, (66, 72), (75, 77), 80, (82, 86)),
         *(88, 89, 94, (96, 105), (126, 135), 139, 141, 152, 153, 174),
     ),
-    # IGNORE or no bucket, and something to keep an eye on: 38 a watchdog of the firmware, 157 and
-    # 161 no spare is left, 160 a memory channel was retired, 163 to 165 the power smoothing wears
-    # out, 176 corrected errors of PCIe, 185 a spare was taken.
-    "watch": _codes(38, 157, 160, 161, (163, 165), 176, 185),
     # IGNORE: 14 an injected error, 63 a row was remapped or a page retired, 92 many corrected
     # errors, 93 a limit that somebody set, 106 and 107 test messages, 121 corrected errors of C2C;
     # 162 power smoothing works again.
     "information": (14, 63, 92, 93, 106, 107, 121, 162),
 }
+# IGNORE or no bucket, and something to keep an eye on: 38 a watchdog of the firmware, 157 and 161 no
+# spare is left, 160 a memory channel was retired, 163 to 165 the power smoothing wears out, 176
+# corrected errors of PCIe, 185 a spare was taken.
+WATCHED = _codes(38, 157, 160, 161, (163, 165), 176, 185)
 # CONTACT_SUPPORT, UPDATE_SWFW (78), CHECK_UVM (159), WORKFLOW_NVLINK5_ERR (144 to 149, where the
 # driver's word decides), XID_137_FLOW (108, 137: an application, the driver or the hardware),
 # XID_154, and the rest of those without a bucket.
-_OTHER = _codes(
+UNCLASSED = _codes(
     *((1, 7), 9, 10, 12, (15, 24), (26, 30), (33, 36), 42, 47, (49, 53), (55, 59), 61, 65, 73),
     *(78, 81, 87, 90, 91, 108, (111, 118), (122, 125), 137, 138, 142, (144, 149), 154, 159),
     *(166, 168, 170, 175),
 )
-XID_CLASSES: dict[int, str] = {
-    **{code: name for name, codes in _BY_CLASS.items() for code in codes},
-    **dict.fromkeys(_OTHER, "other"),
-}
+# Each code that asks for something of its own.
+XID_CLASSES = {code: name for name, codes in _BY_CLASS.items() for code in codes}
 # Faults of NVLink come fatal and not: the driver says which (WORKFLOW_NVLINK_ERR and _NVLINK5_ERR).
 NVLINK_CODES = (74, *range(144, 151))

@@ -185,9 +185,8 @@ def _row_remap(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> lis
                 which,
                 "failure" if spent else "pending",
                 "none",
-                evidence="; ".join(
-                    [*spent, *_done(rows, pages), *(f"{one} is pending" for one in due)]
-                ),
+                evidence="; ".join([*spent, *_done(rows, pages)])
+                + (f", a repair is pending: {', '.join(due)}" if due else ""),
                 action=f"Replace {named(which)}: its memory has no spare left for the bad part."
                 if spent
                 else f"Drain the node and reset {named(which)}, so that the repair takes effect, "
