@@ -13,6 +13,7 @@ MIB = 1024 * 1024
 # What the driver keeps for itself; version 1 of the answer counts it as used.
 RESERVED_MIB = 640
 INVALID_ARGUMENT, NOT_SUPPORTED, DRIVER_NOT_LOADED, GPU_IS_LOST, UNKNOWN = 2, 3, 9, 15, 999
+RESET_REQUIRED = 16
 _WORDS = {
     INVALID_ARGUMENT: "Invalid Argument",
     NOT_SUPPORTED: "Not Supported",
@@ -20,6 +21,7 @@ _WORDS = {
     DRIVER_NOT_LOADED: "Driver Not Loaded",
     13: "Function Not Found",
     GPU_IS_LOST: "GPU is lost",
+    RESET_REQUIRED: "GPU requires restart",
     18: "RM has detected an NVML/RM version mismatch.",
     UNKNOWN: "Unknown Error",
 }

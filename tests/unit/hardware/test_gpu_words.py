@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_nvml import RESET_REQUIRED, fake_nvml
 from gpu_boards import H100, V100, Board, nvlink_state, smi_xml
 from gpu_machines import A100, TWO, two
 from hardware_machines import FactsOf, Machine, boards, fabric_manager, nvswitch
@@ -212,6 +213,16 @@ def test_all_readings_of_a_gpu_that_requires_a_reset(judge: Judge) -> None:
     assert (found["gpu.recovery"]["status"], found["gpu.recovery"]["observed"]) == ("fail", _RESET)
     for check in ("ecc_errors", "row_remap", "temperature", "clocks", "idle", "power_limit"):
         assert found[f"gpu.{check}"]["status"] == "unknown", check
+
+
+def test_the_bindings_word_for_it(judge: Judge) -> None:
+    functions = ("nvmlDeviceGetTemperature", "nvmlDeviceGetRemappedRows")
+    broken = dict.fromkeys(functions, RESET_REQUIRED)
+    machine = replace(two(), binding=fake_nvml(A100, broken=broken))
+    found = judge([], machine)
+    assert found["gpu.recovery"]["status"] == "fail"
+    assert "GPU requires restart" in found["gpu.recovery"]["evidence"]
+    assert found["gpu.row_remap"]["status"] == "unknown"
 
 
 @pytest.mark.parametrize(

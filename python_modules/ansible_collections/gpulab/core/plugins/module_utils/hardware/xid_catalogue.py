@@ -45,8 +45,8 @@ _BY_CLASS: dict[str, tuple[int, ...]] = {
     # 162 power smoothing works again.
     "information": (14, 63, 92, 93, 106, 107, 121, 162),
 }
-# IGNORE or no bucket, and something to keep an eye on: 38 a watchdog of the firmware, 157 and 161 no
-# spare is left, 160 a memory channel was retired, 163 to 165 the power smoothing wears out, 176
+# IGNORE or no bucket, and something to keep an eye on: 38 a watchdog of the firmware, 157 and 161
+# no spare is left, 160 a memory channel was retired, 163 to 165 the power smoothing wears out, 176
 # corrected errors of PCIe, 185 a spare was taken.
 WATCHED = _codes(38, 157, 160, 161, (163, 165), 176, 185)
 # CONTACT_SUPPORT, UPDATE_SWFW (78), CHECK_UVM (159), WORKFLOW_NVLINK5_ERR (144 to 149, where the

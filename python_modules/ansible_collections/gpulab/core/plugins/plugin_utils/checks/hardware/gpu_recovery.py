@@ -7,8 +7,9 @@ from ..specs import ANY_GPU
 from .gpu_parts import Gpu, each_listed, is_unsupported, named, unread, why_null
 
 _NOTHING = "None"
-# NVML's and nvidia-smi's words for readings of a GPU that has to be reset before it tells anything.
-_NEEDS_RESET = "requires reset"
+# What is said in the place of readings of a GPU that has to be reset before it tells anything: by
+# NVML and nvidia-smi, and by NVML's Python binding (nvidia-ml-py 13.615).
+_NEEDS_RESET = ("requires reset", "requires restart")
 # Words of an element that nobody knows yet, which say that something is wrong.
 _ALARMS = ("yes", "true", "pending", "required", "failed", "failure", "unhealthy", "degraded")
 
@@ -16,7 +17,11 @@ _ALARMS = ("yes", "true", "pending", "required", "failed", "failure", "unhealthy
 def _recovery(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
         action, reasons = nvml.get("recovery_action"), unread(nvml)
-        resets = [field for field, words in reasons.items() if _NEEDS_RESET in words.lower()]
+        resets = [
+            field
+            for field, words in reasons.items()
+            if any(one in words.lower() for one in _NEEDS_RESET)
+        ]
         alarms = _alarms(nvml)
         failed = [field for field in reasons if field.startswith("recovery_action")]
         if action not in (None, _NOTHING):
