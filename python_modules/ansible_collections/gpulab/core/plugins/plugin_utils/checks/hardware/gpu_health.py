@@ -95,11 +95,13 @@ def _xid_of(
     what = worst(events)
     status, action = _XID_STATUS[what or "information"]
     codes = sorted({event["code"] for event in events})
+    # The last of those that decided; milder ones after them do not push them out.
+    grave = [event for event in events if event["class"] == what] or events
     shown = "; ".join(
         f"{'Xid' if event['kind'] == 'xid' else 'SXid'} {event['code']}"
         + (f" {event['count']} times" if event["count"] > 1 else "")
         + (f": {event['text']}" if event["text"] else "")
-        for event in events[-3:]
+        for event in grave[-3:]
     )
     evidence = f"{log['source']}: {shown or 'no Xid since boot'}"
     if status == "pass" and not log["complete"]:
