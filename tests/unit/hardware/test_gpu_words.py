@@ -117,6 +117,8 @@ def judge(tmp_path: Path, facts_of: FactsOf) -> Judge:
         ([("temperature", "Unknown Error")], "gpu.temperature", "unknown", "Unknown Error"),
         ([("clocks_event_reasons", _LOST)], "gpu.clocks", "unknown", _LOST),
         ([("processes", "ERR!")], "gpu.idle", "unknown", "ERR!"),
+        ([("processes/process_info/pid", "N/A")], "gpu.idle", "unknown", "without its number"),
+        ([("processes/process_info/pid", "7")], "gpu.idle", "warn", "7"),
         ([("ecc_mode", "ERR!")], "gpu.ecc_mode", "unknown", "ERR!"),
         ([("gpu_power_readings", "ERR!")], "gpu.power_limit", "unknown", "ERR!"),
         # A word that fits no number and no switch is none.

@@ -262,6 +262,8 @@ def _process_infos(gpu: Element, field: str) -> list[Element] | None:
         return None
     found = [Element(info) for info in processes.findall("process_info")]
     known = [one for one in found if one.integer("pid", "pid") is not None]
+    if len(known) != len(found):
+        gpu.unread[field] = "a process is listed without its number"
     return sorted(known, key=lambda one: int(one.said("pid")))
 
 

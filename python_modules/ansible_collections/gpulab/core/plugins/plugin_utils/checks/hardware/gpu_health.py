@@ -204,8 +204,9 @@ def _idle(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Fin
         mib = None if used is None else round(used / MIB, 1)
         running = [str(process["pid"]) for process in processes or []]
         full = used is not None and used > allowed
-        if not running and not full and (processes is None or used is None):
-            field = "processes" if processes is None else "memory_used_bytes"
+        hidden = processes is None or "processes" in unread(nvml)
+        if not running and not full and (hidden or used is None):
+            field = "processes" if hidden else "memory_used_bytes"
             return check.finding(
                 "unknown",
                 which,
