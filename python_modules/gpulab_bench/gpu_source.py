@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware import nvidia_smi, nvml
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_library import find_pynvml
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.nvml_reader import Reader
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError
 from ansible_collections.gpulab.core.plugins.module_utils.process import Group, run
 
@@ -74,14 +75,14 @@ class Nvml:
     def identify(self) -> list[Gpu]:
         """Each GPU's names and its NVLinks with their counters."""
         return [
-            {**identity, "nvlinks": nvml.read_nvlinks(nvml.Reader(self._binding, handle))}
+            {**identity, "nvlinks": nvml.read_nvlinks(Reader(self._binding, handle))}
             for identity, handle in zip(self._identities, self._handles)
         ]
 
     def sample(self) -> list[Gpu]:
         """Each GPU's state now."""
         return [
-            {**identity, **_state(nvml.Reader(self._binding, handle))}
+            {**identity, **_state(Reader(self._binding, handle))}
             for identity, handle in zip(self._identities, self._handles)
         ]
 
@@ -113,7 +114,7 @@ class Smi:
         """Nothing to close."""
 
 
-def _state(reader: nvml.Reader) -> Gpu:
+def _state(reader: Reader) -> Gpu:
     """What changes under load, in the shape of hardware_info's facts."""
     return {
         **nvml.read_memory(reader),

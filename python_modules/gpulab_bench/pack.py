@@ -22,9 +22,15 @@ SHARED = tuple(
     for name in (
         "atomic_write",
         "hardware/gpu_facts",
+        "hardware/gpu_ignored",
         "hardware/nvidia_smi",
         "hardware/nvml",
+        "hardware/nvml_fabric",
         "hardware/nvml_library",
+        "hardware/nvml_reader",
+        "hardware/smi_element",
+        "hardware/smi_health",
+        "hardware/smi_memory",
         "hardware/sysfs",
         "process",
     )

@@ -121,6 +121,15 @@ def test_the_gpus_are_stated_by_number_model_and_memory(
     assert verdict_of(verify(gathered["fallen-gpu"], {"gpu": spec})) == "fail"
 
 
+def test_links_of_gpus_that_could_not_all_be_read_are_not_stated(
+    gathered: dict[str, dict[str, Any]],
+) -> None:
+    facts = copy.deepcopy(gathered["two-a100"])
+    assert capture(facts, "x", allow_unread=True).spec["gpu"]["nvlinks"] == 12
+    facts["nvidia"]["gpus"][1]["nvlinks"][3]["active"] = None
+    assert "nvlinks" not in capture(facts, "x", allow_unread=True).spec.get("gpu", {})
+
+
 def test_several_links_are_stated_by_the_fastest(gathered: dict[str, dict[str, Any]]) -> None:
     facts = copy.deepcopy(gathered["server"])
     fast = facts["nics"][0]

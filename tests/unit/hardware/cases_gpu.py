@@ -171,6 +171,16 @@ CASES = {
         ),
         machine="two-a100-containers",
     ),
+    "gpu.recovery": Case(
+        _SOUND,
+        (
+            nvml("recovery_action", value="Node Reboot"),
+            nvml("recovery_action", value="a word of next year"),
+            nvml("unread", value={"temperature.gpu_c": "GPU requires reset"}),
+        ),
+        (*_OUTSIDE, refused("recovery_action")),
+        formats=("two-a100-nvml",),
+    ),
     "gpu.xid": Case(
         _SOUND,
         (
@@ -318,7 +328,15 @@ LOAD_CASES = {
     ),
     "gpu.link_load": Case(
         {"gpu": {"link_width": 16, "link_generation": 4}},
-        (sample("link", "width", value=8), sample("link", "generation", value=3)),
+        (
+            sample("link", "width", value=8),
+            sample("link", "generation", value=3),
+            # What can't be sampled hides nothing that is known.
+            lambda telemetry: (
+                sample("link", "width", value=8)(telemetry),
+                sample("link", "generation", value=None)(telemetry),
+            ),
+        ),
         (
             *_NOT_SAMPLED,
             sample("link", value=None),
@@ -331,7 +349,13 @@ LOAD_CASES = {
     ),
     "gpu.nvlink_errors": Case(
         _SOUND,
-        (sample("nvlink_errors", "after", "3", value=1),),
+        (
+            sample("nvlink_errors", "after", "3", value=1),
+            lambda telemetry: (
+                sample("nvlink_errors", "after", "3", value=1)(telemetry),
+                telemetry["gpus"][1]["nvlink_errors"]["after"].pop("4"),
+            ),
+        ),
         (
             *_NOT_SAMPLED,
             sample("nvlink_errors", value=None),

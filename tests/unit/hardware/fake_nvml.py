@@ -13,6 +13,7 @@ MIB = 1024 * 1024
 # What the driver keeps for itself; version 1 of the answer counts it as used.
 RESERVED_MIB = 640
 INVALID_ARGUMENT, NOT_SUPPORTED, DRIVER_NOT_LOADED, GPU_IS_LOST, UNKNOWN = 2, 3, 9, 15, 999
+RESET_REQUIRED = 16
 _WORDS = {
     INVALID_ARGUMENT: "Invalid Argument",
     NOT_SUPPORTED: "Not Supported",
@@ -20,6 +21,7 @@ _WORDS = {
     DRIVER_NOT_LOADED: "Driver Not Loaded",
     13: "Function Not Found",
     GPU_IS_LOST: "GPU is lost",
+    RESET_REQUIRED: "GPU requires restart",
     18: "RM has detected an NVML/RM version mismatch.",
     UNKNOWN: "Unknown Error",
 }
@@ -38,6 +40,7 @@ CONSTANTS = {
     "NVML_FI_DEV_MEMORY_TEMP": 82,
     **{f"NVML_FI_DEV_NVLINK_SPEED_MBPS_L{link}": field for link, field in enumerate(_SPEEDS)},
     "NVML_FI_DEV_NVLINK_GET_SPEED": 164,
+    "NVML_FI_DEV_GET_GPU_RECOVERY_ACTION": 230,
     "NVML_NVLINK_MAX_LINKS": 36,
     "NVML_NVLINK_ERROR_DL_REPLAY": 0,
     "NVML_NVLINK_ERROR_DL_RECOVERY": 1,
@@ -52,6 +55,7 @@ CONSTANTS = {
 }
 # What a GPU that fell off the bus still answers: NVML knew it before.
 _KNOWN_BEFORE = ("PciInfo", "Name", "UUID")
+_ACTIONS = ("None", "Reset", "Reboot", "Drain P2P", "Drain and Reset")
 _FABRIC_STATES = {"Not Started": 1, "In Progress": 2, "Completed": 3}
 
 
@@ -94,6 +98,8 @@ def _field_values(board: Board, wanted: list) -> list[SimpleNamespace]:
     field, scope = wanted[0] if isinstance(wanted[0], tuple) else (wanted[0], None)
     if field == CONSTANTS["NVML_FI_DEV_MEMORY_TEMP"]:
         value = board.memory_c
+    elif field == CONSTANTS["NVML_FI_DEV_GET_GPU_RECOVERY_ACTION"]:
+        value = None if board.recovery is None else _ACTIONS.index(board.recovery)
     elif scope is None:
         value = board.nvlinks[_SPEEDS.index(field)]
     else:
@@ -142,7 +148,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "VbiosVersion": lambda b: b.vbios,
     "MemoryInfo": _memory,
     "EccMode": lambda b: [int(_had(b.ecc)), int(_had(b.ecc_pending))],
-    "MigMode": lambda _b: [0, 0],
+    "MigMode": lambda b: [int(b.mig), int(b.mig)],
     "PersistenceMode": lambda _b: 1,
     "CurrentClocksEventReasons": lambda b: b.reasons,
     "CurrentClocksThrottleReasons": lambda b: b.reasons,
@@ -162,6 +168,9 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "PowerManagementLimitConstraints": lambda b: [100000, round(b.default_w * 1000)],
     "ComputeRunningProcesses": lambda b: [
         SimpleNamespace(pid=pid, usedGpuMemory=mib * MIB) for pid, mib in b.processes
+    ],
+    "GraphicsRunningProcesses": lambda b: [
+        SimpleNamespace(pid=pid, usedGpuMemory=mib * MIB) for pid, _, mib in b.drawing
     ],
     "TotalEccErrors": lambda b, kind, _since: _had(getattr(b, _ECC[kind]) if b.ecc else None),
     "SramEccErrorStatus": _sram,
@@ -222,6 +231,12 @@ def fake_nvml(
         "nvmlInit": start,
         "nvmlShutdown": lambda: sessions.append("shutdown"),
         "nvmlSystemGetCudaDriverVersion": lambda: 13000,
+        "nvmlSystemGetProcessName": lambda wanted: next(
+            f"/usr/lib/xorg/{name}"
+            for board in boards
+            for pid, name, _ in board.drawing
+            if pid == wanted
+        ),
         "nvmlDeviceGetCount": lambda: len(boards),
         "nvmlDeviceGetHandleByIndex": handle,
         "sessions": sessions,

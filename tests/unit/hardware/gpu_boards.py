@@ -48,6 +48,11 @@ class Board:
     nvlinks: tuple[int | None, ...] = (25000,) * 12
     replays: dict[int, int] = field(default_factory=dict)
     fabric: str | None = None
+    # The driver's word; None where it is older than that.
+    recovery: str | None = "None"
+    mig: bool = False
+    # Process number, name and memory of those that only draw.
+    drawing: tuple[tuple[int, str, int], ...] = ()
     lost: bool = False
 
     @property
@@ -202,17 +207,28 @@ def _temperature(board: Board) -> str:
 
 
 def _processes(board: Board) -> str:
+    found = [(pid, "C", "python", mib) for pid, mib in board.processes]
+    found += [(pid, "G", f"/usr/lib/xorg/{name} :0", mib) for pid, name, mib in board.drawing]
     inner = "".join(
         _tag(
             "process_info",
             _tag("pid", str(pid))
-            + _tag("type", "C")
-            + _tag("process_name", "python")
+            + _tag("type", kind)
+            + _tag("process_name", name)
             + _tag("used_memory", f"{mib} MiB"),
         )
-        for pid, mib in board.processes
+        for pid, kind, name, mib in found
     )
     return _tag("processes", inner)
+
+
+def _mig(board: Board) -> str:
+    word = _word(board.mig)
+    return _tag("mig_mode", _tag("current_mig", word) + _tag("pending_mig", word))
+
+
+def _recovery(board: Board, old: bool) -> str:
+    return "" if old or not board.recovery else _tag("gpu_recovery_action", board.recovery)
 
 
 def _gpu(board: Board, old: bool) -> str:
@@ -221,7 +237,7 @@ def _gpu(board: Board, old: bool) -> str:
     <gpu id="{address}">
         <product_name>{board.name}</product_name>
         <persistence_mode>Enabled</persistence_mode>
-        <mig_mode><current_mig>Disabled</current_mig><pending_mig>Disabled</pending_mig></mig_mode>
+        {_mig(board)}{_recovery(board, old)}
         <mig_devices>
             <mig_device><fb_memory_usage><total>19968 MiB</total></fb_memory_usage></mig_device>
         </mig_devices>

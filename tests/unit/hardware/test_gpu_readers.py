@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,12 +75,14 @@ def values(gpu: dict[str, Any]) -> dict[str, Any]:
         Board(used_mib=500, processes=((7, 300), (8, 200)), reasons=0xFF),
         Board(nvlinks=(25000, None, 12500), replays={0: 4}),
         replace(H100, fabric="In Progress"),
+        Board(recovery="Drain and Reset", mig=True),
+        Board(used_mib=30, drawing=((2412, "Xorg", 30),), processes=((7, 300),)),
     ],
 )
 def test_both_readers_tell_the_same(board: Board, driver: str) -> None:
     if driver.startswith("470"):
         # What nvidia-smi did not print yet.
-        board = replace(board, sram_exceeded=None)
+        board = replace(board, sram_exceeded=None, recovery=None)
     (smi,), (library,) = by_smi([board], driver), by_nvml(fake_nvml([board]))
     assert values(smi) == values(library)
     assert set(smi["unsupported"]) - set(library["unsupported"]) <= {
@@ -129,6 +132,143 @@ def test_an_error_in_the_middle_of_the_links_leaves_them_unknown() -> None:
     broken = {"nvmlDeviceGetNvLinkState": UNKNOWN}
     (found,) = by_nvml(fake_nvml([Board()], broken=broken))
     assert (found["nvlinks"], found["unread"]["nvlinks"]) == (None, "Unknown Error")
+
+
+class FabricInfo3(ctypes.Structure):
+    """nvmlGpuFabricInfo_v3_t, as the binding has it."""
+
+    _fields_ = (
+        ("clusterUuid", ctypes.c_uint8 * 16),
+        ("status", ctypes.c_uint),
+        ("state", ctypes.c_ubyte),
+        ("healthMask", ctypes.c_uint),
+        ("healthSummary", ctypes.c_uint8),
+    )
+
+
+def with_fabric(
+    state: int, status: int = 0, mask: int = 0, summary: int = 0, cluster: bytes = bytes(16)
+) -> dict[str, Any]:
+    """Return the facts of a GPU whose NVML tells this of the fabric."""
+    binding = fake_nvml([H100])
+
+    def told(_board: Board, reference: Any) -> int:  # noqa: ANN401 - ctypes has no name for it
+        info = reference._obj
+        info.state, info.status, info.healthMask, info.healthSummary = state, status, mask, summary
+        info.clusterUuid[:] = cluster
+        return 0
+
+    binding.c_nvmlGpuFabricInfo_v3_t = FabricInfo3
+    binding.nvmlDeviceGetGpuFabricInfoV = told
+    (found,) = by_nvml(binding)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "health"),
+    [
+        ({"state": 3}, "completed", None),
+        ({"state": 2}, "in_progress", None),
+        ({"state": 0}, None, None),
+        ({"state": 9}, "state 9", None),
+        ({"state": 3, "status": 999}, "completed with NVML error 999", None),
+        ({"state": 3, "summary": 1}, "completed", {"summary": "Healthy"}),
+        (
+            # Bandwidth full, a route that is not well, no configuration that is wrong.
+            {"state": 3, "summary": 2, "mask": 0b01_10_01_10_10 & 0xFF | 1 << 8},
+            "completed",
+            {
+                "summary": "Unhealthy",
+                "bandwidth": "Full",
+                "route_recovery_in_progress": "False",
+                "route_unhealthy": "True",
+                "access_timeout_recovery": "False",
+                "incorrect_configuration": "None",
+            },
+        ),
+        (
+            {"state": 3, "mask": 4 << 8 | 2 << 12 | 2 << 14},
+            "completed",
+            {
+                "incorrect_configuration": "No Partition",
+                "partition_assigned": "False",
+                "gfm_state": "Disconnected",
+            },
+        ),
+    ],
+)
+def test_the_fabrics_health_is_told_in_the_words_of_nvidia_smi(
+    told: dict[str, int], state: str | None, health: dict[str, str] | None
+) -> None:
+    found = with_fabric(**told)
+    assert (found["fabric_state"], found["fabric_health"]) == (state, health)
+
+
+def test_a_fabric_over_nodes_has_a_name() -> None:
+    cluster = bytes.fromhex("dc6e40c4d72243579ba65291dd461278")
+    found = with_fabric(3, cluster=cluster)
+    assert found["fabric_cluster"] == "dc6e40c4-d722-4357-9ba6-5291dd461278"
+    assert with_fabric(3)["fabric_cluster"] is None
+
+
+def test_nvml_tells_the_repairs_that_are_due() -> None:
+    binding = fake_nvml([Board()])
+    binding.nvmlDeviceGetRepairStatus = lambda _board: [1, 0]
+    (found,) = by_nvml(binding)
+    assert found["repairs"] == {
+        "channel_pending": True,
+        "tpc_pending": False,
+        "bank_pending": None,
+        "unrepairable_memory": None,
+    }
+
+
+def test_a_count_of_pages_that_cannot_be_read_hides_no_repair_that_is_due() -> None:
+    binding = fake_nvml([replace(V100, retired=(1, 0, True))])
+    binding.nvmlDeviceGetRetiredPages = fake_nvml(
+        [V100], broken={"nvmlDeviceGetRetiredPages": UNKNOWN}
+    ).nvmlDeviceGetRetiredPages
+    (found,) = by_nvml(binding)
+    assert found["retired_pages"] == {"corrected": None, "uncorrected": None, "pending": True}
+    assert found["unread"]["retired_pages"] == "Unknown Error"
+
+
+def test_a_link_that_cannot_be_read_says_nothing_of_the_others() -> None:
+    binding = fake_nvml([Board(nvlinks=(25000, None, 25000, 25000))])
+    told, failed = binding.nvmlDeviceGetNvLinkState, fake_nvml([Board()], unreachable=[0])
+
+    def state(board: Board, link: int) -> int:
+        return failed.nvmlDeviceGetHandleByIndex(0) if link == 2 else told(board, link)
+
+    binding.nvmlDeviceGetNvLinkState = state
+    (found,) = by_nvml(binding)
+    assert [link["active"] for link in found["nvlinks"]] == [True, False, None, True]
+    assert found["unread"]["nvlinks"] == "GPU is lost"
+
+
+@pytest.mark.parametrize(
+    ("flags", "action"),
+    [((0, 0), "None"), ((1, 0), "Reset"), ((0, 1), "Drain and Reset"), ((None, 0), None)],
+)
+def test_the_flags_of_older_drivers_are_the_recovery_action(
+    flags: tuple[int | None, int], action: str | None
+) -> None:
+    binding = fake_nvml([Board(recovery=None)])
+    binding.NVML_FI_DEV_RESET_STATUS = 226
+    binding.NVML_FI_DEV_DRAIN_AND_RESET_STATUS = 227
+    told = binding.nvmlDeviceGetFieldValues
+
+    def values_of(board: Board, wanted: list) -> list[SimpleNamespace]:
+        if wanted[0] not in (226, 227):
+            return told(board, wanted)
+        value = flags[wanted[0] - 226]
+        union = SimpleNamespace(uiVal=value or 0)
+        status = NOT_SUPPORTED if value is None else 0
+        return [SimpleNamespace(nvmlReturn=status, valueType=1, value=union)]
+
+    binding.nvmlDeviceGetFieldValues = values_of
+    (found,) = by_nvml(binding)
+    assert found["recovery_action"] == action
 
 
 def test_a_gpu_that_is_lost_is_named(tmp_path: Path) -> None:

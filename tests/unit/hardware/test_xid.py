@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.xid import (
     CLASSES,
-    XID_CLASSES,
     parse_xids,
     worst,
+    xid_class,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.hardware.xid_catalogue import (
+    UNCLASSED,
+    WATCHED,
+    XID_CLASSES,
 )
 
 _X = "NVRM: Xid (PCI:0000:3b:00): "
@@ -124,19 +129,131 @@ def test_a_flood_is_one_event() -> None:
     ]
 
 
+# NVIDIA's catalogue of 1 December 2026, "Immediate Action": every code of it.
+_BUCKETS = {
+    "RESTART_BM": {79},
+    "RESTART_VM": {151},
+    "RESET_GPU": {
+        *(46, 62, 64, 95, 109, 110, 119, 120, 136, 140, 143, 155, 156, 158),
+    },
+    "RESTART_APP": {
+        *(8, 11, 13, 25, 31, 32, 39, 40, 41, 60, 68, 69, 70, 71, 72, 75, 76, 77, 80),
+        *(82, 83, 84, 85, 86, 88, 89, 94, *range(96, 106), *range(126, 136), 139),
+    },
+    "CHECK_MECHANICALS": {54},
+    "IGNORE": {
+        *(14, 37, 38, 43, 44, 63, 66, 67, 92, 93, 106, 107, 108, 121, 137, 141),
+        *(152, 153, 157, 160, 161),
+    },
+    "WORKFLOW": {45, 48, 74, *range(144, 151), 154, 159, 78},
+    "NONE": set(range(162, 173)),
+}
+_ASKS = {
+    "RESTART_BM": {"reboot"},
+    "RESTART_VM": {"reboot"},
+    "RESET_GPU": {"reset"},
+    "RESTART_APP": {"application"},
+    "CHECK_MECHANICALS": {"isolate"},
+    # None of them takes a GPU out of service.
+    "IGNORE": {"information", "application", "watch", "other"},
+}
+
+
+def test_the_table_is_the_whole_catalogue() -> None:
+    tables = (XID_CLASSES, WATCHED, UNCLASSED)
+    told = [code for table in tables for code in table]
+    assert sorted(told) == [*range(1, 177), 185]
+    assert {xid_class(code) for code in told} <= set(CLASSES)
+    classed = set().union(*_BUCKETS.values())
+    for bucket, asks in _ASKS.items():
+        assert {xid_class(code) for code in _BUCKETS[bucket]} <= asks, bucket
+    # CONTACT_SUPPORT, most of them unused: look it up.
+    assert {xid_class(code) for code in set(range(1, 173)) - classed} == {"other"}
+
+
 @pytest.mark.parametrize(
     ("asks", "codes"),
     [
         ("reboot", {79}),
-        ("reset", {48, 64, 95, 109, 119, 120}),
+        ("reset", {46, 48, 62, 64, 74, 95, 109, 119, 120, 140, 150, 158}),
         ("isolate", {54}),
-        ("application", {13, 31, 94}),
+        ("application", {13, 31, 43, 45, 94}),
         ("information", {63, 92}),
+        ("watch", {157}),
     ],
 )
 def test_the_table(asks: str, codes: set[int]) -> None:
-    assert {code for code, kind in XID_CLASSES.items() if kind == asks} == codes
-    assert asks in CLASSES
+    assert {xid_class(code) for code in codes} == {asks}
+
+
+@pytest.mark.parametrize(
+    ("words", "asks"),
+    [
+        ("149, NETIR_LINK_EVT Fatal XC0 i0 Link 3", "reset"),
+        ("149, NETIR_LINK_EVT  Fatal   XC0 i0 Link 01 (0x021425c6 0x00000000)", "reset"),
+        ("145, RLW_RXPIPE Nonfatal XC0 i0 Link 13 (0x0409a0c2 0x00000008)", "watch"),
+        ("144, SAW_MVB Non-fatal XC0 i0 Link 0", "watch"),
+        ("146, TLW_CTRL FATAL XC0 i0 Link 2", "reset"),
+        ("74, pid=1, name=x, NVLink: fatal error detected on link 2(0x0, 0x10000)", "reset"),
+        ("74, NVLink: non-fatal error detected on link 2", "watch"),
+        ("74, pid=1, Channel 00000010", "reset"),
+        ("147, TREX", "other"),
+        ("150, MSE_WATCHDOG", "reset"),
+        ("62, pid=1, 0c83 0 0", "reset"),
+        ("62, pid=1, nonfatal by somebody's words", "reset"),
+        ("140, pid=1, name=x, uncorrectable ECC error detected DRAM:1, SRAM:0", "reset"),
+        ("64, pid=1, Dynamic Page Retirement: Fatal error, unable to retire page", "reset"),
+        ("94, pid=1, Contained ECC error, not fatal", "application"),
+        # Codes that nobody has classed yet.
+        ("190, SOME_UNIT Fatal error", "reset"),
+        ("190, SOME_UNIT Nonfatal error", "watch"),
+        ("190, SOME_UNIT", "other"),
+    ],
+)
+def test_the_code_and_the_drivers_own_word(words: str, asks: str) -> None:
+    (found,) = parse_xids(_X + words)
+    assert found["class"] == asks
+
+
+def test_words_that_are_not_understood_override_nothing() -> None:
+    garbled = _X + "154, GPU recovery action is now a word of next year"
+    assert classes(_X + "79, off", garbled) == "reboot"
+    assert classes(_X + "31, MMU Fault", garbled) == "application"
+
+
+_S = "nvidia-nvswitch3: SXid (PCI:0000:04:00.0): "
+_DATA = _S + "22013, Data {0x0000002b, 0x0000002b, 0x00000000}"
+_SOFT = _S + "22013, Non-fatal, Link 44 Minion Link DLREQ interrupt"
+_HARD = _S + "22013, Fatal, Link 44 Minion Link DLREQ interrupt"
+_SEVERITY = _S + "22013, Severity 0 Engine instance 44 Sub-engine instance 00"
+_GRAVE = _S + "22013, Severity 1 Engine instance 44 Sub-engine instance 00"
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ((_DATA, _SOFT, _SEVERITY), [("information", 1)]),
+        ((_SOFT, _SEVERITY, _DATA), [("information", 1)]),
+        ((_DATA, _SOFT, _SEVERITY) * 3, [("information", 3)]),
+        ((_DATA, _HARD, _GRAVE), [("reset", 1)]),
+        ((_GRAVE, _HARD, _DATA), [("reset", 1)]),
+        # A fatal one after one that was not, or with its word cut off, is not hidden by it.
+        ((_SOFT, _SEVERITY, _HARD, _GRAVE), [("information", 1), ("reset", 1)]),
+        ((_SOFT, _GRAVE), [("information", 1), ("reset", 1)]),
+        ((_GRAVE, _SOFT), [("reset", 1), ("information", 1)]),
+        ((_DATA,), [("other", 1)]),
+        ((_DATA, _SEVERITY), [("other", 1)]),
+        ((_DATA, _GRAVE), [("reset", 1)]),
+        # Another code, and another switch.
+        ((_DATA, _SOFT.replace("22013", "22011")), [("other", 1), ("information", 1)]),
+        ((_DATA, _SOFT.replace(":04:", ":05:")), [("other", 1), ("information", 1)]),
+    ],
+)
+def test_the_lines_of_an_sxid_are_one_event(
+    lines: tuple[str, ...], found: list[tuple[str, int]]
+) -> None:
+    events = parse_xids("\n".join(lines))
+    assert [(one["class"], one["count"]) for one in events] == found
 
 
 @given(st.one_of(st.text(), st.text().map(lambda text: _X + text)))

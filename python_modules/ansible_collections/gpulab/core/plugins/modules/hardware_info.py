@@ -359,22 +359,33 @@ hardware:
               limit_min_w: 100.0
               limit_max_w: 400.0
             processes: []
+            drawing: null
             ecc_errors:
               volatile_corrected: 0
               volatile_uncorrected: 0
+              volatile_uncorrected_least: 0
               aggregate_corrected: 3
               aggregate_uncorrected: 0
               sram_threshold_exceeded: false
             remapped_rows: {corrected: 0, uncorrected: 0, pending: false, failure: false}
             retired_pages: null
+            repairs:
+              channel_pending: false
+              tpc_pending: false
+              bank_pending: null
+              unrepairable_memory: null
+            recovery_action: None
             nvlinks:
               - link: 0
                 active: true
                 mb_per_s: 25000
                 errors: {replay: 0, recovery: 0, crc_flit: 0}
             fabric_state: null
-            unsupported: [fabric_state, retired_pages]
+            fabric_health: null
+            fabric_cluster: null
+            unsupported: [fabric_state, repairs.bank_pending, retired_pages]
             unread: {}
+            unlisted: {}
         lost: []
         message: ""
     gpu_software:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Callable
 
-from ..hardware.nvidia import library_version
+from ..hardware.nvidia_library import library_version
 from ..hardware.pci import count_nvswitches
 from ..hardware.runner import Probe, run_probes
 from ..hardware.sysfs import Tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, TypeVar
 
-from ..hardware.nvidia import library_version
+from ..hardware.nvidia_library import library_version
 from ..hardware.pci import count_nvswitches
 from ..hardware.sysfs import ProbeError, Tree
 from ..hardware.tools import RunTool

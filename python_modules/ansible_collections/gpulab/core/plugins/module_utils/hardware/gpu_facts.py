@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Bits of NVML's clocks event reasons (nvml.h, nvmlClocksEventReason*; before driver 535
+# Bits of NVML's clocks event reasons (nvml.h 615, nvmlClocksEventReason*; before driver 535
 # nvmlClocksThrottleReason*), by the names that nvidia-smi gives them. Several may be set at once.
 EVENT_REASONS = {
     0x001: "gpu_idle",
@@ -13,17 +13,38 @@ EVENT_REASONS = {
     0x020: "sw_thermal_slowdown",
     0x040: "hw_thermal_slowdown",
     0x080: "hw_power_brake_slowdown",
-    0x100: "display_clock_setting",
+    0x100: "display_clocks_setting",
+    # Driver 615.
+    0x200: "board_limit",
+    0x400: "reliability",
 }
 
 
 MIB = 1024 * 1024
+# What the driver says of the fabric's health (driver 570; the last three 580, 595, 615), by the
+# names of nvidia-smi's elements; the summary is first.
+FABRIC_HEALTH = (
+    "summary",
+    "bandwidth",
+    "route_recovery_in_progress",
+    "route_unhealthy",
+    "access_timeout_recovery",
+    "incorrect_configuration",
+    "partition_assigned",
+    "gfm_state",
+)
 
 
 def event_reason_names(mask: int) -> list[str]:
     """Return the sorted names of the bits that are set; a bit without a name keeps its value."""
     bits = [1 << place for place in range(mask.bit_length()) if mask >> place & 1]
     return sorted(EVENT_REASONS.get(bit, f"0x{bit:x}") for bit in bits)
+
+
+def program_name(command: str | None) -> str | None:
+    """Return the name of a program: the last part of its path, without arguments."""
+    path = (command or "").partition(" ")[0]
+    return path.rpartition("/")[2] or None
 
 
 def normal_bdf(text: str) -> str:

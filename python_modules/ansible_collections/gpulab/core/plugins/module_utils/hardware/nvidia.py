@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from . import nvml
 from .gpu_facts import normal_bdf
+from .nvidia_library import library_version
 from .nvidia_smi import NVLINK_ERRORS, NVLINK_STATE, QUERY, parse_smi, with_nvlinks
 from .pci import is_nvidia, read_gpus
 from .sysfs import ProbeError, Tree
@@ -20,13 +21,6 @@ from .tools import RunTool
 NO_DEVICE = "not loaded: no NVIDIA device on the PCI bus"
 # As NVML and nvidia-smi say it, of a GPU that fell off the bus.
 _GPU_IS_LOST = "GPU is lost"
-_LIBRARY_FOLDERS = (
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-    "usr/lib64",
-    "usr/lib",
-    "usr/lib/x86_64-linux-gnu/nvidia/current",
-)
 _LOST = re.compile(
     r"Unable to determine the device handle for GPU\s*(?:\d+:\s*)?"
     r"([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7])"
@@ -163,13 +157,3 @@ def parse_module_version(text: str) -> tuple[str | None, str | None]:
 def lost_gpus(text: str) -> list[str]:
     """Return the addresses of the GPUs that nvidia-smi says it cannot reach."""
     return sorted({normal_bdf(match) for match in _LOST.findall(text)})
-
-
-def library_version(tree: Tree) -> str | None:
-    """Return the version of the installed NVML library, from its file's name."""
-    for folder in _LIBRARY_FOLDERS:
-        for name in tree.names(folder):
-            match = re.fullmatch(r"libnvidia-ml\.so\.(\d+\.\d+(?:\.\d+)?)", name, re.ASCII)
-            if match:
-                return match.group(1)
-    return None

@@ -3,7 +3,7 @@
 Reads the formats of the drivers since R470 (nvsmi_device v11, v12, v13). The facts of a GPU have
 the shape of nvml.py: what the board does not have or the driver does not tell ("N/A") is null and
 named in ``unsupported``; what it could not read ("ERR!", "[Unknown Error]") is null and has its
-words in ``unread``.
+words in ``unread``. ``unlisted`` has the elements that are new (gpu_ignored.py), with their words.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from .gpu_facts import MIB, normal_bdf, real_serial, slowdown_limit
+from .gpu_facts import MIB, normal_bdf, program_name, real_serial, slowdown_limit
+from .gpu_ignored import ELEMENTS
+from .smi_element import Element
+from .smi_health import fabric_cluster, fabric_health, fabric_state, recovery_action
+from .smi_memory import ecc_errors, remapped_rows, repairs, retired_pages
 from .sysfs import ProbeError, first
 
 QUERY = ("nvidia-smi", "-q", "-x")
 NVLINK_STATE = ("nvidia-smi", "nvlink", "-s")
 NVLINK_ERRORS = ("nvidia-smi", "nvlink", "-e")
 
-_ABSENT = ("", "n/a", "not supported", "function not found")
-_UNREAD = re.compile(
-    r"\[?(ERR!|Unknown Error|GPU is lost|GPU requires reset|Insufficient Permissions|No data)"
-)
 _GPU_LINE = re.compile(r"GPU \d+: .*\(UUID: (GPU-[0-9A-Za-z-]+)\)")
-_LINK_LINE = re.compile(r"\s+Link (\d{1,3}): (?:(\d{1,6}(?:\.\d{1,6})?) GB/s|<inactive>)\s*$")
+_LINK_LINE = re.compile(r"\s+Link (\d{1,3}): (\S.*?)\s*$")
+_SPEED = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) GB/s", re.ASCII)
+# Instead of a line for each link: none of the board's links works.
+_ALL_DOWN = "all links are inactive"
 _ERROR_LINE = re.compile(r"\s+Link (\d{1,3}): (Replay|Recovery|CRC) Errors: (\d{1,18})\s*$")
 _COUNTERS = {"Replay": "replay", "Recovery": "recovery", "CRC": "crc_flit"}
 
@@ -46,13 +49,16 @@ def parse_smi(text: str) -> dict[str, Any]:
     except (ET.ParseError, ValueError) as error:
         raise ProbeError(f"nvidia-smi: {error}") from error
     return {
-        "cuda_version": _Element(root).text("", "cuda_version"),
-        "gpus": [_parse_gpu(_Element(gpu)) for gpu in root.findall("gpu")],
+        "cuda_version": Element(root).text("", "cuda_version", "cuda_umd_version"),
+        "gpus": [_parse_gpu(Element(gpu)) for gpu in root.findall("gpu")],
     }
 
 
 def parse_nvlink_state(text: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the links of each GPU by its UUID, as nvml.py's ``nvlinks`` without errors."""
+    """Return the links of each GPU by its UUID, as nvml.py's ``nvlinks`` without errors.
+
+    A GPU all of whose links are down may be told without any line of them: its list is empty.
+    """
     links: dict[str, list[dict[str, Any]]] = {}
     uuid = None
     for line in text.splitlines():
@@ -60,16 +66,22 @@ def parse_nvlink_state(text: str) -> dict[str, list[dict[str, Any]]]:
         if gpu:
             uuid = gpu.group(1)
         elif link and uuid:
-            speed = link.group(2)
-            links.setdefault(uuid, []).append(
-                {
-                    "link": int(link.group(1)),
-                    "active": speed is not None,
-                    "mb_per_s": None if speed is None else round(float(speed) * 1000),
-                    "errors": None,
-                }
-            )
+            links.setdefault(uuid, []).append(_parse_link(int(link.group(1)), link.group(2)))
+        elif uuid and _ALL_DOWN in line.lower():
+            links.setdefault(uuid, [])
     return links
+
+
+def _parse_link(number: int, said: str) -> dict[str, Any]:
+    """Return one link; what is neither a speed nor ``<inactive>`` leaves its state unknown."""
+    speed = _SPEED.fullmatch(said)
+    active = True if speed else False if said == "<inactive>" else None
+    return {
+        "link": number,
+        "active": active,
+        "mb_per_s": round(float(speed.group(1)) * 1000) if speed else None,
+        "errors": None,
+    }
 
 
 def parse_nvlink_errors(text: str) -> dict[str, dict[int, dict[str, int]]]:
@@ -92,69 +104,22 @@ def with_nvlinks(gpus: list[dict[str, Any]], state: str, errors: str) -> list[di
     done = []
     for gpu in gpus:
         uuid = gpu["uuid"] or ""
+        found = links.get(uuid)
         own = [
             {**link, "errors": counters.get(uuid, {}).get(link["link"]) if link["active"] else None}
-            for link in links.get(uuid, [])
+            for link in found or []
         ]
-        unsupported = sorted({*gpu["unsupported"], *([] if own else ["nvlinks"])})
-        done.append({**gpu, "nvlinks": own or None, "unsupported": unsupported})
+        unsupported = sorted({*gpu["unsupported"], *(["nvlinks"] if found is None else [])})
+        unread = dict(gpu["unread"])
+        unknown = [str(link["link"]) for link in own if link["active"] is None]
+        if unknown:
+            unread["nvlinks"] = f"nvidia-smi does not tell the state of link {', '.join(unknown)}"
+        nvlinks = None if found is None else own
+        done.append({**gpu, "nvlinks": nvlinks, "unsupported": unsupported, "unread": unread})
     return done
 
 
-class _Element:
-    """An element of the XML; remembers what it did not tell, by the name of the fact."""
-
-    def __init__(self, element: ET.Element) -> None:
-        self.element = element
-        self.unsupported: set[str] = set()
-        self.unread: dict[str, str] = {}
-
-    def text(self, field: str, *paths: str) -> str | None:
-        """Return the text at the first path that tells one, else None."""
-        said = [(self.element.findtext(path) or "").strip() for path in paths]
-        for text in said:
-            known = text.strip("[]").lower() not in _ABSENT and "deprecated" not in text
-            if known and not _UNREAD.match(text):
-                return text
-        complaint = next((text for text in said if _UNREAD.match(text)), None)
-        if complaint:
-            self.unread[field] = complaint.strip("[]")
-        else:
-            self.unsupported.add(field)
-        return None
-
-    def quantity(self, field: str, unit: str, *paths: str) -> float | None:
-        text = self.text(field, *paths) or ""
-        match = re.fullmatch(rf"(-?\d{{1,12}}(?:\.\d{{1,6}})?) {re.escape(unit)}", text, re.ASCII)
-        return float(match.group(1)) if match else None
-
-    def integer(self, field: str, *paths: str) -> int | None:
-        match = re.fullmatch(r"\d{1,18}", self.text(field, *paths) or "", re.ASCII)
-        return int(match.group()) if match else None
-
-    def width(self, field: str, path: str) -> int | None:
-        match = re.fullmatch(r"(\d{1,2})x", self.text(field, path) or "", re.ASCII)
-        return int(match.group(1)) if match else None
-
-    def switch(self, field: str, *paths: str) -> bool | None:
-        words = {"Enabled": True, "Yes": True, "Disabled": False, "No": False}
-        return words.get(self.text(field, *paths) or "")
-
-    def total(self, field: str, *paths: str) -> int | None:
-        """Return the sum of the counters at those of the paths that exist; None if one is unread.
-
-        Formats differ in which counters there are.
-        """
-        there = [path for path in paths if self.element.find(path) is not None]
-        if not there:
-            self.unsupported.add(field)
-            return None
-        counts = [self.integer(field, path) for path in there]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
-
-
-def _parse_gpu(gpu: _Element) -> dict[str, Any]:
+def _parse_gpu(gpu: Element) -> dict[str, Any]:
     bdf = first((gpu.text("bdf", "pci/pci_bus_id"), gpu.element.get("id")))
     link = "pci/pci_gpu_link_info"
     facts = {
@@ -181,16 +146,26 @@ def _parse_gpu(gpu: _Element) -> dict[str, Any]:
         "temperature": _temperature(gpu),
         "power": _power(gpu),
         "processes": _processes(gpu),
-        "ecc_errors": _ecc_errors(gpu),
-        "remapped_rows": _remapped_rows(gpu),
-        "retired_pages": _retired_pages(gpu),
+        "drawing": _drawing(gpu),
+        "ecc_errors": ecc_errors(gpu),
+        "remapped_rows": remapped_rows(gpu),
+        "retired_pages": retired_pages(gpu),
+        "repairs": repairs(gpu),
+        "recovery_action": recovery_action(gpu),
         "nvlinks": None,
-        "fabric_state": _fabric_state(gpu),
+        "fabric_state": fabric_state(gpu),
+        "fabric_health": fabric_health(gpu),
+        "fabric_cluster": fabric_cluster(gpu),
     }
-    return {**facts, "unsupported": sorted(gpu.unsupported), "unread": gpu.unread}
+    return {
+        **facts,
+        "unsupported": sorted(gpu.unsupported),
+        "unread": gpu.unread,
+        "unlisted": gpu.unlisted(ELEMENTS),
+    }
 
 
-def _memory(gpu: _Element, field: str, what: str) -> int | None:
+def _memory(gpu: Element, field: str, what: str) -> int | None:
     mib = gpu.quantity(field, "MiB", f"fb_memory_usage/{what}")
     return None if mib is None else int(mib) * MIB
 
@@ -199,25 +174,27 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _event_reasons(gpu: _Element) -> list[str] | None:
-    """Return the active reasons for lowered clocks; None if the driver does not tell.
+def _event_reasons(gpu: Element) -> list[str] | None:
+    """Return the active reasons for lowered clocks; None if the driver tells none of them.
 
     Driver 535 renamed the element and its children from "throttle" to "event".
     """
+    field = "clocks_event_reasons"
     for kind in ("event", "throttle"):
-        reasons = gpu.element.find(f"clocks_{kind}_reasons")
-        if reasons is not None and len(reasons):
-            prefix = f"clocks_{kind}_reason_"
-            return sorted(
-                reason.tag[len(prefix) :]
-                for reason in reasons
-                if reason.tag.startswith(prefix) and (reason.text or "").strip() == "Active"
-            )
-    gpu.unsupported.add("clocks_event_reasons")
+        path, prefix = f"clocks_{kind}_reasons", f"clocks_{kind}_reason_"
+        told = {
+            reason.tag[len(prefix) :]: gpu.activity(field, f"{path}/{reason.tag}")
+            for reason in gpu.element.findall(f"{path}/*")
+            if reason.tag.startswith(prefix)
+        }
+        if any(active is not None for active in told.values()):
+            gpu.unsupported.discard(field)
+            return sorted(name for name, active in told.items() if active)
+    gpu.text(field, "clocks_event_reasons", "clocks_throttle_reasons")
     return None
 
 
-def _clocks(gpu: _Element) -> dict[str, int | None]:
+def _clocks(gpu: Element) -> dict[str, int | None]:
     return {
         "sm_mhz": _whole(gpu.quantity("clocks.sm_mhz", "MHz", "clocks/sm_clock")),
         "sm_max_mhz": _whole(gpu.quantity("clocks.sm_max_mhz", "MHz", "max_clocks/sm_clock")),
@@ -228,14 +205,14 @@ def _clocks(gpu: _Element) -> dict[str, int | None]:
     }
 
 
-def _temperature(gpu: _Element) -> dict[str, float | None]:
+def _temperature(gpu: Element) -> dict[str, float | None]:
     def celsius(field: str, path: str) -> float | None:
         return gpu.quantity(f"temperature.{field}", "C", f"temperature/{path}")
 
     now = celsius("gpu_c", "gpu_temp")
-    slowdown = celsius("slowdown_c", "gpu_temp_slow_threshold")
     # Boards that tell no threshold tell how far from it they are.
-    margin = celsius("margin_c", "gpu_temp_tlimit") if slowdown is None else None
+    slowdown = celsius("slowdown_c", "gpu_temp_slow_threshold")
+    margin = celsius("margin_c", "gpu_temp_tlimit")
     return {
         "gpu_c": now,
         "slowdown_c": slowdown_limit(slowdown, now, margin),
@@ -244,7 +221,7 @@ def _temperature(gpu: _Element) -> dict[str, float | None]:
     }
 
 
-def _power(gpu: _Element) -> dict[str, float | None]:
+def _power(gpu: Element) -> dict[str, float | None]:
     """Return draw and limits; driver 535 renamed the element and the enforced limit."""
 
     def watts(field: str, *names: str) -> float | None:
@@ -264,82 +241,39 @@ def _power(gpu: _Element) -> dict[str, float | None]:
     }
 
 
-def _processes(gpu: _Element) -> list[dict[str, Any]] | None:
+def _processes(gpu: Element) -> list[dict[str, Any]] | None:
     """Return the processes that compute; one that only draws (type G) is none of them."""
+    found = _process_infos(gpu, "processes")
+    return None if found is None else [_process(one) for one in found if _computes(one)]
+
+
+def _drawing(gpu: Element) -> list[dict[str, Any]] | None:
+    """Return the processes that only draw, a display server above all; None if none is told."""
+    found = [one for one in _process_infos(gpu, "drawing") or [] if not _computes(one)]
+    return [
+        {**_process(one), "name": program_name(one.text("name", "process_name"))} for one in found
+    ] or None
+
+
+def _process_infos(gpu: Element, field: str) -> list[Element] | None:
     processes = gpu.element.find("processes")
-    if processes is None or (processes.text or "").strip():
-        gpu.text("processes", "processes")
+    if processes is None or gpu.said("processes"):
+        gpu.text(field, "processes")
         return None
-    found = []
-    for info in processes.findall("process_info"):
-        process = _Element(info)
-        pid, kind = process.integer("pid", "pid"), process.text("type", "type")
-        memory = process.quantity("memory", "MiB", "used_memory")
-        if pid is not None and "C" in (kind or "C"):
-            used = None if memory is None else int(memory) * MIB
-            found.append({"pid": pid, "memory_bytes": used})
-    return sorted(found, key=lambda one: int(one["pid"] or 0))
+    found = [Element(info) for info in processes.findall("process_info")]
+    known = [one for one in found if one.integer("pid", "pid") is not None]
+    if len(known) != len(found):
+        gpu.unread[field] = "a process is listed without its number"
+    return sorted(known, key=lambda one: int(one.said("pid")))
 
 
-def _ecc_errors(gpu: _Element) -> dict[str, Any]:
-    """Return the counts of memory errors.
+def _computes(process: Element) -> bool:
+    return "C" in (process.text("type", "type") or "C")
 
-    Boards before Turing count by single and double bit, with a total; later ones by SRAM and DRAM;
-    driver 535 split the SRAM's uncorrected ones by what protects them.
-    """
-    kinds = {
-        "corrected": ("single_bit/total", "sram_correctable", "dram_correctable"),
-        "uncorrected": (
-            "double_bit/total",
-            "sram_uncorrectable",
-            "sram_uncorrectable_parity",
-            "sram_uncorrectable_secded",
-            "dram_uncorrectable",
-        ),
+
+def _process(process: Element) -> dict[str, Any]:
+    memory = process.quantity("memory", "MiB", "used_memory")
+    return {
+        "pid": process.integer("pid", "pid"),
+        "memory_bytes": None if memory is None else int(memory) * MIB,
     }
-    counts: dict[str, Any] = {
-        f"{since}_{kind}": gpu.total(
-            "ecc_errors", *(f"ecc_errors/{since}/{counter}" for counter in counters)
-        )
-        for since in ("volatile", "aggregate")
-        for kind, counters in kinds.items()
-    }
-    counts["sram_threshold_exceeded"] = gpu.switch(
-        "ecc_errors.sram_threshold_exceeded", "ecc_errors/aggregate/sram_threshold_exceeded"
-    )
-    return counts
-
-
-def _remapped_rows(gpu: _Element) -> dict[str, Any] | None:
-    rows = "remapped_rows"
-    found = {
-        "corrected": gpu.integer(rows, f"{rows}/remapped_row_corr"),
-        "uncorrected": gpu.integer(rows, f"{rows}/remapped_row_unc"),
-        "pending": gpu.switch(rows, f"{rows}/remapped_row_pending"),
-        "failure": gpu.switch(rows, f"{rows}/remapped_row_failure"),
-    }
-    return None if all(value is None for value in found.values()) else found
-
-
-def _retired_pages(gpu: _Element) -> dict[str, Any] | None:
-    pages = "retired_pages"
-    found = {
-        "corrected": gpu.integer(pages, f"{pages}/multiple_single_bit_retirement/retired_count"),
-        "uncorrected": gpu.integer(pages, f"{pages}/double_bit_retirement/retired_count"),
-        "pending": gpu.switch(
-            f"{pages}.pending", f"{pages}/pending_retirement", f"{pages}/pending_blacklist"
-        ),
-    }
-    return None if found["corrected"] is None and found["uncorrected"] is None else found
-
-
-def _fabric_state(gpu: _Element) -> str | None:
-    state = gpu.text("fabric_state", "fabric/state")
-    status = gpu.text("fabric_status", "fabric/status")
-    gpu.unsupported.discard("fabric_status")
-    if state is None:
-        return None
-    state = state.lower().replace(" ", "_")
-    if state == "completed" and status not in (None, "Success"):
-        return f"completed with {status}"
-    return state

@@ -14,12 +14,20 @@ from types import ModuleType
 from typing import Any
 
 from .gpu_facts import event_reason_names, normal_bdf, real_serial, slowdown_limit
+from .nvml_fabric import read_fabric
+from .nvml_reader import Reader
 
-# Whatever the binding returns: numbers, lists, and structures of ctypes.
-Told = Any
-# nvmlValueType_t -> the member of the union that holds the value.
-_VALUE_MEMBERS = {0: "dVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal", 6: "usVal"}
-_FABRIC_STATES = {0: "not_supported", 1: "not_started", 2: "in_progress", 3: "completed"}
+# NVML_GPU_RECOVERY_ACTION_* -> the words of nvidia-smi (nvml.h of driver 615).
+_RECOVERY_ACTIONS = {
+    0: "None",
+    1: "Reset",
+    2: "Reboot",
+    3: "Drain P2P",
+    4: "Drain and Reset",
+    5: "Recover IMEX Domain",
+    6: "Bus Reset",
+    7: "System Reboot",
+}
 
 
 class NvmlError(Exception):
@@ -77,84 +85,6 @@ def cuda_version(nvml: ModuleType) -> str | None:
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
-class Reader:
-    """Reads one GPU, and remembers what it could not read."""
-
-    def __init__(self, nvml: ModuleType, handle: object) -> None:
-        """Remember binding and handle."""
-        self._nvml = nvml
-        self._handle = handle
-        self.unsupported: list[str] = []
-        self.unread: dict[str, str] = {}
-
-    def ask(self, field: str, name: str, *arguments: object) -> Told:
-        """Return what a function of NVML says of this GPU, or None."""
-        function = getattr(self._nvml, name, None)
-        if function is None or any(argument is None for argument in arguments):
-            self._note(field, "")
-            return None
-        try:
-            return function(self._handle, *arguments)
-        except Exception as error:  # bindings raise more than NVMLError where versions differ
-            self._note(field, self._reason(getattr(error, "value", None), str(error)))
-            return None
-
-    def has(self, field: str) -> None:
-        """Take back that a field is unsupported: another function told it."""
-        if field in self.unsupported:
-            self.unsupported.remove(field)
-
-    def constant(self, name: str) -> Told:
-        """Return a constant of the binding, or None where it is older than that."""
-        return getattr(self._nvml, name, None)
-
-    def text(self, field: str, name: str) -> str | None:
-        """Return a text; bindings before nvidia-ml-py 11.5 give bytes."""
-        said = self.ask(field, name)
-        return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-
-    def watts(self, field: str, name: str) -> float | None:
-        """Return a power in watts; NVML counts milliwatts."""
-        said = self.ask(field, name)
-        return None if said is None else said / 1000
-
-    def value(self, field: str, name: str, scope: int | None = None) -> int | None:
-        """Return the value of a field (NVML_FI_…), by link where a scope is given."""
-        number = self.constant(name)
-        if number is None:
-            self._note(field, "")
-            return None
-        wanted = number if scope is None else (number, scope)
-        found = self.ask(field, "nvmlDeviceGetFieldValues", [wanted])
-        if found is None:
-            return None
-        status = found[0].nvmlReturn
-        if status != 0:
-            self._note(field, self._reason(status, f"NVML error {status}"))
-            return None
-        member = _VALUE_MEMBERS.get(found[0].valueType, "uiVal")
-        return int(getattr(found[0].value, member))
-
-    def _reason(self, status: int | None, words: str) -> str:
-        """Return why a value is missing; empty where this GPU or driver just does not have it."""
-        absent = {
-            getattr(self._nvml, name, None)
-            for name in (
-                "NVML_ERROR_NOT_SUPPORTED",
-                "NVML_ERROR_FUNCTION_NOT_FOUND",
-                "NVML_ERROR_INVALID_ARGUMENT",
-                "NVML_ERROR_ARGUMENT_VERSION_MISMATCH",
-            )
-        }
-        return "" if status in absent else words
-
-    def _note(self, field: str, reason: str) -> None:
-        if reason:
-            self.unread[field] = reason
-        elif field not in self.unsupported:
-            self.unsupported.append(field)
-
-
 def read_gpu(nvml: ModuleType, handle: object) -> dict[str, Any]:
     """Return the facts of one GPU, as ``hardware.schema.json`` has them under ``nvml_gpu``."""
     reader = Reader(nvml, handle)
@@ -180,14 +110,21 @@ def read_gpu(nvml: ModuleType, handle: object) -> dict[str, Any]:
         "clocks": read_clocks(reader),
         "temperature": read_temperature(reader),
         "power": read_power(reader),
-        "processes": _processes(reader),
+        **_read_processes(reader),
         "ecc_errors": _ecc_errors(reader),
         "remapped_rows": _remapped_rows(reader),
         "retired_pages": _retired_pages(reader),
+        "repairs": _repairs(reader),
+        "recovery_action": _recovery_action(reader),
         "nvlinks": read_nvlinks(reader),
-        "fabric_state": _fabric_state(reader),
+        **read_fabric(reader),
     }
-    return {**facts, "unsupported": sorted(reader.unsupported), "unread": reader.unread}
+    return {
+        **facts,
+        "unsupported": sorted(reader.unsupported),
+        "unread": reader.unread,
+        "unlisted": {},
+    }
 
 
 def read_memory(reader: Reader) -> dict[str, Any]:
@@ -290,15 +227,21 @@ def read_power(reader: Reader) -> dict[str, float | None]:
 def read_nvlinks(reader: Reader) -> list[dict[str, Any]] | None:
     """Return the NVLinks by number: ``active``, speed in MB/s, error counters.
 
-    None where the board has no NVLink, or NVML does not tell.
+    None where the board has no NVLink, or NVML tells of none; ``active`` is null for a link that it
+    can't read, and says nothing of the others.
     """
-    links = []
+    links: list[dict[str, Any]] = []
+    reasons: dict[int, str] = {}
     for link in range(reader.constant("NVML_NVLINK_MAX_LINKS") or 18):
-        state = reader.ask("nvlinks", "nvmlDeviceGetNvLinkState", link)
-        if state is None:
+        field = f"nvlinks.{link}"
+        state = reader.ask(field, "nvmlDeviceGetNvLinkState", link)
+        reason = reader.has(field)
+        if state is None and not reason:
             # The first number past the last link is an invalid argument, as on a board without any.
             break
-        active = bool(state)
+        if state is None:
+            reasons[link] = reason
+        active = None if state is None else bool(state)
         links.append(
             {
                 "link": link,
@@ -307,9 +250,11 @@ def read_nvlinks(reader: Reader) -> list[dict[str, Any]] | None:
                 "errors": read_nvlink_errors(reader, link) if active else None,
             }
         )
-    if links:
-        reader.has("nvlinks")
-    return None if "nvlinks" in reader.unread else (links or None)
+    if reasons:
+        reader.note("nvlinks", next(iter(reasons.values())))
+    elif not links:
+        reader.note("nvlinks", "")
+    return None if len(reasons) == len(links) else links
 
 
 def _nvlink_speed(reader: Reader, link: int) -> int | None:
@@ -334,10 +279,19 @@ def read_nvlink_errors(reader: Reader, link: int) -> dict[str, int] | None:
     return counters or None
 
 
-def _processes(reader: Reader) -> list[dict[str, Any]] | None:
-    found = reader.ask("processes", "nvmlDeviceGetComputeRunningProcesses")
-    if found is None:
-        return None
+def _read_processes(reader: Reader) -> dict[str, Any]:
+    """Return ``processes``, those that compute, and ``drawing``, those that only draw."""
+    computing = reader.ask("processes", "nvmlDeviceGetComputeRunningProcesses")
+    drawing = reader.ask("drawing", "nvmlDeviceGetGraphicsRunningProcesses")
+    pids = {int(one.pid) for one in computing or []}
+    only = _processes([one for one in drawing or [] if int(one.pid) not in pids])
+    return {
+        "processes": None if computing is None else _processes(computing),
+        "drawing": [{**one, "name": reader.program(one["pid"])} for one in only] or None,
+    }
+
+
+def _processes(found: list[Any]) -> list[dict[str, Any]]:
     return [
         {"pid": int(one.pid), "memory_bytes": one.usedGpuMemory}
         for one in sorted(found, key=lambda process: int(process.pid))
@@ -354,6 +308,7 @@ def _ecc_errors(reader: Reader) -> dict[str, Any]:
                 reader.constant(f"NVML_MEMORY_ERROR_TYPE_{kind.upper()}"),
                 reader.constant(f"NVML_{since.upper()}_ECC"),
             )
+    counts["volatile_uncorrected_least"] = counts["volatile_uncorrected"]
     structure = reader.constant("c_nvmlEccSramErrorStatus_v1_t")
     exceeded = None
     if structure is not None:
@@ -383,27 +338,52 @@ def _retired_pages(reader: Reader) -> dict[str, Any] | None:
         "corrected": "NVML_PAGE_RETIREMENT_CAUSE_MULTIPLE_SINGLE_BIT_ECC_ERRORS",
         "uncorrected": "NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR",
     }
-    counts: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for kind, cause in causes.items():
         pages = reader.ask("retired_pages", "nvmlDeviceGetRetiredPages", reader.constant(cause))
-        if pages is None:
-            return None
-        counts[kind] = len(pages)
+        found[kind] = None if pages is None else len(pages)
     pending = reader.ask("retired_pages.pending", "nvmlDeviceGetRetiredPagesPendingStatus")
-    return {**counts, "pending": _switch(pending)}
+    found["pending"] = _switch(pending)
+    return None if all(value is None for value in found.values()) else found
 
 
-def _fabric_state(reader: Reader) -> str | None:
-    structure = reader.constant("c_nvmlGpuFabricInfo_t")
-    if structure is None:
+def _repairs(reader: Reader) -> dict[str, bool | None]:
+    """Return the repairs that drivers since 575 tell; each is null where there is no such thing."""
+    status = reader.ask("repairs.channel_pending", "nvmlDeviceGetRepairStatus") or (None, None)
+    reader.same("repairs.tpc_pending", "repairs.channel_pending")
+    # nvidia-smi tells it. The binding's structure (13.615) has a version that the library's has not
+    # (nvml.h 590), so what it returns is 0 whatever the board says.
+    reader.note("repairs.unrepairable_memory", "")
+    return {
+        "channel_pending": _switch(status[0]),
+        "tpc_pending": _switch(status[1]),
+        "bank_pending": _switch(
+            reader.value("repairs.bank_pending", "NVML_FI_DEV_PENDING_BANK_REMAPPING")
+        ),
+        "unrepairable_memory": None,
+    }
+
+
+def _recovery_action(reader: Reader) -> str | None:
+    """Return what the driver asks for, in nvidia-smi's words; drivers before 570 tell two flags."""
+    field = "recovery_action"
+    action = reader.value(field, "NVML_FI_DEV_GET_GPU_RECOVERY_ACTION")
+    if action is not None:
+        return _RECOVERY_ACTIONS.get(action, f"action {action}")
+    flags = {
+        name: reader.value(f"{field}.{name}", constant)
+        for name, constant in (
+            ("Reset", "NVML_FI_DEV_RESET_STATUS"),
+            ("Drain and Reset", "NVML_FI_DEV_DRAIN_AND_RESET_STATUS"),
+        )
+    }
+    for name in flags:
+        reader.has(f"{field}.{name}")
+    asked = [name for name, flag in flags.items() if flag]
+    if not asked and None in flags.values():
         return None
-    info = structure()
-    if reader.ask("fabric_state", "nvmlDeviceGetGpuFabricInfo", ctypes.byref(info)) is None:
-        return None
-    state = _FABRIC_STATES.get(int(info.state))
-    if state == "completed" and int(info.status) != 0:
-        return f"completed with NVML error {int(info.status)}"
-    return None if state == "not_supported" else state
+    reader.has(field)
+    return asked[0] if asked else "None"
 
 
 def _switch(value: int | None) -> bool | None:

@@ -29,9 +29,11 @@ def _vbios(facts: Facts) -> list[str]:
 
 
 def _nvlinks(facts: Facts) -> int | None:
-    """Return the number of active links; none where no GPU has any."""
-    counts = [sum(link["active"] for link in gpu["nvlinks"] or []) for gpu in _gpus(facts)]
-    return _alike(counts) or None
+    """Return the number of active links; none where no GPU has any, or one can't be read."""
+    states = [[link["active"] for link in gpu["nvlinks"] or []] for gpu in _gpus(facts)]
+    if any(None in links for links in states):
+        return None
+    return _alike([sum(links) for links in states]) or None
 
 
 GPU_VALUES: dict[tuple[str, str], Callable[[Facts], Any]] = {

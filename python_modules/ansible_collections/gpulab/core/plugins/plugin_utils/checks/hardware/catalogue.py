@@ -11,9 +11,12 @@ from .bmc import BMC_CHECKS
 from .clock import CLOCK_CHECKS
 from .compute import COMPUTE_CHECKS
 from .gpu import GPU_CHECKS
+from .gpu_fabric import GPU_FABRIC_CHECKS
 from .gpu_health import GPU_HEALTH_CHECKS
 from .gpu_links import GPU_LINK_CHECKS
 from .gpu_load import LOAD_CHECKS
+from .gpu_memory import GPU_MEMORY_CHECKS
+from .gpu_recovery import GPU_RECOVERY_CHECKS
 from .gpu_settings import GPU_SETTING_CHECKS
 from .gpu_software import GPU_SOFTWARE_CHECKS
 from .infiniband import INFINIBAND_CHECKS
@@ -37,8 +40,11 @@ CATALOGUE: tuple[HardwareCheck, ...] = (
     *GPU_CHECKS,
     *GPU_SOFTWARE_CHECKS,
     *GPU_SETTING_CHECKS,
+    *GPU_RECOVERY_CHECKS,
+    *GPU_MEMORY_CHECKS,
     *GPU_HEALTH_CHECKS,
     *GPU_LINK_CHECKS,
+    *GPU_FABRIC_CHECKS,
     *TOPOLOGY_CHECKS,
     *BMC_CHECKS,
     *CLOCK_CHECKS,

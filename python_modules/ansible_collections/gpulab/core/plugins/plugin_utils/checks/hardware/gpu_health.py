@@ -1,4 +1,4 @@
-"""Checks of the GPUs' health: kernel log, memory errors, temperature, clocks, and who uses them."""
+"""Checks of the GPUs' health: kernel log, temperature, clocks, and who uses them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 from ....module_utils.hardware.gpu_facts import MIB
 from ....module_utils.hardware.xid import worst
 from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part
-from ..gpu_models import DATA_CENTRE, is_model
 from ..specs import ANY_GPU
-from .gpu_parts import Gpu, each_listed, is_unsupported, named, on_bus, part_of, why_null
+from .gpu_parts import Gpu, each_listed, named, on_bus, part_of, unread, why_null
 
 # Event reasons that lower the clocks for heat or for want of power (bits 0x08, 0x20, 0x40, 0x80).
 SLOWDOWNS = (
@@ -21,8 +20,9 @@ SLOWDOWNS = (
 )
 MARGIN_C = 5
 IDLE_MEMORY_BYTES = 15 * MIB
-# A board can retire 64 pages; shortly before that it is used up.
-RETIRED_PAGES_MAX = 60
+# A GPU can be cut into seven instances, and each holds some memory for itself: 16 MiB were seen on
+# H100, 32 leave room.
+IDLE_MIG_MEMORY_BYTES = IDLE_MEMORY_BYTES + 7 * 32 * MIB
 _NVML = "NVML"
 
 # Class of Xid (xid.py) -> status, and what to do with the part.
@@ -53,6 +53,10 @@ _XID_STATUS = {
         ),
     ),
     "other": ("warn", "Look the code up in NVIDIA's list of Xid errors before {part} is used."),
+    "watch": (
+        "warn",
+        ("Nothing is asked for now; watch {part}, and call its maker if it comes again."),
+    ),
     "recovered": (
         "warn",
         ("The driver says that {part} has recovered; watch it, and replace it if it comes again."),
@@ -88,11 +92,13 @@ def _xid_of(
     what = worst(events)
     status, action = _XID_STATUS[what or "information"]
     codes = sorted({event["code"] for event in events})
+    # The last of those that decided; milder ones after them do not push them out.
+    grave = [event for event in events if event["class"] == what] or events
     shown = "; ".join(
         f"{'Xid' if event['kind'] == 'xid' else 'SXid'} {event['code']}"
         + (f" {event['count']} times" if event["count"] > 1 else "")
         + (f": {event['text']}" if event["text"] else "")
-        for event in events[-3:]
+        for event in grave[-3:]
     )
     evidence = f"{log['source']}: {shown or 'no Xid since boot'}"
     if status == "pass" and not log["complete"]:
@@ -107,91 +113,6 @@ def _xid_of(
         evidence=evidence,
         action=action.format(part=named(which), bdf=which["bdf"]),
         severity="warn" if status == "warn" else "",
-    )
-
-
-def _ecc_errors(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
-    def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
-        errors = nvml["ecc_errors"]
-        count, exceeded = errors["volatile_uncorrected"], errors["sram_threshold_exceeded"]
-        total = errors["aggregate_uncorrected"]
-        if count is None:
-            if is_unsupported(nvml, "ecc_errors") and not _has_ecc(nvml):
-                return None
-            return check.finding(
-                "unknown",
-                which,
-                None,
-                0,
-                evidence=f"uncorrected errors: {why_null(nvml, 'ecc_errors')}",
-                action=f"{check.action} Errors are counted only while ECC is on (gpu.ecc_mode).",
-            )
-        said = {True: "exceeded", False: "not exceeded", None: "not told"}[exceeded]
-        return check.finding(
-            "fail" if count or exceeded else "pass",
-            which,
-            count,
-            0,
-            unit="errors",
-            evidence=f"uncorrected memory errors: {count} since the driver was loaded, "
-            f"{'?' if total is None else total} in its life; SRAM threshold {said}",
-            action=f"Replace {named(which)}: its SRAM has used up its error threshold."
-            if exceeded
-            else f"Drain the node and reset {named(which)}, then run this again; if errors come "
-            "again, replace it.",
-        )
-
-    return each_listed(check, facts, judge, 0)
-
-
-def _has_ecc(nvml: Gpu) -> bool:
-    """Return whether this model has ECC, so that counters it does not tell are missing."""
-    return nvml["ecc"] is True or is_model(nvml["name"] or "", DATA_CENTRE)
-
-
-def _row_remap(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
-    def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding | None:
-        rows, pages = nvml["remapped_rows"], nvml["retired_pages"]
-        if rows is None and pages is None:
-            absent = is_unsupported(nvml, "remapped_rows") and is_unsupported(nvml, "retired_pages")
-            if absent and not _has_ecc(nvml):
-                return None
-            return _unknown_repairs(check, which, why_null(nvml, "remapped_rows"))
-        found = rows if rows is not None else pages
-        pending = found["pending"]
-        if rows is not None:
-            spent = rows["failure"]
-            evidence = "a row could not be remapped" if spent else _repairs("remapped rows", rows)
-        else:
-            retired = (pages["corrected"] or 0) + (pages["uncorrected"] or 0)
-            spent = retired >= RETIRED_PAGES_MAX
-            evidence = _repairs("retired pages", pages)
-        if spent is None or (pending is None and not spent):
-            return _unknown_repairs(check, which, why_null(nvml, "remapped_rows"))
-        return check.finding(
-            "fail" if spent or pending else "pass",
-            which,
-            "failure" if spent else "pending" if pending else "none",
-            "none",
-            evidence=evidence + (", a repair is pending" if pending else ""),
-            action=f"Replace {named(which)}: its memory has no spare left for the bad part."
-            if spent
-            else f"Drain the node and reset {named(which)}, so that the repair takes effect, then "
-            "run this again.",
-        )
-
-    return each_listed(check, facts, judge, "none")
-
-
-def _repairs(what: str, found: Mapping[str, Any]) -> str:
-    counts = (found["corrected"], found["uncorrected"])
-    corrected, uncorrected = ("?" if count is None else count for count in counts)
-    return f"{what}: {corrected} for corrected, {uncorrected} for uncorrected errors"
-
-
-def _unknown_repairs(check: HardwareCheck, which: dict[str, str], reason: str) -> Finding:
-    return check.finding(
-        "unknown", which, None, "none", evidence=f"memory repairs: {reason}", action=check.action
     )
 
 
@@ -240,7 +161,11 @@ def judge_margins(
 def _temperature(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         reason = f"temperature and its limit: {why_null(nvml, 'temperature.gpu_c')}"
-        return judge_margins(check, which, margins(nvml["temperature"]), reason)
+        finding = judge_margins(check, which, margins(nvml["temperature"]), reason)
+        failed = [field for field in unread(nvml) if field.startswith("temperature.")]
+        if finding["status"] != "pass" or not failed:
+            return finding
+        return judge_margins(check, which, [], f"{failed[0]}: {why_null(nvml, failed[0])}")
 
     return each_listed(check, facts, judge, MARGIN_C)
 
@@ -248,7 +173,8 @@ def _temperature(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> l
 def _clocks(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         reasons = nvml["clocks_event_reasons"]
-        if reasons is None:
+        found = [reason for reason in reasons or [] if reason in SLOWDOWNS]
+        if reasons is None or (not found and "clocks_event_reasons" in unread(nvml)):
             return check.finding(
                 "unknown",
                 which,
@@ -257,7 +183,6 @@ def _clocks(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[F
                 evidence=f"event reasons: {why_null(nvml, 'clocks_event_reasons')}",
                 action=check.action,
             )
-        found = [reason for reason in reasons if reason in SLOWDOWNS]
         return check.finding(
             "warn" if found else "pass",
             which,
@@ -274,11 +199,14 @@ def _clocks(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[F
 def _idle(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
     def judge(_gpu: Gpu, nvml: Gpu, which: dict[str, str]) -> Finding:
         processes, used = nvml["processes"], number(nvml["memory_used_bytes"])
-        expected = IDLE_MEMORY_BYTES // MIB
+        allowed = IDLE_MIG_MEMORY_BYTES if nvml["mig"] else IDLE_MEMORY_BYTES
+        expected = allowed // MIB
         mib = None if used is None else round(used / MIB, 1)
         running = [str(process["pid"]) for process in processes or []]
-        if not running and (processes is None or used is None):
-            field = "processes" if processes is None else "memory_used_bytes"
+        full = used is not None and used > allowed
+        hidden = processes is None or "processes" in unread(nvml)
+        if not running and not full and (hidden or used is None):
+            field = "processes" if hidden else "memory_used_bytes"
             return check.finding(
                 "unknown",
                 which,
@@ -288,22 +216,42 @@ def _idle(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Fin
                 evidence=f"{field}: {why_null(nvml, field)}",
                 action=check.action,
             )
-        busy = bool(running) or used is None or used > IDLE_MEMORY_BYTES
+        drawing = nvml.get("drawing") or []
         return check.finding(
-            "warn" if busy else "pass",
+            "warn" if running or full else "pass",
             which,
             mib,
             expected,
             unit="MiB",
-            evidence=f"{mib} MiB are used, by "
-            + (f"the processes {', '.join(running)}" if running else "no process"),
-            action=f"End what uses {named(which)} (`ps -fp {' '.join(running)}`)."
-            if running
-            else f"Memory of {named(which)} is held by no process: reset it (`nvidia-smi -r -i "
-            f"{which['bdf']}`) when the node is idle.",
+            evidence=f"{'?' if mib is None else mib} MiB are used, by {_users(running, drawing)}",
+            action=_free(which, running, drawing),
         )
 
     return each_listed(check, facts, judge, IDLE_MEMORY_BYTES // MIB)
+
+
+def _users(running: list[str], drawing: list[Mapping[str, Any]]) -> str:
+    shown = [
+        *([f"the processes {', '.join(running)}"] if running else []),
+        *(f"{one['name'] or 'a program'} ({one['pid']}), which draws" for one in drawing),
+    ]
+    return " and ".join(shown) or "no process"
+
+
+def _free(which: dict[str, str], running: list[str], drawing: list[Mapping[str, Any]]) -> str:
+    """Return how to get a GPU's memory back."""
+    if running:
+        return f"End what uses {named(which)} (`ps -fp {' '.join(running)}`)."
+    if drawing:
+        pids = " ".join(str(one["pid"]) for one in drawing)
+        return (
+            f"A display server uses {named(which)} (`ps -fp {pids}`): a node that computes needs "
+            "none (`systemctl set-default multi-user.target`, then reboot)."
+        )
+    return (
+        f"Memory of {named(which)} is held by no process: reset it (`nvidia-smi -r -i "
+        f"{which['bdf']}`) when the node is idle."
+    )
 
 
 GPU_HEALTH_CHECKS = (
@@ -315,47 +263,17 @@ GPU_HEALTH_CHECKS = (
         probes=("gpus", "kernel_log"),
         part="gpu",
         source="journalctl -k -b; dmesg",
-        threshold="Xid 79 needs a reboot, 48, 64, 95, 109, 119, 120 and a fatal SXid a reset, 54 a "
-        "look at the cables: these fail; 13, 31, 94 (an application's), codes not in the table and "
-        "a log without its beginning warn; 63 and 92 are information; what Xid 154 says overrides "
-        "what came before it",
-        threshold_source="NVIDIA, Xid Errors; for SXid the switch's own word, fatal or non-fatal",
+        threshold="by NVIDIA's catalogue: an Xid that needs a reboot (79, 151) or a reset (46, "
+        "48, 62, 64, 74, 95, 109, 110, 119, 120, 136, 140, 143, 150, 155, 156, 158 and more), a "
+        "fatal one of NVLink (144 to 150) or of a code that is not classed, a fatal SXid, and 54 "
+        "(cables) fail; an application's, one to watch, a code not in the table and a log without "
+        "its beginning warn; 63 and 92 are information; what Xid 154 says overrides what came "
+        "before it",
+        threshold_source="NVIDIA, Xid Errors, the catalogue of December 2026, and the driver's own "
+        "word, fatal or nonfatal",
         severity="fail",
         action="Run `journalctl -k -b -g Xid` as root on the node, or `dmesg`.",
         judge=_xid,
-    ),
-    HardwareCheck(
-        id="gpu.ecc_errors",
-        title="Uncorrected memory errors of the GPUs",
-        section="gpu",
-        requires=ANY_GPU,
-        probes=("gpus",),
-        part="gpu",
-        source=_NVML,
-        threshold="no uncorrected error since the driver was loaded, and the SRAM threshold flag "
-        "is not set",
-        threshold_source="NVIDIA, GPU Memory Error Management: an uncorrected error needs a reset, "
-        "the flag a replacement",
-        severity="fail",
-        action="Run `nvidia-smi -q -d ECC` on the node.",
-        judge=_ecc_errors,
-    ),
-    HardwareCheck(
-        id="gpu.row_remap",
-        title="Repairs of the GPUs' memory",
-        section="gpu",
-        requires=ANY_GPU,
-        probes=("gpus",),
-        part="gpu",
-        source=_NVML,
-        threshold="no row remapping failed or is pending; on V100 and older fewer than 60 retired "
-        "pages and none pending",
-        threshold_source="NVIDIA, GPU Memory Error Management: a failed remapping is the criterion "
-        "for a replacement, a pending one needs a reset; a board can retire 64 pages, and 60 is "
-        "our proposal, to be calibrated",
-        severity="fail",
-        action="Run `nvidia-smi -q -d ROW_REMAPPER,PAGE_RETIREMENT` on the node.",
-        judge=_row_remap,
     ),
     HardwareCheck(
         id="gpu.temperature",
@@ -394,7 +312,9 @@ GPU_HEALTH_CHECKS = (
         probes=("gpus",),
         part="gpu",
         source=_NVML,
-        threshold="no process, and at most 15 MiB used beside what the driver reserves for itself",
+        threshold="no process, and at most 15 MiB used beside what the driver reserves for itself; "
+        "239 MiB where MIG is on, as each instance holds some; a display server that holds more is "
+        "named",
         threshold_source="our proposal, to be calibrated: an idle GPU holds a few MiB",
         severity="warn",
         action="Run `nvidia-smi` on the node.",

@@ -1,4 +1,4 @@
-"""Checks of how the GPUs are connected: PCIe, NVLink, fabric manager, network cards."""
+"""Checks of how the GPUs are connected: PCIe, NVLink, network cards."""
 
 from __future__ import annotations
 
@@ -63,9 +63,12 @@ def _nvlink(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fi
                 evidence=f"NVLinks: {why_null(nvml, 'nvlinks')}",
                 action=check.action,
             )
+        if not links and not expected:
+            return None
         active = [link for link in links if link["active"]]
         speeds = {link["mb_per_s"] for link in active}
-        down = [str(link["link"]) for link in links if not link["active"]]
+        down = [str(link["link"]) for link in links if link["active"] is False]
+        untold = [str(link["link"]) for link in links if link["active"] is None]
         shown = f"{len(active)} of {len(links)} links are active" + (
             f" (not {', '.join(down)})" if down else ""
         )
@@ -73,7 +76,11 @@ def _nvlink(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fi
             f"Reseat {named(which)} or its NVLink bridge, and look at the fabric manager's log; "
             "if a link stays down or slow, replace the GPU, then the baseboard."
         )
-        if expected is not None and len(active) != expected:
+        # A link that can't be read may be one of those that are missing, and hides none that is
+        # down.
+        short = expected is not None and len(active) + len(untold) < expected
+        wrong = expected is not None and len(active) != expected and not untold
+        if short or wrong or (down and untold and expected):
             status, evidence = "fail", shown
         elif len(speeds - {None}) > 1:
             fastest = max(speed for speed in speeds if speed is not None)
@@ -84,6 +91,9 @@ def _nvlink(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fi
             ]
             status = "fail"
             evidence = f"{shown}; slower than {fastest / 1000:g} GB/s: {', '.join(slow)}"
+        elif untold:
+            status, action = "unknown", check.action
+            evidence = f"{shown}; link {', '.join(untold)}: {why_null(nvml, 'nvlinks')}"
         elif active and None in speeds:
             status, evidence = "unknown", f"{shown}; {why_null(nvml, 'nvlinks.mb_per_s')} a speed"
             action = check.action
@@ -101,46 +111,6 @@ def _nvlink(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fi
         )
 
     return each_listed(check, facts, judge, wanted.get("nvlinks"))
-
-
-def _fabric_manager(check: HardwareCheck, facts: Facts, _wanted: Requirements) -> list[Finding]:
-    gpus = on_bus(facts)
-    states = {
-        str(gpu.get("bdf")): nvml_of(gpu, facts)["fabric_state"]
-        for gpu in gpus
-        if nvml_of(gpu, facts).get("fabric_state")
-    }
-    fabric = facts["gpu_fabric"]
-    if not gpus or not (fabric["nvswitches"] or states):
-        return []
-    state = fabric["fabric_manager"]
-    installed = (facts.get("gpu_software") or {}).get("fabricmanager")
-    loaded = (facts.get("nvidia") or {}).get("module_version")
-    unjoined = {bdf: said for bdf, said in states.items() if said != "completed"}
-    evidence = f"{fabric['nvswitches']} NVSwitches on the bus; the fabric manager is {state}"
-    action = "Run `systemctl status nvidia-fabricmanager` on the node; without it CUDA does not "
-    action += "start on these GPUs (`ansible-playbook site.yml --tags gpu` installs it)."
-    if state is None:
-        status, evidence, action = "unknown", fabric["reason"] or evidence, check.action
-    elif state != "active":
-        status = "fail"
-    elif installed and loaded and installed != loaded:
-        status, evidence = "fail", f"the fabric manager is {installed}, the driver {loaded}"
-        action = "Run `ansible-playbook site.yml --tags gpu`, which puts both on one version, then "
-        action += "reboot."
-    elif unjoined:
-        status = "fail"
-        evidence = "not in the fabric: " + ", ".join(
-            f"{bdf} ({said})" for bdf, said in unjoined.items()
-        )
-        action = "Look at /var/log/fabricmanager.log for the NVSwitch or the link that failed."
-    else:
-        status = "pass"
-    return [
-        check.finding(
-            status, part("gpu", "fabric manager"), state, "active", evidence=evidence, action=action
-        )
-    ]
 
 
 def _gpudirect(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
@@ -196,21 +166,6 @@ GPU_LINK_CHECKS = (
         severity="fail",
         action="Run `nvidia-smi nvlink -s` on the node.",
         judge=_nvlink,
-    ),
-    HardwareCheck(
-        id="gpu.fabric_manager",
-        title="Fabric manager of NVSwitch machines",
-        section="gpu",
-        requires=ANY_GPU,
-        probes=("gpus", "gpu_fabric"),
-        part="gpu",
-        source="systemctl is-active nvidia-fabricmanager; PCI bus; NVML's fabric state",
-        threshold="where there are NVSwitches: active, of the driver's version, and every GPU has "
-        "joined the fabric",
-        threshold_source="NVIDIA, Fabric Manager User Guide",
-        severity="fail",
-        action="Run `systemctl status nvidia-fabricmanager` on the node.",
-        judge=_fabric_manager,
     ),
     HardwareCheck(
         id="gpu.gpudirect",

@@ -156,10 +156,11 @@ def _link(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
         expected_width = wanted.get("link_width", link.get("width_max"))
         expected_generation = wanted.get("link_generation", link.get("generation_max"))
         expected = f"x{expected_width} generation {expected_generation}"
-        if not (width and generation and expected_width and expected_generation):
+        # What is known to be low is, whether the other half could be sampled or not.
+        low = _is_below(width, expected_width) or _is_below(generation, expected_generation)
+        if not low and not (width and generation and expected_width and expected_generation):
             return _unknown(check, which, None, "the PCIe link could not be sampled")
-        found = f"x{width:g} generation {generation:g}"
-        low = width < expected_width or generation < expected_generation
+        found = f"x{_known(width)} generation {_known(generation)}"
         evidence = f"highest link seen under load: {found}; needed: {expected}"
         if low and _was_idle(sample):
             return _unknown(check, which, expected, f"the GPU was idle: {evidence}")
@@ -176,6 +177,15 @@ def _link(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
     return _each_sampled(check, facts, judge)
 
 
+def _is_below(value: float | None, limit: float | None) -> bool:
+    """Return whether both are known, and the value is below its limit."""
+    return bool(value and limit and value < limit)
+
+
+def _known(value: float | None) -> str:
+    return f"{value:g}" if value else "?"
+
+
 def _nvlink_errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
     def judge(sample: Sample, which: dict[str, str]) -> Finding | None:
         counters = sample.get("nvlink_errors")
@@ -184,16 +194,17 @@ def _nvlink_errors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> 
             unread = _unknown(check, which, 0, "NVLink counters could not be sampled", "errors")
             return unread if expected else None
         before, after = counters.get("before") or {}, counters.get("after") or {}
-        if set(before) != set(after) or (expected and len(after) != expected):
+        grown = {link: after[link] - before[link] for link in after if link in before}
+        # Errors that grew are errors, whether all links could be sampled or not.
+        errors = sum(count for count in grown.values() if count > 0)
+        if not errors and (set(before) != set(after) or (expected and len(after) != expected)):
             evidence = f"counters of {len(before)} links before and {len(after)} after the load"
             return _unknown(check, which, 0, evidence, "errors")
-        grown = {link: after[link] - before[link] for link in after}
-        if any(count < 0 for count in grown.values()):
+        if not errors and any(count < 0 for count in grown.values()):
             return _unknown(check, which, 0, "the counters were reset under load", "errors")
-        errors = sum(grown.values())
         if not errors and _was_idle(sample):
             return _unknown(check, which, 0, "the GPU was idle: no traffic on its links", "errors")
-        bad = ", ".join(f"link {link}: {count}" for link, count in grown.items() if count)
+        bad = ", ".join(f"link {link}: {count}" for link, count in grown.items() if count > 0)
         return check.finding(
             "fail" if errors else "pass",
             which,

@@ -59,6 +59,12 @@ def named(which: Mapping[str, str]) -> str:
     return f"GPU {which['serial'] or which['name']}{where}"
 
 
+def unread(nvml: Gpu) -> Mapping[str, str]:
+    """Return the fields of NVML's view that could not be read, with the driver's words."""
+    found: Mapping[str, str] = nvml.get("unread") or {}
+    return found
+
+
 def why_null(nvml: Gpu, field: str) -> str:
     """Return why a field of NVML's view is null."""
     reason = (nvml.get("unread") or {}).get(field)

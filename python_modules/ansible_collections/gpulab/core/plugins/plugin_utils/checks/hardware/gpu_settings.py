@@ -127,7 +127,8 @@ def _ecc_mode(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[
                 return None
             expected = True
         modes = (nvml["ecc"], nvml["ecc_pending"])
-        if None in modes:
+        # One mode that is known to be wrong is a fault, whether the other can be read or not.
+        if None in modes and not set(modes) - {None, expected}:
             return check.finding(
                 "unknown",
                 which,
@@ -136,7 +137,7 @@ def _ecc_mode(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[
                 evidence=f"ECC mode: {why_null(nvml, 'ecc')}",
                 action=check.action,
             )
-        words = {True: "on", False: "off"}
+        words = {True: "on", False: "off", None: "not told"}
         set_right = modes[1] == expected
         return check.finding(
             "pass" if modes == (expected, expected) else "fail",
