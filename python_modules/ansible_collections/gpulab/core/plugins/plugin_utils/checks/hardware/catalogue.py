@@ -8,6 +8,8 @@ from typing import Any
 from ....module_utils.facts.schema import FACTS_SCHEMA
 from ..finding import Finding, HardwareCheck, part
 from .bmc import BMC_CHECKS
+from .bmc_events import BMC_EVENT_CHECKS
+from .bmc_intrusion import INTRUSION
 from .clock import CLOCK_CHECKS
 from .compute import COMPUTE_CHECKS
 from .gpu import GPU_CHECKS
@@ -41,6 +43,8 @@ CATALOGUE: tuple[HardwareCheck, ...] = (
     *GPU_LINK_CHECKS,
     *TOPOLOGY_CHECKS,
     *BMC_CHECKS,
+    *BMC_EVENT_CHECKS,
+    INTRUSION,
     *CLOCK_CHECKS,
 )
 
