@@ -18,6 +18,7 @@ from .gpu_links import GPU_LINK_CHECKS
 from .gpu_load import LOAD_CHECKS
 from .gpu_settings import GPU_SETTING_CHECKS
 from .gpu_software import GPU_SOFTWARE_CHECKS
+from .identity import IDENTITY_CHECKS
 from .infiniband import INFINIBAND_CHECKS
 from .memory import MEMORY_CHECKS
 from .network import NETWORK_CHECKS
@@ -28,6 +29,7 @@ from .storage import STORAGE_CHECKS
 from .topology import TOPOLOGY_CHECKS
 
 CATALOGUE: tuple[HardwareCheck, ...] = (
+    *IDENTITY_CHECKS,
     *COMPUTE_CHECKS,
     *POWER_MANAGEMENT_CHECKS,
     *MEMORY_CHECKS,
@@ -53,6 +55,7 @@ ALL_CHECKS: tuple[HardwareCheck, ...] = (*CATALOGUE, *LOAD_CHECKS)
 
 # Section of the facts -> the type that it has when it is not null.
 _SECTIONS: dict[str, type] = {
+    "system": dict,
     "cpu": dict,
     "memory": dict,
     "dimms": dict,
