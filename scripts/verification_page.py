@@ -107,6 +107,7 @@ node_intrusion_acknowledged: "2026-12-01T09:30:00Z"  # date -u +%FT%TZ
 
 Then reset the sensor on the BMC's web page: as long as it says so, nobody sees the next opening,
 and the check warns. A later opening fails again. A time to come acknowledges nothing.
+A board without a switch at its lid says so for ever: `system.intrusion: false` in its spec.
 
 ## A spec from a node that is known to be good
 

@@ -409,6 +409,24 @@ def test_one_source_that_is_unread_hides_no_opening(facts_of: FactsOf) -> None:
         assert own["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ({"intrusion": True}, "fail"),
+        ({"intrusion": True, "sensors": False}, "fail"),
+        # A board without a switch at its lid.
+        ({"intrusion": False, **BOTH}, "pass"),
+    ],
+)
+def test_the_chassis_is_asked_for_by_itself(
+    facts_of: FactsOf, spec: dict[str, bool], status: str
+) -> None:
+    for sensors, log in ((OPEN, ""), (QUIET, entries(OPENED))):
+        found = judged(facts_of, spec, sensors, log)
+        (own,) = [one for one in found if one["id"] == "bmc.intrusion"]
+        assert own["status"] == status
+
+
 @pytest.mark.parametrize("spec", [{"sensors": False, "event_log": False}, {"event_log": False}])
 def test_nobody_is_told_of_a_chassis_that_nothing_watches(
     facts_of: FactsOf, spec: dict[str, bool]

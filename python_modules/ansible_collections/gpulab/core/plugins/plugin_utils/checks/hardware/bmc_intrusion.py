@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part
+from ..finding import Facts, Finding, HardwareCheck, Requirements, number, part, waived
 from ..node_spec import ACKNOWLEDGED, ACKNOWLEDGED_KEY
 from . import ipmi_states
 from .bmc_events import moment
@@ -29,10 +29,13 @@ LOOK = (
 
 
 def _intrusion(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
+    whole = wanted.get("intrusion")
+    if whole is False:
+        return waived(check, part("sensor", "chassis"), "intrusion")
     asked = [
         section
         for key, section in (("sensors", "ipmi_sensors"), ("event_log", "ipmi_events"))
-        if wanted.get(key)
+        if whole or wanted.get(key)
     ]
     unread = [section for section in asked if facts[section] is None]
     sensors = facts["ipmi_sensors"] if "ipmi_sensors" in asked else None
@@ -168,15 +171,15 @@ INTRUSION = HardwareCheck(
     id="bmc.intrusion",
     title="Chassis opened",
     section="system",
-    requires=("sensors", "event_log"),
-    # It reads whichever of the two is asked for: one that is unread must not hide what the other
-    # tells.
+    requires=("intrusion", "sensors", "event_log"),
+    # It reads whichever of the two sources is asked for: one that is unread must not hide what the
+    # other tells.
     probes=(),
     part="sensor",
     source="ipmitool sdr elist; ipmitool sel elist last 200",
-    threshold="fails where a sensor (`system.sensors`) or the event log (`system.event_log`) tells "
-    f"that the chassis was opened, until `{ACKNOWLEDGED}` is set to a later time; a sensor that "
-    "still says so after that warns",
+    threshold="fails where a sensor (`system.sensors`) or the event log (`system.event_log`; "
+    "`system.intrusion`: both) tells that the chassis was opened, until "
+    f"`{ACKNOWLEDGED}` is set to a later time; a sensor that still says so after that warns",
     threshold_source="IPMI 2.0, table 42-3, Physical Security; what was done to an open machine no "
     "other check sees",
     severity="fail",
