@@ -88,6 +88,27 @@ was not sampled, or that was idle, is `unknown`:
 """
 
 CLOSING = """\
+## Which machine answers
+
+A node that declares `node_serial` or `node_mac` is compared with what the machine says of itself,
+whatever its spec is: `identity.serial` and `identity.mac` fail where another machine answers under
+its name. The history keeps the serial number that was read.
+
+## A chassis that was opened
+
+`bmc.intrusion` fails when a sensor of the BMC or its event log tells that the chassis was opened.
+It fails until a person has looked, also where the sensor is quiet again or the log was cleared: the
+history remembers. To acknowledge it, declare until when you know of each opening:
+
+```yaml
+# host_vars/gpu02.yml
+node_intrusion_acknowledged: "2026-12-01T09:30:00Z"  # date -u +%FT%TZ
+```
+
+Then reset the sensor on the BMC's web page: as long as it says so, nobody sees the next opening,
+and the check warns. A later opening fails again. A time to come acknowledges nothing.
+A board without a switch at its lid says so for ever: `system.intrusion: false` in its spec.
+
 ## A spec from a node that is known to be good
 
 ```console

@@ -5,6 +5,27 @@ from __future__ import annotations
 from case import GIB, Case, put, unread
 
 CASES = {
+    "identity.serial": Case(
+        {"identity": {"serial": "A123456"}},
+        (put("system", "serial", value="A123457"),),
+        (
+            unread("system"),
+            put("system", "serial", value=None),
+            # A container shows its host's.
+            put("os", "virtualization", value="container"),
+        ),
+    ),
+    "identity.mac": Case(
+        {"identity": {"mac": "B8-CE-F6-00-00-01"}},
+        (put("nics", 0, "mac", value="b8:ce:f6:00:00:02"),),
+        (
+            unread("nics"),
+            put("nics", value=[]),
+            put("nics", 0, "mac", value=None),
+            # A bridge may have been given any address.
+            put("nics", 0, "physical", value=False),
+        ),
+    ),
     "cpu.architecture": Case(
         {"cpu": {"architecture": "x86_64"}},
         (put("cpu", "architecture", value="aarch64"),),

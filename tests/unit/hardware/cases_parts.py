@@ -284,6 +284,16 @@ CASES = {
         (unread("ipmi_sensors"), every("ipmi_sensors", "level", value="absent")),
         machine="server",
     ),
+    "bmc.intrusion": Case(
+        {"system": {"sensors": True, "event_log": True}},
+        (
+            _sensor("Chassis Intru", states=["General Chassis intrusion"]),
+            _event("General Chassis intrusion", sensor="Physical Security #0xaa"),
+        ),
+        (unread("ipmi_sensors"), unread("ipmi_events")),
+        machine="server",
+        formats=("new-ipmitool",),
+    ),
     "system.events": Case(
         {"system": {"event_log": True}},
         (

@@ -56,6 +56,22 @@ def test_a_node_of_which_no_gpu_is_asked_is_not_asked_for_one_by_a_setting() -> 
     assert node_spec(declared).requirements == resolve_spec("free", SPECS)
 
 
+def test_which_machine_it_is_is_required_whatever_the_spec_says() -> None:
+    marks = {"inventory_hostname": "gpu02", "node_serial": "S1", "node_mac": "3c:ec:ef:00:00:02"}
+    for more in ({}, COMPUTE, {"node_hardware_spec": "free", "lab_hardware_specs": SPECS}):
+        spec = node_spec({**marks, **more}).requirements
+        assert spec["identity"] == {"name": "gpu02", "serial": "S1", "mac": "3c:ec:ef:00:00:02"}
+    assert "identity" not in node_spec({"inventory_hostname": "gpu02", **COMPUTE}).requirements
+
+
+def test_an_acknowledged_opening_goes_with_what_the_bmc_is_asked() -> None:
+    specs = {"watched": {"system": {"sensors": True}}, **SPECS}
+    declared = {"lab_hardware_specs": specs, "node_intrusion_acknowledged": "2026-12-01T09:30:00Z"}
+    spec = node_spec({**declared, "node_hardware_spec": "watched"}).requirements
+    assert spec["system"]["intrusion_acknowledged"] == "2026-12-01T09:30:00Z"
+    assert "system" not in node_spec({**declared, "node_hardware_spec": "free"}).requirements
+
+
 def test_a_spec_that_is_not_declared_is_refused() -> None:
     with pytest.raises(UnknownSpecError, match="lost"):
         node_spec({"node_hardware_spec": "lost"})

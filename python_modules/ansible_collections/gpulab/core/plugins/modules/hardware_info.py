@@ -189,6 +189,8 @@ hardware:
           reallocated: null
           pending: null
           uncorrectable: null
+          failing_attributes: []
+          self_test: null
           power_on_hours: 21000
           temperature_c: 38
           reason: ""

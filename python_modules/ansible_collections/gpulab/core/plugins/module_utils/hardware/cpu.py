@@ -35,7 +35,6 @@ def read_cpu(tree: Tree, machine: str) -> dict[str, Any]:
         cores.add(siblings)
         packages.add(tree.number(f"{topology}/physical_package_id"))
     cpuinfo = tree.text("proc/cpuinfo") or ""
-    numa_nodes = parse_cpu_list(tree.text(f"{_NODES}/online") or "")
     return {
         "architecture": _ARCHITECTURES.get(machine, machine),
         "vendor": cpuinfo_value(cpuinfo, "vendor_id"),
@@ -43,9 +42,22 @@ def read_cpu(tree: Tree, machine: str) -> dict[str, Any]:
         "sockets": len(packages),
         "cores": len(cores),
         "threads": len(online),
-        # A kernel built without NUMA has no such folder, and its memory is one node.
-        "numa_nodes": len(numa_nodes) or 1,
+        "numa_nodes": _numa_nodes(tree),
     }
+
+
+def _numa_nodes(tree: Tree) -> int:
+    """Return the number of NUMA nodes that have processors.
+
+    Others are memory alone: a GPU's, where the processor reaches it as its own (Grace Hopper), and
+    what is plugged in over CXL (Kernel, Documentation/ABI/stable/sysfs-devices-node).
+    """
+    for name in ("has_cpu", "online"):
+        nodes = parse_cpu_list(tree.text(f"{_NODES}/{name}") or "")
+        if nodes:
+            return len(nodes)
+    # A kernel built without NUMA has no such folder, and its memory is one node.
+    return 1
 
 
 def parse_cpu_list(text: str) -> list[int]:

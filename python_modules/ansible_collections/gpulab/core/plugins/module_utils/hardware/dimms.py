@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from .dimm_names import channel_of
 from .dmi import Record, read_records
 from .sysfs import ProbeError
 from .tools import RunTool
@@ -13,16 +14,17 @@ from .tools import RunTool
 # DSP0134, 7.17 and 7.18.
 _ARRAY, _DEVICE = 16, 17
 _UNITS = {"kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
-# Firmware's own chips, which some makers list among the modules.
-_NO_MEMORY = ("Flash", "ROM", "EEPROM", "FEPROM", "EPROM")
-_SOCKET = re.compile(r"(?:CPU|PROC|SOCKET|NODE|P)[ _#]?(\d{1,2})(?!\d)", re.IGNORECASE)
-_CHANNEL = re.compile(
-    r"CHAN(?:NEL)?[ _#-]?([A-Z]|\d{1,2})(?![A-Z])|DIMM[ _-]?([A-Z])[ _-]?\d", re.IGNORECASE
-)
+# Firmware's own chips, and persistent memory, which some makers list among the modules.
+_NO_MEMORY = ("Flash", "ROM", "EEPROM", "FEPROM", "EPROM", "Logical non-volatile device")
+# Stands for an array whose firmware does not tell.
+_UNTOLD = "Unknown"
 
 
 def read_dimms(run: RunTool) -> dict[str, Any]:
-    """Return ``ecc`` (the arrays' error correction, in the firmware's words) and ``slots``.
+    """Return ``ecc`` and ``slots``.
+
+    ``ecc`` is the error correction of the arrays of main memory, in the firmware's words: one for
+    all that are alike, else each word once, with commas between; null where none tells.
 
     Raises:
         ProbeError: dmidecode can't be asked, or the firmware lists no memory slot.
@@ -32,11 +34,12 @@ def read_dimms(run: RunTool) -> dict[str, Any]:
     if not slots:
         raise ProbeError("dmidecode: the firmware lists no memory slot (SMBIOS type 17)")
     corrections = [
-        record.get("Error Correction Type")
+        record.choice("Error Correction Type") or _UNTOLD
         for record in records
         if record.type == _ARRAY and record.fields.get("Use", "System Memory") == "System Memory"
     ]
-    return {"ecc": corrections[0] if corrections else None, "slots": slots}
+    told = set(corrections) - {_UNTOLD}
+    return {"ecc": ", ".join(dict.fromkeys(corrections)) if told else None, "slots": slots}
 
 
 def parse_slots(records: list[Record]) -> list[dict[str, Any]]:
@@ -45,13 +48,19 @@ def parse_slots(records: list[Record]) -> list[dict[str, Any]]:
     ``slot`` is its locator, with the bank before it where locators repeat (boards that count again
     for each processor). Speeds are transfers per second: dmidecode called them MHz before 3.2.
     """
-    devices = [
-        record
-        for record in records
-        if record.type == _DEVICE and record.fields.get("Type") not in _NO_MEMORY
-    ]
+    devices = [record for record in records if record.type == _DEVICE and _is_memory(record)]
     locators = Counter(record.fields.get("Locator", "") for record in devices)
     return [_slot(record, locators) for record in devices]
+
+
+def _is_memory(record: Record) -> bool:
+    """Return whether a device is a module of main memory, or a slot for one.
+
+    Persistent memory alone has a size that no part of is volatile (DSP0134, since 3.2).
+    """
+    lasting = parse_size(record.fields.get("Non-Volatile Size", ""))
+    only_lasting = bool(lasting) and record.fields.get("Volatile Size") == "None"
+    return record.fields.get("Type") not in _NO_MEMORY and not only_lasting
 
 
 def _slot(record: Record, locators: Counter[str]) -> dict[str, Any]:
@@ -91,18 +100,3 @@ def parse_speed(text: str | None) -> int | None:
     """Return the MT/s in ``3200 MT/s`` or ``2133 MHz``; None for ``Unknown``."""
     match = re.match(r"(\d{1,6}) (?:MT/s|MHz)", text or "", re.ASCII)
     return int(match.group(1)) if match else None
-
-
-def channel_of(locator: str, bank: str) -> str | None:
-    """Return processor and channel that a slot hangs off (``0/A``), as far as its names tell.
-
-    There is no field for it, and every board maker has names of their own: ``P1-DIMMA1``,
-    ``CPU1_DIMM_A1``, ``P0_Node0_Channel0_Dimm0``, ``P0 CHANNEL A``.
-    """
-    for text in (bank, locator):
-        channel = _CHANNEL.search(text)
-        if channel:
-            socket = _SOCKET.search(text) or _SOCKET.search(locator)
-            name = (channel.group(1) or channel.group(2)).upper()
-            return f"{socket.group(1) if socket else '0'}/{name}"
-    return None

@@ -10,6 +10,9 @@ from .system import stated
 from .tools import RunTool
 
 _HANDLE = re.compile(r"Handle 0x[0-9A-Fa-f]+, DMI type (\d{1,3})(?:,|$)")
+# What an enumerated field says where firmware says nothing; dmidecode's last is for a number that
+# the standard does not have.
+_UNTOLD = ("Other", "Unknown", "<OUT OF SPEC>")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,15 @@ class Record:
             if value is not None:
                 return value
         return None
+
+    def choice(self, name: str) -> str | None:
+        """Return what an enumerated field says, or None where firmware left it open.
+
+        Its words are the standard's own, so none of them is a blank that nobody filled in: an error
+        correction of ``None`` says that there is none.
+        """
+        value = self.fields.get(name, "")
+        return None if not value or value in _UNTOLD else value
 
 
 def read_records(run: RunTool, *types: int) -> list[Record]:

@@ -22,6 +22,9 @@ _POWER_SUPPLY, _FAN, _COOLING = 10, 29, 30
 # As the makers name the sensors whose entity says only "system board".
 _PSU_NAME = re.compile(r"\b(PSU?|Power Supply|PWS)[ _-]?\d", re.IGNORECASE)
 _FAN_NAME = re.compile(r"\b(SYS_|CPU_|REAR_|FRNT_)?FAN", re.IGNORECASE)
+# Between two states; a comma inside of one ("AC out-of-range, but present") has a small letter
+# after it.
+_BETWEEN_STATES = re.compile(r",\s*(?=[A-Z0-9])")
 
 
 def read_ipmi_sensors(tree: Tree, run: RunTool) -> list[dict[str, Any]]:
@@ -90,7 +93,7 @@ def parse_sensors(text: str) -> list[dict[str, Any]]:
 
 def _sensor(name: str, number: str, status: str, entity: str, reading: str) -> dict[str, Any]:
     # "110 Watts, Presence detected": one sensor may have a reading and states.
-    words = [word.strip() for word in reading.split(",") if word.strip()]
+    words = [word.strip() for word in _BETWEEN_STATES.split(reading) if word.strip()]
     analog = re.fullmatch(r"(-?\d{1,9}(?:\.\d{1,6})?) (.+)", words[0]) if words else None
     if analog:
         del words[0]
@@ -116,7 +119,7 @@ def _kind(name: str, entity: str, unit: str | None) -> str:
     entity_id = int(entity.partition(".")[0]) if re.fullmatch(r"\d+\.\d+", entity) else -1
     if entity_id in (_FAN, _COOLING) or unit == "RPM" or _FAN_NAME.search(name):
         # A power supply's own fan belongs to the power supply.
-        return "psu" if entity_id == _POWER_SUPPLY else "fan"
+        return "psu" if entity_id == _POWER_SUPPLY or _PSU_NAME.search(name) else "fan"
     return "psu" if entity_id == _POWER_SUPPLY or _PSU_NAME.search(name) else "other"
 
 

@@ -7,7 +7,8 @@ its own, and one that is late costs only its own entry.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,32 @@ from .tools import RunTool, ToolResult
 # where one of several commands failed, so what was read decides.
 _NOT_ASKED, _NOT_OPENED = 0x01, 0x02
 _NOT_INSTALLED = "smartctl is not installed: install the package smartmontools"
-# ATA attributes that count sectors, by their number: reallocated; pending; uncorrectable.
-_ATA = {"reallocated": (5,), "pending": (197,), "uncorrectable": (187, 198)}
+# SATA attributes by their names in smartmontools' drive database (drivedb.h, August 2026): the
+# numbers mean something else on every maker's disk.
+_ATA = {
+    "reallocated": re.compile(
+        r"Reallocated?_(?:Sector|Block|NAND)_.*|Retired_Block_C.*|Grown_Bad_Block.*"
+    ),
+    "pending": re.compile(r".*Pending_Sector.*"),
+    "uncorrectable": re.compile(
+        r"Reported_Uncorr.*|.*Offl(?:ine)?_Uncorr.*|Uncorrectable_(?:Err|ECC|Sector).*"
+    ),
+}
+# Their normalised value is what is left of an SSD's life in percent; their raw value counts another
+# thing with each maker.
+_LIFE_LEFT = re.compile(
+    r"Media_Wearout_Indicator|Wear_Level.*Co?u?n?t|.*Life.*(?:Left|Remain).*|.*Remain.*Life.*",
+    re.IGNORECASE,
+)
+# Their raw value is what is used of it.
+_LIFE_USED = re.compile(r".*Life.*_Used%?", re.IGNORECASE)
+_PERCENT = 100
+# Results of self-tests: ATA's upper half of the status (ACS-4, 9.5); NVM Express Base
+# Specification, "Device Self-test Log"; SPC-5, "Self-Test Results log page", which keeps twenty.
+_ATA_FATAL = 3
+_NVME_FAILED = (5, 6, 7)
+_SCSI_FAILED = (3, 4, 5, 6, 7)
+_SCSI_TESTS = 20
 _NVME_LOG = "nvme_smart_health_information_log"
 _NOTHING: dict[str, Any] = {
     "serial": None,
@@ -36,6 +61,8 @@ _NOTHING: dict[str, Any] = {
     "reallocated": None,
     "pending": None,
     "uncorrectable": None,
+    "failing_attributes": [],
+    "self_test": None,
     "power_on_hours": None,
     "temperature_c": None,
 }
@@ -99,6 +126,7 @@ def parse_smart(answer: ToolResult) -> dict[str, Any]:
         "passed": passed if isinstance(passed, bool) else None,
         "power_on_hours": _count(_at(document, "power_on_time", "hours")),
         "temperature_c": _count(_at(document, "temperature", "current")),
+        "self_test": failed_self_test(document),
         **_counts(document),
     }
     unread = all(
@@ -122,21 +150,10 @@ def _counts(document: Mapping[str, Any]) -> dict[str, Any]:
         }
     table = _at(document, "ata_smart_attributes", "table")
     if isinstance(table, list):
-        raw = {
-            row["id"]: _count(_at(row, "raw", "value"))
-            for row in table
-            if isinstance(row, dict) and "id" in row
-        }
-        counts: dict[str, Any] = {}
-        for name, numbers in _ATA.items():
-            found = [raw[number] for number in numbers if raw.get(number) is not None]
-            counts[name] = max(
-                (_sectors(value) for value in found if value is not None), default=None
-            )
-        return {
-            **counts,
-            "used_percent": _count(_at(document, "endurance_used", "current_percent")),
-        }
+        return _attributes(
+            [row for row in table if isinstance(row, dict)],
+            _count(_at(document, "endurance_used", "current_percent")),
+        )
     # SAS: grown defects are its reallocated sectors.
     errors = [
         _count(_at(document, "scsi_error_counter_log", kind, "total_uncorrected_errors"))
@@ -145,6 +162,7 @@ def _counts(document: Mapping[str, Any]) -> dict[str, Any]:
     known = [count for count in errors if count is not None]
     return {
         "reallocated": _count(document.get("scsi_grown_defect_list")),
+        "pending": _count(_at(document, "scsi_pending_defects", "count")),
         "uncorrectable": sum(known) if known else None,
         # 7.0 to 7.3 name it after SCSI, 7.4 as for the other kinds.
         "used_percent": _count(
@@ -155,12 +173,97 @@ def _counts(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _attributes(rows: Sequence[Mapping[str, Any]], endurance_used: int | None) -> dict[str, Any]:
+    """Return the counts in a SATA disk's attributes; `endurance_used` is smartctl's own percent."""
+    counts: dict[str, Any] = {}
+    for name, pattern in _ATA.items():
+        found = [_count(_at(row, "raw", "value")) for row in rows if pattern.fullmatch(_name(row))]
+        counts[name] = max((_sectors(value) for value in found if value is not None), default=None)
+    used = [endurance_used, *(_used_percent(row) for row in rows)]
+    return {
+        **counts,
+        "used_percent": max((one for one in used if one is not None), default=None),
+        # Below the maker's threshold at this moment; "past" may have been a hot day.
+        "failing_attributes": [
+            f"{row.get('id')} {_name(row)}" for row in rows if row.get("when_failed") == "now"
+        ],
+    }
+
+
+def _used_percent(row: Mapping[str, Any]) -> int | None:
+    """Return how much of its life an attribute says that an SSD has used; None if it says none."""
+    if _LIFE_USED.fullmatch(_name(row)):
+        raw = _count(_at(row, "raw", "value"))
+        return None if raw is None else _sectors(raw) & 0xFF
+    left = _count(row.get("value"))
+    # Some makers count down from 200 or 253: that is no percent.
+    if left is None or left > _PERCENT or not _LIFE_LEFT.fullmatch(_name(row)):
+        return None
+    return _PERCENT - left
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row.get("name") or "")
+
+
+def failed_self_test(document: Mapping[str, Any]) -> str | None:
+    """Return how the last self-test failed, in smartctl's words, or None.
+
+    A failure is over when a newer test of its kind, or an extended one, found nothing. What was
+    aborted says nothing.
+    """
+    passed: set[str] = set()
+    for kind, failed, words in _self_tests(document):
+        extended = any("extended" in one or "long" in one for one in passed)
+        if failed is False:
+            passed.add(kind)
+        elif failed and kind not in passed and not extended:
+            return f"{kind}: {words}"
+    return None
+
+
+def _self_tests(document: Mapping[str, Any]) -> Iterator[tuple[str, bool | None, str]]:
+    """Yield the self-tests, the newest first: kind, whether it failed (None: aborted), words."""
+    for log in ("extended", "standard"):
+        table = _at(document, "ata_smart_self_test_log", log, "table")
+        if isinstance(table, list):
+            for row in table:
+                passed = _at(row, "status", "passed")
+                failed = not passed if isinstance(passed, bool) else None
+                # Its own fatal error: the test could not be carried out by the disk.
+                status = _count(_at(row, "status", "value"))
+                if failed is None and status is not None and status >> 4 == _ATA_FATAL:
+                    failed = True
+                yield _word(row, "type", "string"), failed, _word(row, "status", "string")
+            return
+    nvme = _at(document, "nvme_self_test_log", "table")
+    for row in nvme if isinstance(nvme, list) else []:
+        result = _count(_at(row, "self_test_result", "value"))
+        words = _word(row, "self_test_result", "string")
+        yield _word(row, "self_test_code", "string"), _verdict(result, _NVME_FAILED), words
+    for place in range(_SCSI_TESTS):
+        row = document.get(f"scsi_self_test_{place}")
+        if row is None:
+            return
+        result = _count(_at(row, "result", "value"))
+        words = _word(row, "result", "string")
+        yield _word(row, "code", "string"), _verdict(result, _SCSI_FAILED), words
+
+
+def _verdict(result: int | None, failures: Sequence[int]) -> bool | None:
+    return True if result in failures else False if result == 0 else None
+
+
+def _word(row: object, *path: str) -> str:
+    return str(_at(row, *path) or "").strip().lower()
+
+
 def _sectors(raw: int) -> int:
     """Return the count in a raw value: some makers keep other numbers in its high bytes."""
     return raw & 0xFFFFFFFF
 
 
-def _at(document: Mapping[str, Any], *path: str) -> object:
+def _at(document: object, *path: str) -> object:
     inner: Any = document
     for step in path:
         if not isinstance(inner, dict):

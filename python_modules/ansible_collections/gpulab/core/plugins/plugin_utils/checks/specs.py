@@ -64,6 +64,7 @@ REQUIREMENTS: dict[str, dict[str, tuple[tuple[type, ...], str]]] = {
         "fans_min": _COUNT,
         "sensors": _YES_NO,
         "event_log": _YES_NO,
+        "intrusion": _YES_NO,
     },
     "topology": {"gpu_nic_local": _YES_NO, "peer_direct": _YES_NO},
     "gpu": {

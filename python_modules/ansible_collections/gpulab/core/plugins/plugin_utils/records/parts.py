@@ -103,7 +103,9 @@ def dimms(hardware: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _all(host: Mapping[str, Any], hardware: Mapping[str, Any], contained: bool) -> Iterator[Part]:
     machine = hardware.get("system") or {}
-    serial = host["serial"] or ("" if contained else _serial(machine.get("serial")))
+    # What was read stands above what is declared, which may be another machine's. A container reads
+    # its host's, and is known by what is declared of it; so is a machine that tells no number.
+    serial = ("" if contained else _serial(machine.get("serial"))) or host["serial"]
     product = " ".join(str(machine.get(key) or "") for key in ("vendor", "product")).strip()
     if serial:
         yield Part(f"node:{serial}", "node", "" if contained else product, serial, "", "", "")

@@ -49,7 +49,7 @@ def _verify(
 ) -> None:
     """Put into the record what the facts amount to."""
     try:
-        spec = node_spec(target["declared"])
+        spec = node_spec({**target["declared"], "inventory_hostname": target["host"]["name"]})
     except SpecError as error:
         records.add_stage(made, records.VERIFY, [_no_spec(target, str(error))])
         return

@@ -1,13 +1,14 @@
-"""Checks of what the management controller (BMC) watches: power supplies, fans, sensors, log."""
+"""Checks of what the sensors of the management controller (BMC) say: power supplies, fans, all."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part, waived
+from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, part, waived
+from . import ipmi_states
+from .ipmi_states import FAIL, OK, WARN
 
 Sensor = Mapping[str, Any]
 
@@ -16,20 +17,9 @@ _ASK = (
     "Load the BMC's driver (`modprobe ipmi_si ipmi_devintf`), install ipmitool, and run "
     "`ipmitool sdr elist` as root. A machine without a BMC can't declare this."
 )
-# The words that ipmitool has for the states of a power supply and of redundancy (IPMI 2.0, tables
-# 42-2 and 42-3).
-# Dell's presence sensors say "Present".
-_PRESENT = "Presen"
-_PSU_FAULTS = ("Failure detected", "Predictive failure", "AC lost", "AC out-of-range", "Config Err")
-_REDUNDANCY_LOST = ("Redundancy Lost", "Redundancy Degraded", "Non-Redundant")
-# What an entry of the event log must say to be shown.
-_SERIOUS = (
-    *("uncorrectable", "correctable ecc", "critical", "non-recoverable", "failure", "ac lost"),
-    *("fatal", "ierr", "thermal trip", "redundancy lost", "non-redundant", "bus error"),
-    *("pci perr", "pci serr", "machine check", "out-of-range", "fault"),
-)
-# The log has no time zone: an entry of the last boot may bear a time up to 14 hours before it.
-_ZONES_S = 14 * 3600
+# A control's output says how fast a fan should turn, and not that it does.
+_DUTY = re.compile(r"duty|pwm|zone|ctrl|control", re.IGNORECASE)
+_RUNNING = (*ipmi_states.PRESENT, "Transition to Running")
 
 
 def _psus(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
@@ -45,7 +35,7 @@ def _psus(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
                 "unknown", part("psu"), None, expected, evidence=evidence, action=check.action
             )
         ]
-    faulty = {name: own for name, own in supplies.items() if any(map(_psu_fault, own))}
+    faulty = {name: own for name, own in supplies.items() if any(map(_failed, own))}
     absent = {
         name: own for name, own in supplies.items() if name not in faulty and not _is_present(own)
     }
@@ -53,8 +43,8 @@ def _psus(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
     findings = [
         check.finding(
             "fail",
-            part("psu", next(filter(_psu_fault, own))["name"], slot=name),
-            _readings(filter(_psu_fault, own)),
+            part("psu", next(filter(_failed, own))["name"], slot=name),
+            _readings(filter(_failed, own)),
             "working",
             evidence=_readings(own),
             action="Check its power cord and its outlet; if they are sound, replace this power "
@@ -75,6 +65,17 @@ def _psus(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
             )
         ]
     findings += _redundancy(check, facts, "psu")
+    findings += [
+        finding
+        for own in supplies.values()
+        for sensor in own
+        for finding in _lesser(
+            check,
+            sensor,
+            part("psu", sensor["name"], slot=_supply(sensor)),
+            "Look at this power supply's lamp and air way; replace it if this stays.",
+        )
+    ]
     return findings or [
         check.finding(
             "pass", part("psu", "all power supplies"), present, expected, evidence=evidence
@@ -87,7 +88,7 @@ def _is_present(own: Sequence[Sensor]) -> bool:
     discrete = [one for one in own if one["value"] is None and one["level"] != "absent"]
     states = [state for sensor in own for state in sensor["states"]]
     if discrete or states:
-        return any(state.startswith(_PRESENT) for state in states)
+        return ipmi_states.one_of(states, ipmi_states.PRESENT)
     return any(sensor["level"] != "absent" for sensor in own)
 
 
@@ -100,23 +101,71 @@ def _supply(sensor: Sensor) -> str:
     return f"PSU {named.group()}" if named else str(sensor["name"])
 
 
-def _psu_fault(sensor: Sensor) -> bool:
+def _condition(sensor: Sensor) -> tuple[str, str]:
+    """Return what a sensor says of its part (pass, warn, fail, unknown), and by which words.
+
+    Its limits are the BMC's; a discrete sensor has none and is always "ok": its states are judged.
+    """
+    state, named = ipmi_states.worst(sensor["states"], sensor["name"])
     if sensor["level"] == "critical":
-        return True
-    return any(state.startswith(_PSU_FAULTS) or "AC lost" in state for state in sensor["states"])
+        return "fail", f"{_reading(sensor)}, beyond its critical limit"
+    if state != FAIL and sensor["level"] == "warning":
+        return "warn", f"{_reading(sensor)}, beyond its warning limit"
+    return {OK: "pass", WARN: "warn", FAIL: "fail"}.get(state, "unknown"), ", ".join(named)
+
+
+def _failed(sensor: Sensor) -> bool:
+    return _condition(sensor)[0] == "fail"
+
+
+def _lesser(
+    check: HardwareCheck, sensor: Sensor, which: Mapping[str, str], action: str
+) -> list[Finding]:
+    """Return the warning of a sensor that says less than a failure, or that nobody understands."""
+    status, words = _condition(sensor)
+    if status == "warn":
+        return [
+            check.finding(
+                "warn",
+                which,
+                _reading(sensor),
+                "ok",
+                evidence=f"{sensor['name']}: {words}",
+                action=action,
+                severity="warn",
+            )
+        ]
+    return [_unknown_state(check, sensor, which, words)] if status == "unknown" else []
+
+
+def _unknown_state(
+    check: HardwareCheck, sensor: Sensor, which: Mapping[str, str], words: str
+) -> Finding:
+    return check.finding(
+        "unknown",
+        which,
+        None,
+        "ok",
+        evidence=f"{sensor['name']} says {words!r}, which is none of IPMI's states",
+        action="See in the maker's manual of the BMC what this state means.",
+    )
 
 
 def _is_redundancy(sensor: Sensor) -> bool:
     return "redun" in sensor["name"].lower() or any("edundan" in s for s in sensor["states"])
 
 
+def _redundant(sensor: Sensor) -> str:
+    """Return of which kind of part a redundancy sensor speaks."""
+    return "fan" if "fan" in sensor["name"].lower() or sensor["kind"] == "fan" else "psu"
+
+
 def _redundancy(check: HardwareCheck, facts: Facts, kind: str) -> list[Finding]:
     """Return a failure for each redundancy sensor of the kind that tells of a loss."""
     findings = []
     for sensor in facts["ipmi_sensors"]:
-        lost = [s for s in sensor["states"] if s.startswith(_REDUNDANCY_LOST)]
-        about = "fan" if "fan" in sensor["name"].lower() or sensor["kind"] == "fan" else "psu"
-        if lost and about == kind:
+        status, lost = ipmi_states.worst(sensor["states"], sensor["name"])
+        if _is_redundancy(sensor) and status == FAIL and _redundant(sensor) == kind:
             findings.append(
                 check.finding(
                     "fail",
@@ -138,11 +187,26 @@ def _fans(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
         for sensor in facts["ipmi_sensors"]
         if sensor.get("kind") == "fan" and not _is_redundancy(sensor)
     ]
-    failed = [sensor for sensor in fans if _stands_still(sensor)]
-    silent = [sensor for sensor in fans if sensor["level"] == "absent"]
-    slow = [sensor for sensor in fans if sensor["level"] == "warning" and sensor not in failed]
-    turning = len(fans) - len(failed) - len(silent)
-    evidence = f"{turning} of {len(fans)} fans turn"
+    if not fans:
+        return [
+            check.finding(
+                "unknown",
+                part("fan"),
+                None,
+                expected,
+                evidence="the BMC shows no sensor of a fan",
+                action=check.action,
+            )
+        ]
+    counted = _counted(fans)
+    failed = [sensor for sensor in fans if _failed(sensor) or _stands_still(sensor, counted)]
+    silent = [
+        sensor
+        for sensor in fans
+        if sensor["level"] == "absent" or ipmi_states.one_of(sensor["states"], ipmi_states.ABSENT)
+    ]
+    turning = len([sensor for sensor in counted if sensor not in failed])
+    evidence = f"{turning} of {len(counted)} fans turn"
     findings = [
         check.finding(
             "fail",
@@ -155,17 +219,6 @@ def _fans(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
         for sensor in failed
     ]
     findings += _redundancy(check, facts, "fan")
-    if not fans:
-        return [
-            check.finding(
-                "unknown",
-                part("fan"),
-                None,
-                expected,
-                evidence="the BMC shows no sensor of a fan",
-                action=check.action,
-            )
-        ]
     if turning + len(failed) < expected:
         # Fans that never were there show as silent, too, so they are named only when some lack.
         names = ", ".join(sensor["name"] for sensor in silent)
@@ -182,16 +235,15 @@ def _fans(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
             )
         )
     findings += [
-        check.finding(
-            "warn",
+        finding
+        for sensor in fans
+        if sensor not in failed
+        for finding in _lesser(
+            check,
+            sensor,
             part("fan", sensor["name"], slot=sensor["entity"]),
-            _reading(sensor),
-            "turning",
-            evidence=f"{sensor['name']}: {_reading(sensor)}, beyond its warning limit",
-            action="Clean this fan and look again; replace it if it stays slow.",
-            severity="warn",
+            "Clean this fan and look again; replace it if it stays slow.",
         )
-        for sensor in slow
     ]
     return findings or [
         check.finding(
@@ -200,109 +252,58 @@ def _fans(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Find
     ]
 
 
-def _stands_still(sensor: Sensor) -> bool:
-    if sensor["level"] == "absent":
-        return False
-    still: bool = sensor["unit"] == "RPM" and sensor["value"] == 0
-    return still or sensor["level"] == "critical"
+def _counted(fans: Sequence[Sensor]) -> list[Sensor]:
+    """Return the sensors that each stand for one fan.
+
+    Those are the ones that count turns. Where a BMC has none of them (HPE's iLO), they are those
+    that tell each fan's speed in percent, and else those that say that one is there or runs.
+    """
+    read = [sensor for sensor in fans if sensor["level"] != "absent"]
+    speeds = [sensor for sensor in read if not _DUTY.search(sensor["name"])]
+    for found in (
+        [sensor for sensor in read if sensor["unit"] == "RPM"],
+        [sensor for sensor in speeds if sensor["unit"] == "percent"],
+    ):
+        if found:
+            return found
+    return [sensor for sensor in read if ipmi_states.one_of(sensor["states"], _RUNNING)]
+
+
+def _stands_still(sensor: Sensor, counted: Sequence[Sensor]) -> bool:
+    return sensor in counted and sensor["value"] == 0
 
 
 def _sensors(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
-    which = part("sensor", "all sensors")
+    whole = part("sensor", "all sensors")
     if not wanted["sensors"]:
-        return waived(check, which, "sensors")
+        return waived(check, whole, "sensors")
     read = [sensor for sensor in facts["ipmi_sensors"] if sensor["level"] != "absent"]
     if not read:
         evidence = "none of the BMC's sensors has a reading"
-        return [check.finding("unknown", which, None, "ok", evidence=evidence, action=check.action)]
+        return [check.finding("unknown", whole, None, "ok", evidence=evidence, action=check.action)]
     # Fans and power supplies have checks of their own, where the spec asks for them.
     judged = [kind for kind, key in (("psu", "psus_min"), ("fan", "fans_min")) if key in wanted]
-    findings = [
-        check.finding(
-            "fail" if sensor["level"] == "critical" else "warn",
-            part("sensor", sensor["name"], slot=sensor["entity"]),
-            _reading(sensor),
-            "ok",
-            evidence=f"{sensor['name']} ({sensor['number']}): {_reading(sensor)}, beyond its "
-            f"{sensor['level']} limit",
-            action="Temperature: check air flow, filters and room. Voltage: check the power supply "
-            "and the board. `ipmitool sensor get NAME` shows the limits.",
-            severity="" if sensor["level"] == "critical" else "warn",
-        )
-        for sensor in read
-        if sensor["level"] in ("critical", "warning") and sensor["kind"] not in judged
-    ]
-    evidence = f"{len(read)} sensors read"
-    return findings or [check.finding("pass", which, "ok", "ok", evidence=evidence)]
-
-
-def _events(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
-    which = part("sensor", "event log")
-    if not wanted["event_log"]:
-        return waived(check, which, "event_log")
-    boot = number(facts["ipmi_events"].get("boot_s"))
-    offset = number(facts["ipmi_events"].get("clock_offset_s"))
-    if boot is None or offset is None or abs(offset) > _ZONES_S:
-        evidence = "/proc/stat does not tell when the machine started"
-        if boot is not None:
-            evidence = "the BMC does not tell its time, by which the entries are dated"
-            if offset is not None:
-                evidence = (
-                    f"the BMC's clock is {offset / 3600:.1f} hours off: its dates say nothing"
-                )
-        return [
-            check.finding("unknown", which, None, "none", evidence=evidence, action=check.action)
-        ]
-    recent = serious_events(facts["ipmi_events"]["events"], boot - _ZONES_S)
-    findings = []
-    for (sensor, event), entries in recent.items():
-        last = entries[-1]
-        findings.append(
-            check.finding(
-                "warn",
-                part("sensor", sensor),
-                f"{len(entries)} times",
-                "none",
-                evidence=f"{event}, last at {_moment(last['at_s'])} by the BMC's clock "
-                f"(entry {last['id']})",
-                action="Read the log around it (`ipmitool sel elist`), see to the part that it "
-                "names, and clear the log afterwards (`ipmitool sel clear`).",
-            )
-        )
-    return findings or [
-        check.finding(
-            "pass",
-            which,
-            "none",
-            "none",
-            evidence=f"no serious entry since {_moment(boot)} less 14 hours for time zones",
-        )
-    ]
-
-
-def serious_events(
-    events: Sequence[Mapping[str, Any]], since_s: float
-) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """Return the serious entries since a time, by sensor and event.
-
-    What was taken back later (deasserted) is over and left out. An entry without a time is from a
-    start of the BMC before it knew the time, and is left out, too.
-    """
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for event in events:
-        key = (event["sensor"], event["event"])
-        if not event["asserted"]:
-            found.pop(key, None)
+    action = (
+        "Temperature: check air flow, filters and room. Voltage: check the power supply and the "
+        "board. `ipmitool sensor get NAME` shows the limits. A state: see to the part that the "
+        "sensor is named after; `ipmitool sel elist` says since when."
+    )
+    findings: list[Finding] = []
+    for sensor in read:
+        if (_redundant(sensor) if _is_redundancy(sensor) else sensor["kind"]) in judged:
             continue
-        at = number(event.get("at_s"))
-        words = f"{event['sensor']} {event['event']}".lower()
-        if at is not None and at >= since_s and any(word in words for word in _SERIOUS):
-            found.setdefault(key, []).append(event)
-    return found
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+        which = part("sensor", sensor["name"], slot=sensor["entity"])
+        status, words = _condition(sensor)
+        if status == "fail":
+            evidence = f"{sensor['name']} ({sensor['number']}): {words}"
+            reading = _reading(sensor)
+            findings.append(
+                check.finding("fail", which, reading, "ok", evidence=evidence, action=action)
+            )
+        else:
+            findings += _lesser(check, sensor, which, action)
+    evidence = f"{len(read)} sensors read"
+    return findings or [check.finding("pass", whole, "ok", "ok", evidence=evidence)]
 
 
 def _readings(sensors: Iterable[Sensor]) -> str:
@@ -338,8 +339,8 @@ BMC_CHECKS = (
         probes=("ipmi_sensors",),
         part="fan",
         source=_SOURCE,
-        threshold="at least `system.fans_min` with a reading, none critical or standing still; one "
-        "beyond its warning limit warns",
+        threshold="at least `system.fans_min` turn (by sensors that count turns, where there is "
+        "one), none critical or standing still; one beyond its warning limit warns",
         threshold_source=DECLARED + "; the BMC's own limits",
         severity="fail",
         action=_ASK,
@@ -347,32 +348,18 @@ BMC_CHECKS = (
     ),
     HardwareCheck(
         id="system.sensors",
-        title="Temperatures and voltages",
+        title="Sensors of the BMC",
         section="system",
         requires=("sensors",),
         probes=("ipmi_sensors",),
         part="sensor",
         source=_SOURCE,
-        threshold="a sensor beyond its critical limit fails, beyond its warning limit warns",
-        threshold_source="the BMC's own limits",
+        threshold="a sensor beyond its critical limit fails, beyond its warning limit warns; a "
+        "discrete one fails or warns by its state, whatever stands beside it",
+        threshold_source="the BMC's own limits; IPMI 2.0, tables 42-2 and 42-3, weighed by us "
+        "where they do not",
         severity="fail",
         action=_ASK,
         judge=_sensors,
-    ),
-    HardwareCheck(
-        id="system.events",
-        title="Event log of the BMC",
-        section="system",
-        requires=("event_log",),
-        probes=("ipmi_events",),
-        part="sensor",
-        source="ipmitool sel elist last 200; /proc/stat",
-        threshold="no serious entry since the last boot that was not taken back later",
-        threshold_source="the BMC's own words; the log has no time zone, so the 14 hours before "
-        "the boot count, too, and a BMC whose clock is further off can't be judged",
-        severity="warn",
-        action="Run `ipmitool sel elist` as root; set the BMC's clock by `ipmitool sel time set "
-        "now`, or by NTP on its web page.",
-        judge=_events,
     ),
 )

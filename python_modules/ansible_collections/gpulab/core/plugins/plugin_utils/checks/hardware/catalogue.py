@@ -8,6 +8,8 @@ from typing import Any
 from ....module_utils.facts.schema import FACTS_SCHEMA
 from ..finding import Finding, HardwareCheck, part
 from .bmc import BMC_CHECKS
+from .bmc_events import BMC_EVENT_CHECKS
+from .bmc_intrusion import INTRUSION
 from .clock import CLOCK_CHECKS
 from .compute import COMPUTE_CHECKS
 from .gpu import GPU_CHECKS
@@ -19,6 +21,7 @@ from .gpu_memory import GPU_MEMORY_CHECKS
 from .gpu_recovery import GPU_RECOVERY_CHECKS
 from .gpu_settings import GPU_SETTING_CHECKS
 from .gpu_software import GPU_SOFTWARE_CHECKS
+from .identity import IDENTITY_CHECKS
 from .infiniband import INFINIBAND_CHECKS
 from .memory import MEMORY_CHECKS
 from .network import NETWORK_CHECKS
@@ -29,6 +32,7 @@ from .storage import STORAGE_CHECKS
 from .topology import TOPOLOGY_CHECKS
 
 CATALOGUE: tuple[HardwareCheck, ...] = (
+    *IDENTITY_CHECKS,
     *COMPUTE_CHECKS,
     *POWER_MANAGEMENT_CHECKS,
     *MEMORY_CHECKS,
@@ -47,6 +51,8 @@ CATALOGUE: tuple[HardwareCheck, ...] = (
     *GPU_FABRIC_CHECKS,
     *TOPOLOGY_CHECKS,
     *BMC_CHECKS,
+    *BMC_EVENT_CHECKS,
+    INTRUSION,
     *CLOCK_CHECKS,
 )
 
@@ -55,6 +61,7 @@ ALL_CHECKS: tuple[HardwareCheck, ...] = (*CATALOGUE, *LOAD_CHECKS)
 
 # Section of the facts -> the type that it has when it is not null.
 _SECTIONS: dict[str, type] = {
+    "system": dict,
     "cpu": dict,
     "memory": dict,
     "dimms": dict,

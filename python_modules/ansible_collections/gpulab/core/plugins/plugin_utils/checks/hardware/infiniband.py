@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..finding import DECLARED, Facts, Finding, HardwareCheck, Requirements, number, part
@@ -32,7 +32,8 @@ def _ports(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fin
             )
             for port in doubtful
         ]
-    bad = [port for port, state in states if state == "bad"]
+    failing = [port for port, state in states if state == "bad"]
+    bad = _to_blame(facts["infiniband"], failing, least - len(good))
     if not bad:
         return [
             check.finding(
@@ -56,6 +57,33 @@ def _ports(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fin
         )
         for port in bad
     ]
+
+
+def _to_blame(ports: Sequence[Port], bad: Sequence[Port], missing: int) -> list[Port]:
+    """Return the ports that make up what is missing, the likeliest.
+
+    A port without a link is likelier to be missed than one that is slower than declared, which may
+    be meant so. Where the machine has InfiniBand, that is meant: Ethernet beside it is named only
+    where it has no link and InfiniBand does not make up for all, or where nothing else is wrong. Of
+    equals nobody knows which one was meant, so all are named.
+    """
+    layers = {port.get("link_layer") for port in ports}
+    meant = "InfiniBand" if "InfiniBand" in layers else "Ethernet"
+    beside = [port for port in bad if port.get("link_layer") not in (meant, None)]
+    own = [port for port in bad if port not in beside]
+    active, linkless = _by_link(own)
+    spared, others = _by_link(beside)
+    named: list[Port] = []
+    for group in (linkless, active, others):
+        if len(named) < missing:
+            named += group
+    return named or spared
+
+
+def _by_link(ports: Sequence[Port]) -> tuple[list[Port], list[Port]]:
+    """Return the ports that are active, and those that are not."""
+    active = [port for port in ports if port.get("state") == "ACTIVE"]
+    return active, [port for port in ports if port not in active]
 
 
 def _state(port: Port, rate: float) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ....module_utils.hardware.dimm_names import place_on_processor
 from ..finding import (
     DECLARED,
     GIB,
@@ -24,6 +25,8 @@ Slot = Mapping[str, Any]
 _SOURCE = "dmidecode -t 16,17"
 _ASK = "Install dmidecode on the node and run `dmidecode -t memory` as root."
 _WHOLE = part("memory", "main memory")
+# Of an array of which the firmware does not tell the error correction.
+_UNTOLD = "Unknown"
 
 
 def _dimm(slot: Slot) -> dict[str, str]:
@@ -95,20 +98,44 @@ def _count(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Fin
 def suspected_gaps(slots: Sequence[Slot]) -> list[Slot]:
     """Return the empty slots where a module seems to be missing.
 
-    Modules are fitted by position: the first of every channel, then the second. An empty slot whose
-    position (the number at the end of its locator) is mostly filled elsewhere is a gap. Where that
-    tells nothing, all empty slots are.
+    Processors are fitted alike, so an empty slot is a gap where most of its like on the other
+    processors are filled; a processor without any module tells nothing. And modules are fitted by
+    position: the first of every channel, then the second. An empty slot is a gap, too, where its
+    position (the number at the end of its locator) is mostly filled elsewhere. Where both tell
+    nothing, all empty slots are.
     """
-
-    def position(slot: Slot) -> str:
-        match = re.search(r"(\d+)\D*$", str(slot.get("slot") or ""))
-        return match.group(1) if match else ""
-
-    filled = Counter(position(slot) for slot in slots if slot.get("installed"))
-    total = Counter(position(slot) for slot in slots)
+    fitted = {_processor(slot) for slot in slots if slot.get("installed")}
     empty = [slot for slot in slots if slot.get("installed") is False]
-    gaps = [slot for slot in empty if 2 * filled[position(slot)] > total[position(slot)]]
+    gaps = [
+        slot
+        for slot in empty
+        if (_processor(slot) in fitted and _mostly_filled(slot, slots, _place))
+        or _mostly_filled(slot, slots, _position)
+    ]
     return gaps or empty
+
+
+def _mostly_filled(slot: Slot, slots: Sequence[Slot], key_of: Callable[[Slot], str | None]) -> bool:
+    """Return whether most of the other slots of the same key are filled."""
+    key = key_of(slot)
+    others = [other for other in slots if other is not slot and key_of(other) == key]
+    filled = [other for other in others if other.get("installed")]
+    return key is not None and 2 * len(filled) > len(others)
+
+
+def _processor(slot: Slot) -> str | None:
+    named = place_on_processor(str(slot.get("slot") or ""))
+    return named[0] if named else None
+
+
+def _place(slot: Slot) -> str | None:
+    named = place_on_processor(str(slot.get("slot") or ""))
+    return named[1] if named else None
+
+
+def _position(slot: Slot) -> str | None:
+    match = re.search(r"(\d+)\D*$", str(slot.get("slot") or ""))
+    return match.group(1) if match else None
 
 
 def _size(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Finding]:
@@ -253,12 +280,15 @@ def _ecc(check: HardwareCheck, facts: Facts, wanted: Requirements) -> list[Findi
     if not wanted["ecc"]:
         return waived(check, _WHOLE, "ecc")
     observed = facts["dimms"].get("ecc")
-    status = "unknown" if not observed else "pass" if "ECC" in observed else "fail"
+    # Of several arrays, one without ECC is a fault whatever the others say.
+    told = set((observed or _UNTOLD).split(", "))
+    without = {words for words in told if "ECC" not in words and words != _UNTOLD}
+    status = "fail" if without else "unknown" if _UNTOLD in told else "pass"
     return [
         check.finding(
             status,
             _WHOLE,
-            observed,
+            None if status == "unknown" else observed,
             "ECC",
             evidence=f"the firmware's error correction is {observed or 'not told'}",
             action=check.action
@@ -446,7 +476,7 @@ MEMORY_CHECKS = (
         probes=("dimms",),
         part="memory",
         source=_SOURCE,
-        threshold="the firmware says that ECC is on",
+        threshold="the firmware says that ECC is on, of every array of main memory",
         threshold_source=DECLARED,
         severity="fail",
         action=_ASK,

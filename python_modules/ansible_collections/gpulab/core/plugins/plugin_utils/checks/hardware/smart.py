@@ -87,14 +87,16 @@ def _counted(health: Mapping[str, Any]) -> bool:
             number(health.get(key)) is not None
             for key in ("critical_warning", "media_errors", "used_percent", "spare_percent")
         )
-    keys = ("reallocated", "pending", "uncorrectable")
+    keys = ("reallocated", "pending", "uncorrectable", "used_percent")
     return any(number(health.get(key)) is not None for key in keys)
 
 
 def faults(health: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return what says that a disk fails (or lost data), and what says that it wears out."""
     failed = ["its own verdict is failed"] if health.get("passed") is False else []
-    worn: list[str] = []
+    if health.get("self_test"):
+        failed.append(f"its last self-test failed ({health['self_test']})")
+    worn = [f"{name} below its threshold" for name in health.get("failing_attributes") or []]
     warning = number(health.get("critical_warning")) or 0
     failed += [words for bit, words in _CRITICAL.items() if int(warning) & bit]
     for key, words in _LOST.items():
@@ -134,10 +136,11 @@ SMART_CHECKS = (
         probes=("smart", "disks"),
         part="disk",
         source="smartctl -j -a",
-        threshold="fails: the disk's own verdict, an NVMe critical warning, data that could not be "
-        "read (media errors, pending or uncorrectable sectors), spare below its threshold, "
+        threshold="fails: the disk's own verdict, its last self-test, an NVMe critical warning, "
+        "data that could not be read (media errors, pending or uncorrectable sectors), spare below "
+        "its threshold, "
         f"{USED_FAIL} % of the endurance used; warns: {USED_WARN} % used, spare at its threshold, "
-        "replaced sectors",
+        "replaced sectors, an attribute below its threshold",
         threshold_source="NVM Express Base Specification and the disk's own thresholds; "
         f"{USED_WARN} % is our proposal, to be calibrated",
         severity="fail",

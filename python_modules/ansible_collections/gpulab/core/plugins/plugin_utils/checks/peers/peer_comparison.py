@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import formatting
-from ...history import baselines, history, history_queries
+from ...history import baselines, history, history_queries, intrusions
 from ...records import parts, records
 from ...records.records import FLEET, Record
-from ..finding import Finding
+from ..finding import Finding, part
+from ..hardware.bmc_intrusion import INTRUSION, LOOK, acknowledged_until
 from . import uniformity
 
 _HISTORY = f"state/{history.FILE}"
@@ -36,10 +37,13 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
     samples = _Samples(held, connection)
     compared = {node: _measure(node, held, samples) for node in held}
     came_back = _came_back(held, connection)
+    opened = _opened(held, connection)
     for node, record in held.items():
         created = record["created"]
         records.add_stage(
-            record, FLEET, [*came_back[node], *uniform.get(node, []), *compared[node]]
+            record,
+            FLEET,
+            [*came_back[node], *opened[node], *uniform.get(node, []), *compared[node]],
         )
         # Nobody has looked at the node again.
         record["created"] = created
@@ -212,6 +216,41 @@ def _came_back(
                 evidence=f"none of its {len(fitted)} known parts came back after a failure",
             )
         ]
+    return told
+
+
+def _opened(
+    found: Mapping[str, Record], connection: sqlite3.Connection | None
+) -> dict[str, list[Finding]]:
+    """Return, for each node, an opened chassis that an earlier run saw and nobody acknowledged.
+
+    The BMC forgets it when its log is cleared and its sensor reset.
+    """
+    told: dict[str, list[Finding]] = {node: [] for node in found}
+    if connection is None:
+        return told
+    run_id = next((record["run_id"] for record in found.values()), "")
+    moment = history.moment_of(connection, run_id, found)
+    for node, record in found.items():
+        own = [c for c in record["checks"] if c["id"] == INTRUSION.id and c["stage"] != FLEET]
+        if not own or any(check["status"] == "fail" for check in own):
+            continue
+        opening = intrusions.unacknowledged(
+            connection, node, INTRUSION.id, acknowledged_until(own[0]), moment
+        )
+        if opening:
+            told[node] = [
+                INTRUSION.finding(
+                    "fail",
+                    part("sensor", "chassis"),
+                    "opened",
+                    own[0]["expected"],
+                    source=_HISTORY,
+                    evidence=f"{intrusions.REMINDER} {opening.at} saw: "
+                    f"{formatting.one_line(opening.told, 160)}",
+                    action=LOOK,
+                )
+            ]
     return told
 
 
