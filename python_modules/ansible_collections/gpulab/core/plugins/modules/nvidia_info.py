@@ -123,7 +123,7 @@ nvidia:
       elements: str
       sample: []
     reboot:
-      description: Whether a reboot is due, and why.
+      description: Whether a reboot is due, null if unknown, and why.
       type: dict
       sample: {required: false, reasons: []}
     blacklisted:

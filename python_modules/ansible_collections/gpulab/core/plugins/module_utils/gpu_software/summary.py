@@ -8,7 +8,7 @@ from ..hardware.nvidia import library_version
 from ..hardware.pci import count_nvswitches
 from ..hardware.sysfs import ProbeError, Tree
 from ..hardware.tools import RunTool
-from .boot import read_kernels, reboot_reasons
+from .boot import read_kernels, reboot_reasons, unknown_order
 from .bus import nvidia_gpus
 from .kernel_modules import loaded_version, read_blacklist, read_module
 from .packages import FABRIC_MANAGER, read_packages, upstream_version, version_of
@@ -55,6 +55,9 @@ def read_gpu_software(tree: Tree, run: RunTool) -> dict[str, Any]:
         part("gpus", lambda: nvidia_gpus(tree), []),
         part("blacklisted", lambda: read_blacklist(tree), []),
     )
+    order = unknown_order(tree, kernel)
+    if order:
+        unread["reboot"] = order
     return {
         "module_loaded": loaded,
         "module_on_disk": module["on_disk"],

@@ -105,6 +105,17 @@ def _half_configured(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
 
 def _reboot(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     reasons = state["reboot_reasons"]
+    if not reasons and "reboot" in state["unread"]:
+        return check.finding(
+            "unknown",
+            part("gpu", "reboot"),
+            None,
+            False,
+            evidence=state["unread"]["reboot"],
+            action="See with `uname -r` and the boot loader's default which kernel boots next, and "
+            "remove the kernels that shall not.",
+            severity="warn",
+        )
     return check.finding(
         "warn" if reasons else "pass",
         part("gpu", "reboot"),
