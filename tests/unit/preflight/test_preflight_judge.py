@@ -257,6 +257,15 @@ def test_a_gpu_that_a_version_cannot_drive_stops_the_node_and_names_both(
     assert [part for part in said if part not in text] == []
 
 
+def test_a_branch_past_its_end_is_said() -> None:
+    december = 1796083200  # 2026-12-01
+    facts = {**gpus("0x20b2"), "time": december}
+    row = judge(facts, LIMITS, december, december, {"nvidia_driver": {"branch": "550"}})
+
+    assert bad(row) == {}
+    assert row["checks"][-1]["detail"] == "1 ampere: 550 open (no fixes since 2025-06)"
+
+
 def test_a_bus_that_cannot_be_read_is_unknown_where_gpus_matter() -> None:
     facts = {**FACTS, "gpus": None, "gpus_unread": "/sys/bus is not readable"}
 

@@ -8,9 +8,11 @@ to do; empty when ok). What could not be read is ``unknown`` and stops the node 
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils.gpu_software.catalogue import BRANCHES, has_ended
 from ..gpu_software.resolve import make_plan
 
 REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
@@ -151,7 +153,7 @@ def judge(
             _disk(ROOT_DISK, free.get("/"), limits.root_gib_min),
             _disk(VAR_DISK, free.get("/var"), limits.var_gib_min),
             _clock(facts["time"], asked, answered, limits.clock_skew_s_max),
-            _gpu(facts, software),
+            _gpu(facts, software, time.strftime("%Y-%m", time.gmtime(answered))),
         ]
     )
 
@@ -244,7 +246,7 @@ def _clock(there: float, asked: float, answered: float, skew_max: float) -> dict
     return _check(CLOCK, FAIL, shown, action)
 
 
-def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, str]:
+def _gpu(facts: dict[str, Any], software: dict[str, Any] | None, month: str) -> dict[str, str]:
     """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
     if software is None:
         return _check(GPU, OK, "-")
@@ -258,7 +260,9 @@ def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, st
     if plan["problems"]:
         return _check(GPU, FAIL, shown, "; ".join(plan["problems"]))
     cuda = f", CUDA {plan['cuda_default']}" if plan["cuda_default"] else ""
-    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{cuda}")
+    end = BRANCHES[plan["branch"]].end_of_life
+    ended = f" (no fixes since {end})" if has_ended(plan["branch"], month) else ""
+    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{ended}{cuda}")
 
 
 def _distribution(os_release: dict[str, str]) -> dict[str, str]:
