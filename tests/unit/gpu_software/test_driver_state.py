@@ -12,6 +12,7 @@ from driver_cases import (
     MODULE,
     NEWER,
     NVIDIA,
+    PLAN,
     ROCKY,
     UBUNTU,
     V,
@@ -23,6 +24,11 @@ from driver_cases import (
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.driver_node import (
     bootable_kernels,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.driver_refusals import SOURCE
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.fabric import (
+    fabric_packages,
+    missing,
 )
 
 
@@ -104,7 +110,12 @@ def test_what_is_not_as_planned_is_work(
             ],
             V,
         ),
-        ({"plan": {"imex": True}, "platform": ROCKY}, [f"nvidia-open-{V}*", "nvidia-imex"], V),
+        # It works with a driver of its own version alone.
+        (
+            {"plan": {"imex": True}, "platform": ROCKY},
+            [f"nvidia-open-{V}*", f"nvidia-imex-{V}*"],
+            V,
+        ),
     ],
 )
 def test_the_packages_as_the_package_manager_takes_them(
@@ -417,3 +428,66 @@ def test_the_kernels_that_may_run_next(
 ) -> None:
     whole = None if kernel is None else {"in_container": False, **kernel}
     assert bootable_kernels(whole, images) == bootable
+
+
+UNIT = "/usr/bin/nvidia-persistenced --user nvidia-persistenced --no-persistence-mode --verbose"
+
+
+@pytest.mark.parametrize(
+    ("look", "settings", "command"),
+    [
+        (
+            [f"persistence-off {UNIT}"],
+            {},
+            "/usr/bin/nvidia-persistenced --user nvidia-persistenced --verbose",
+        ),
+        ([f"persistence-off {UNIT}"], {"persistence": False}, ""),
+        ([], {}, ""),
+    ],
+)
+def test_the_daemon_is_started_with_persistence_mode(
+    look: list[str], settings: dict[str, Any], command: str
+) -> None:
+    state = decide(look=[*LOOK, *look], settings=settings)
+    assert state["persistence_command"] == command
+    assert UNIT not in state["owned"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "distribution", "with_driver", "by_themselves", "lacks"),
+    [
+        ({"nvlsm": True, "branch": "570"}, "Ubuntu", [], ["nvlsm", "libnvsdm-570"], []),
+        ({"nvlsm": True, "branch": "580"}, "Rocky", [], ["nvlsm", "libnvsdm"], []),
+        ({"nvlsm": True, "source": "distribution"}, "Ubuntu", [], [], ["nvlsm"]),
+        ({"imex": True, "branch": "575"}, "Rocky", ["nvidia-imex-575"], [], []),
+        ({"imex": True, "branch": "595"}, "Debian", ["nvidia-imex"], [], []),
+        ({"imex": True, "source": "distribution"}, "Ubuntu", ["nvidia-imex-580"], [], []),
+        ({"imex": True, "source": "distribution"}, "Debian", [], [], ["nvidia-imex"]),
+        ({"source": "distribution"}, "Debian", [], [], []),
+    ],
+)
+def test_the_fabric_has_its_names_by_source_and_branch(
+    plan: dict[str, Any],
+    distribution: str,
+    with_driver: list[str],
+    by_themselves: list[str],
+    lacks: list[str],
+) -> None:
+    whole = {**PLAN, **plan}
+    assert fabric_packages(whole, distribution) == (with_driver, by_themselves)
+    assert missing(whole, distribution) == lacks
+    platform = {**UBUNTU, "distribution": distribution}
+    said = decide(plan=plan, platform=platform)["refusals"]
+    assert [line.partition(": dist")[0] for line in said if "NVLink fabric" in line] == (
+        [f"the NVLink fabric of this machine needs {lacks[0]}, which {SOURCE}"] if lacks else []
+    )
+
+
+def test_the_modules_of_a_b200s_fabric_are_loaded_and_kept() -> None:
+    state = decide(plan={"fabricmanager": True, "nvlsm": True}, settings={"gpudirect": True})
+    assert state["modules"] == ["mlx5_ib", "ib_umad", "nvidia_peermem"]
+
+
+def test_an_imex_of_another_version_is_a_fault() -> None:
+    (said,) = decide(node(imex=LATER), plan={"imex": True})["faults"]
+    assert f"nvidia-imex is {LATER}, and the module on disk is {V}" in said

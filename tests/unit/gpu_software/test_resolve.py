@@ -83,6 +83,28 @@ def test_a_machine_gets_what_its_gpus_can_have(
     assert plan["source_why"]
 
 
+@pytest.mark.parametrize(
+    ("devices", "codes"),
+    [
+        ((), []),
+        ((B200,), ["100"]),
+        ((B300,), ["103"]),
+        # Of the same architecture as a B200, and another machine code.
+        ((RTX_5090,), ["120"]),
+        (("0x2e12",), ["121"]),
+        ((V100, A100, A100), ["70", "80"]),
+        (("0x1b06", "0x15f8"), ["60", "61"]),
+        ((RTX_5090, H100), ["90", "120"]),
+        (("0x2484",), ["86"]),
+        ((NEWER,), []),
+    ],
+)
+def test_programs_are_compiled_for_the_gpus_own_capabilities(
+    devices: tuple[str, ...], codes: list[str]
+) -> None:
+    assert make_plan(node(*devices), {}, UBUNTU)["cuda_codes"] == codes
+
+
 def test_a_gpu_that_is_not_in_the_catalogue_is_told() -> None:
     (note,) = make_plan(node(NEWER), {}, UBUNTU)["notes"]
 

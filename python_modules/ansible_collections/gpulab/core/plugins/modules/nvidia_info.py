@@ -97,6 +97,10 @@ nvidia:
       description: Version of the fabric manager.
       type: str
       sample: 580.95.05
+    imex:
+      description: Version of nvidia-imex, which NVLink over several nodes needs.
+      type: str
+      sample: 580.95.05
     dcgm:
       description: Version of DCGM.
       type: str

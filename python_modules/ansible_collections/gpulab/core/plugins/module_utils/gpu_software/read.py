@@ -20,7 +20,7 @@ from .boot import (
 from .bus import nvidia_gpus
 from .catalogue import version_key
 from .kernel_modules import loaded_version, read_blacklist, read_module
-from .packages import FABRIC_MANAGER, Packages, read_packages, version_of
+from .packages import FABRIC_MANAGER, IMEX, Packages, read_packages, version_of
 
 # Files answer in milliseconds, package managers and DKMS within a few seconds; on an emulated
 # node beside other work they took more than 20 (measured 2026-11-25).
@@ -109,6 +109,7 @@ def _components(packages: Packages | None) -> dict[str, str | None]:
     known = packages or {}
     return {
         "fabricmanager": version_of(known, *FABRIC_MANAGER),
+        "imex": version_of(known, *IMEX),
         "dcgm": version_of(known, *_DCGM),
         "container_toolkit": version_of(known, *_CONTAINER_TOOLKIT),
         "persistenced": version_of(known, *_PERSISTENCED),

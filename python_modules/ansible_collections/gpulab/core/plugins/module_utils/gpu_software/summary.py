@@ -11,7 +11,7 @@ from ..hardware.tools import RunTool
 from .boot import read_kernels, reboot_reasons, unknown_order
 from .bus import nvidia_gpus
 from .kernel_modules import loaded_version, read_blacklist, read_module
-from .packages import FABRIC_MANAGER, read_packages, upstream_version, version_of
+from .packages import FABRIC_MANAGER, IMEX, read_packages, upstream_version, version_of
 
 _Section = TypeVar("_Section")
 _DCGM = "datacenter-gpu-manager"
@@ -63,6 +63,7 @@ def read_gpu_software(tree: Tree, run: RunTool) -> dict[str, Any]:
         "module_on_disk": module["on_disk"],
         "library": library_version(tree),
         "fabricmanager": version_of(packages, *FABRIC_MANAGER),
+        "imex": version_of(packages, *IMEX),
         "dcgm": sorted(version for version in dcgm if version),
         "nvswitches": part("nvswitches", lambda: count_nvswitches(tree), None),
         "half_configured": found.get("broken"),

@@ -72,7 +72,11 @@ def _module(nvidia: Mapping[str, Any], plan: Mapping[str, Any], *, known: bool) 
 
 def _versions_apart(nvidia: Mapping[str, Any]) -> list[str]:
     on_disk = nvidia["module"]["on_disk"]
-    others = {"fabric manager": nvidia["fabricmanager"], "libnvidia-ml": nvidia["userspace"]}
+    others = {
+        "fabric manager": nvidia["fabricmanager"],
+        "nvidia-imex": nvidia.get("imex"),
+        "libnvidia-ml": nvidia["userspace"],
+    }
     apart = [
         f"{name} is {version}" for name, version in others.items() if version not in (None, on_disk)
     ]

@@ -23,7 +23,8 @@ class Node:
         before: the same, as it was before this run changed anything.
         listed: name → state of what the module does not read. An installed package is ``held`` or
             ``free``; a ``tool`` is a package that the role's own work needs, and that is not there;
-            a unit is ``enabled`` or ``masked``; the key ``mok`` is ``enrolled``.
+            a unit is ``enabled`` or ``masked``; the key ``mok`` is ``enrolled``; the command of a
+            persistence daemon's unit that leaves persistence mode off is ``persistence-off``.
         in_container: whether its kernel is its host's.
         bootable: the kernels that may run next, as `bootable_kernels` returns them.
     """

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .driver_node import Node, Platform, Request
+from .fabric import fabric_packages
 
 #: The driver's packages, and not those that the roles cuda, nvidia_container and dcgm answer for.
 OURS = re.compile(
     r"(lib)?nvidia-(?!cuda-|container|cudnn)|libcuda1$|cuda-drivers|kmod-nvidia"
-    r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm$"
+    r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm(-\d+)?$"
 )
 #: NVIDIA's packages that keep apt to a branch or version.
 PINNING = "nvidia-driver-pinning-"
@@ -73,8 +74,10 @@ def choose_packages(
     """
     sets = platform.names(plan["source"])
     fabric = list(sets.get("fabricmanager", ())) if plan["fabricmanager"] else []
-    same = [*sets.get(plan["flavour"], ()), *sets.get("same", ()), *fabric]
-    names = _unique(*same, *sets.get("other", ()), *fabric, *_companions(sets, plan, request))
+    with_driver, by_themselves = fabric_packages(plan, platform.distribution)
+    same = [*sets.get(plan["flavour"], ()), *sets.get("same", ()), *fabric, *with_driver]
+    gds = sets.get("gds", ()) if request.settings.get("gds") else ()
+    names = _unique(*same, *sets.get("other", ()), *by_themselves, *gds)
     wrong_version = _wrong_version(same, node, plan["version"])
     other_flavour = _other_flavour(node, plan, platform)
     exact = plan["version"] or request.pinned or _version_that_stays(node, plan, request)
@@ -106,16 +109,6 @@ def choose_packages(
         ],
         owned=owned,
         unheld=[name for name in owned if not _is_held(name, node)],
-    )
-
-
-def _companions(
-    sets: Mapping[str, Any], plan: Mapping[str, Any], request: Request
-) -> tuple[str, ...]:
-    return (
-        *(("nvlsm", "libnvsdm") if plan["nvlsm"] else ()),
-        *(("nvidia-imex",) if plan["imex"] else ()),
-        *(sets.get("gds", ()) if request.settings.get("gds") else ()),
     )
 
 

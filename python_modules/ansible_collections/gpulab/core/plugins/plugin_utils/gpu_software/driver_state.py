@@ -9,6 +9,7 @@ from .driver_faults import faults
 from .driver_node import Node, Platform, Request, parse_look
 from .driver_packages import choose_packages
 from .driver_refusals import refusals, replaced
+from .fabric import fabric_modules
 
 #: Keys of ``node_gpu`` that are set on the GPUs themselves, at each boot.
 _SET_AT_BOOT = ("power_limit_w", "clocks_mhz", "ecc", "mig")
@@ -47,6 +48,7 @@ def driver_state(
 
     Returns:
         The package names of `DriverPackages`; ``dkms``, whether modules are built on the node;
+        ``persistence_command``, what the persistence daemon's unit is to start, "" for its own;
         ``headers_missing`` and ``tools_missing``, packages that the build and the role need;
         ``unbuilt``, the kernels that may boot and have no module; ``work``, whether anything is to
         be installed, and ``changes``, whether what is there makes room or goes to another version;
@@ -69,6 +71,7 @@ def driver_state(
         "held": packages.held,
         "dkms": dkms,
         "headers_missing": headers_missing,
+        "persistence_command": _persistence_command(node, settings),
         "tools_missing": [name for name, state in node.listed.items() if state == "tool"],
         "unbuilt": unbuilt,
         "changes": changes,
@@ -78,6 +81,18 @@ def driver_state(
         "faults": faults(nvidia, plan, unbuilt=unbuilt, unheld=packages.unheld, kept_off=kept_off),
         **_services(node, plan, settings, settings_unit),
     }
+
+
+def _persistence_command(node: Node, settings: Mapping[str, Any]) -> str:
+    """What starts the persistence daemon with persistence mode on; "" where its unit does already.
+
+    Ubuntu's unit, Canonical's and NVIDIA's, starts it with ``--no-persistence-mode``.
+    """
+    if not settings.get("persistence", True):
+        return ""
+    commands = (command for command, state in node.listed.items() if state == "persistence-off")
+    words = next(commands, "").split()
+    return " ".join(word for word in words if word != "--no-persistence-mode")
 
 
 def _unbuilt(node: Node) -> list[str]:
@@ -108,6 +123,7 @@ def _services(
     enabled = [name for name, state in node.listed.items() if state == "enabled"]
     return {
         "modules": [
+            *fabric_modules(plan),
             *(["nvidia_peermem"] if settings.get("gpudirect") else []),
             *(["nvidia_fs"] if settings.get("gds") else []),
         ],

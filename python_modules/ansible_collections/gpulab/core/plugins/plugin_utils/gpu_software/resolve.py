@@ -101,8 +101,9 @@ def make_plan(
 
     Returns:
         ``architectures``, ``flavour``, ``flavour_why``, ``branch``, ``version``, ``source``,
-        ``source_why``, ``fabricmanager``, ``nvlsm``, ``imex``, ``cuda``, ``cuda_default``,
-        ``cuda_branch_max``, ``notes``, ``problems``. With a problem, ``flavour``, ``branch`` and
+        ``source_why``, ``fabricmanager``, ``nvlsm``, ``imex``, ``cuda``, ``cuda_codes`` (what to
+        compile for: ``["90", "120"]``), ``cuda_default``, ``cuda_branch_max``, ``notes``,
+        ``problems``. With a problem, ``flavour``, ``branch`` and
         ``cuda_default`` may be empty: nothing could be chosen that works.
     """
     driver = _section(software, "nvidia_driver")
@@ -136,6 +137,7 @@ def make_plan(
         "source_why": source_why,
         **fabric,
         "cuda": cuda,
+        "cuda_codes": _codes(plan.gpus),
         "cuda_default": _cuda_default(software, cuda, plan),
         "cuda_branch_max": BRANCHES[branch].cuda_max if branch else "",
         "notes": plan.notes,
@@ -340,6 +342,16 @@ def _toolkit(wanted: str, branch: str, system: System, plan: _Plan) -> dict[str,
             "features of later drivers do not work"
         )
     return {"version": wanted, "usable": True, "why": why}
+
+
+def _codes(gpus: Sequence[Gpu]) -> list[str]:
+    """Return the machine codes of the GPUs' own compute capabilities, the oldest first.
+
+    One architecture may have several: Blackwell has 10.0, 10.3, 12.0 and 12.1, and code for 10.0
+    does not run on 12.0.
+    """
+    capabilities = sorted({gpu.capability for gpu in gpus if gpu.capability}, key=version_key)
+    return [capability.replace(".", "") for capability in capabilities]
 
 
 def _cuda_default(
