@@ -216,6 +216,11 @@ def branch_runs(branch: str, cuda: str) -> bool:
     return toolkit is not None and branch_number(branch) >= toolkit.branch_min
 
 
+def branch_min_of(cuda: str) -> int:
+    """Return the first branch that runs what a CUDA of this major version builds; 0 if unknown."""
+    return _MIN.get(int(cuda.partition(".")[0]), 0)
+
+
 def compiles_for(cuda: str, capability: str) -> bool:
     """Return whether a toolkit compiles for a compute capability of the catalogue."""
     first, last = CAPABILITIES[capability]
