@@ -57,6 +57,10 @@ def test_what_was_said(result: dict[str, Any], said: str) -> None:
     ("message", "advice"),
     [
         ("The following signatures couldn't be verified: NO_PUBKEY A4B4", "The repository is not"),
+        (
+            "E: Conflicting values set for option Signed-By regarding source https://a/ /: b != c",
+            "Two files under /etc/apt name one repository",
+        ),
         ("repomd.xml GPG signature verification error: Bad GPG signature", "The repository is not"),
         # A name is no signature.
         ("No package matching 'linux-signatures-nvidia-6.8' is available", OTHERWISE),

@@ -16,6 +16,7 @@ from ..plugin_utils.gpu_software.package_failure import package_failure
 from ..plugin_utils.gpu_software.resolve import make_plan
 from ..plugin_utils.gpu_software.settings import judge_settings, mig_is_laid_out
 from ..plugin_utils.gpu_software.upgrade_failure import upgrade_failure
+from ..plugin_utils.install.apt_sources import apt_source_conflicts
 
 
 class FilterModule:
@@ -24,6 +25,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Name the filters."""
         return {
+            "apt_source_conflicts": apt_source_conflicts,
             "bootable_kernels": bootable_kernels,
             "container_notes": container_notes,
             "container_toolkit": container_toolkit,

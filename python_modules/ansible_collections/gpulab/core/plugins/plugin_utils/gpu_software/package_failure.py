@@ -23,6 +23,7 @@ _SIGNATURE = re.compile(
     r"|(?<![-\w])signatures?(?![-\w])",
     re.IGNORECASE,
 )
+_TWO_SOURCES = re.compile(r"Conflicting values set for option Signed-By")
 _NO_SPACE = re.compile(r"No space left|enough free space")
 #: apt-cacher-ng's words and status where it was told to ask nobody; dnf keeps both to itself.
 _NOT_KEPT = re.compile(r"offline mode|(^|[^0-9])503([^0-9]|$)|mirrors were already tried")
@@ -61,6 +62,11 @@ def _words(result: Mapping[str, Any]) -> list[str]:
 
 
 def _advice(said: str, *, mirror: bool, size: str) -> str:
+    if _TWO_SOURCES.search(said):
+        return (
+            "Two files under /etc/apt name one repository with different keys: remove the one that "
+            "gpulab has not written (`grep -r <its URI> /etc/apt`)."
+        )
     if _SIGNATURE.search(said):
         return (
             "The repository is not signed by the key that is pinned for it. Either the vendor has "
