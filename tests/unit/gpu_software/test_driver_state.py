@@ -94,7 +94,7 @@ def test_what_is_not_as_planned_is_work(
             [
                 "nvidia-headless-no-dkms-580-server-open",
                 "nvidia-utils-580-server",
-                "linux-modules-nvidia-580-server-open-generic",
+                f"linux-modules-nvidia-580-server-open-{KERNEL}",
             ],
             "",
         ),
@@ -491,3 +491,87 @@ def test_the_modules_of_a_b200s_fabric_are_loaded_and_kept() -> None:
 def test_an_imex_of_another_version_is_a_fault() -> None:
     (said,) = decide(node(imex=LATER), plan={"imex": True})["faults"]
     assert f"nvidia-imex is {LATER}, and the module on disk is {V}" in said
+
+
+HWE, NVIDIA_64K = "6.17.0-22-generic", "6.8.0-1015-nvidia-64k"
+SIGNED: dict[str, Any] = {"plan": {"source": "distribution"}}
+
+
+@pytest.mark.parametrize(
+    ("bootable", "kernels"),
+    [
+        ([KERNEL], [KERNEL]),
+        ([KERNEL, NEWER], [KERNEL, NEWER]),
+        ([HWE], [HWE]),
+        ([NVIDIA_64K], [NVIDIA_64K]),
+        # A container runs its host's kernel.
+        ([], ["generic"]),
+    ],
+)
+def test_every_kernel_that_may_boot_gets_signed_modules(
+    bootable: list[str], kernels: list[str]
+) -> None:
+    state = decide(bootable=bootable, **SIGNED)
+    wanted = [f"linux-modules-nvidia-580-server-open-{kernel}" for kernel in kernels]
+    assert [name for name in state["names"] if name.startswith("linux-modules-")] == wanted
+    # So that the next run repairs a kernel that came without.
+    assert set(wanted) <= set(state["missing"])
+    assert state["work"]
+
+
+def test_a_kernel_and_its_signed_modules_are_held_together() -> None:
+    look = [
+        *LOOK,
+        "free linux-image-generic-hwe-24.04",
+        "held linux-image-nvidia",
+        "free linux-base",
+    ]
+    state = decide(look=look, **SIGNED)
+    assert "linux-image-generic-hwe-24.04" in state["unheld"]
+    assert "linux-image-nvidia" in state["held"]
+    assert f"linux-image-{KERNEL}" not in state["owned"]
+    # With DKMS a kernel gets its modules when it comes, and nothing keeps it back.
+    assert "linux-image-generic-hwe-24.04" not in decide(look=look)["owned"]
+    assert "linux-image-nvidia" not in decide(look=look, bootable=[], **SIGNED)["owned"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("nvidia", "install its headers and run again"), ("distribution", "remove the kernel")],
+)
+def test_a_kernel_without_modules_has_advice_that_leads_on(source: str, words: str) -> None:
+    nvidia = node(module={"per_kernel": {KERNEL: V, NEWER: None}})
+    faults = decide(nvidia, bootable=[KERNEL, NEWER], plan={"source": source})["faults"]
+    (said,) = [line for line in faults if NEWER in line]
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("meta", "headers"),
+    [
+        ("linux-image-generic", "linux-headers-generic"),
+        ("linux-image-generic-hwe-24.04", "linux-headers-generic-hwe-24.04"),
+        ("linux-image-cloud-amd64", "linux-headers-cloud-amd64"),
+        ("linux-image-amd64", "linux-headers-amd64"),
+    ],
+)
+def test_headers_follow_the_kernels_to_come(meta: str, headers: str) -> None:
+    state = decide(look=[*LOOK, f"free {meta}"])
+    assert state["headers_missing"] == [headers]
+    assert decide(look=[*LOOK, f"free {meta}", f"free {headers}"])["headers_missing"] == []
+    assert decide(look=[*LOOK, f"free linux-image-unsigned-{NEWER}"])["headers_missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "headers"),
+    [
+        ("5.14.0-503.11.1.el9_5.x86_64", "kernel-devel-5.14.0-503.11.1.el9_5.x86_64"),
+        ("5.14.0-503.11.1.el9_5.aarch64+64k", "kernel-64k-devel-5.14.0-503.11.1.el9_5.aarch64"),
+        ("6.12.0-55.el10.x86_64+rt", "kernel-rt-devel-6.12.0-55.el10.x86_64"),
+    ],
+)
+def test_a_variant_of_els_kernel_has_headers_of_its_own(kernel: str, headers: str) -> None:
+    state = decide(platform=ROCKY, bootable=[kernel], look=[])
+    assert state["headers_missing"] == [headers]
+    debian = decide(bootable=["6.12.74+deb13+1-amd64"], look=[])
+    assert debian["headers_missing"] == ["linux-headers-6.12.74+deb13+1-amd64"]

@@ -12,6 +12,7 @@ from ..plugin_utils.gpu_software.dcgm import dcgm_plan, dcgm_verdict
 from ..plugin_utils.gpu_software.debian_components import debian_components
 from ..plugin_utils.gpu_software.driver_node import bootable_kernels
 from ..plugin_utils.gpu_software.driver_state import driver_state
+from ..plugin_utils.gpu_software.module_failure import module_failure
 from ..plugin_utils.gpu_software.package_failure import package_failure
 from ..plugin_utils.gpu_software.resolve import make_plan
 from ..plugin_utils.gpu_software.settings import judge_settings, mig_is_laid_out
@@ -35,6 +36,7 @@ class FilterModule:
             "debian_components": debian_components,
             "nvidia_driver_state": driver_state,
             "nvidia_mig_is": mig_is_laid_out,
+            "nvidia_module_failure": module_failure,
             "nvidia_plan": make_plan,
             "nvidia_settings": judge_settings,
             "package_failure": package_failure,

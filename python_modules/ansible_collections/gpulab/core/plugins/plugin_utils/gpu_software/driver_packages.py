@@ -15,6 +15,8 @@ OURS = re.compile(
     r"(lib)?nvidia-(?!cuda-|container|cudnn)|libcuda1$|cuda-drivers|kmod-nvidia"
     r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm(-\d+)?$"
 )
+#: What brings the newest kernel of a flavour: linux-image-generic, linux-image-cloud-amd64.
+KERNEL_META = re.compile(r"linux-image-(?!unsigned-)(?![0-9])")
 #: NVIDIA's packages that keep apt to a branch or version.
 PINNING = "nvidia-driver-pinning-"
 _VERSION = re.compile(r"[0-9]+([.][0-9]+)+")
@@ -77,7 +79,8 @@ def choose_packages(
     with_driver, by_themselves = fabric_packages(plan, platform.distribution)
     same = [*sets.get(plan["flavour"], ()), *sets.get("same", ()), *fabric, *with_driver]
     gds = sets.get("gds", ()) if request.settings.get("gds") else ()
-    names = _unique(*same, *sets.get("other", ()), *by_themselves, *gds)
+    other = [*sets.get("other", ()), *_modules(node, sets)]
+    names = _unique(*same, *other, *by_themselves, *gds)
     wrong_version = _wrong_version(same, node, plan["version"])
     other_flavour = _other_flavour(node, plan, platform)
     exact = plan["version"] or request.pinned or _version_that_stays(node, plan, request)
@@ -91,6 +94,7 @@ def choose_packages(
         for name in _unique(*node.packages, *node.listed)
         if OURS.match(name) and not name.endswith(".service")
     )
+    owned += _kernels_held(node, sets)
     return DriverPackages(
         names=names,
         same=same,
@@ -110,6 +114,22 @@ def choose_packages(
         owned=owned,
         unheld=[name for name in owned if not _is_held(name, node)],
     )
+
+
+def _modules(node: Node, sets: Mapping[str, Any]) -> list[str]:
+    """The signed modules of each kernel that may boot.
+
+    By the kernel's own name: that of a flavour is of one of its kernels alone (``generic`` of 24.04
+    is 6.8, beside ``generic-6.17`` and ``generic-hwe-24.04``).
+    """
+    kernels = node.bootable or ["generic"]
+    return [prefix + kernel for prefix in sets.get("per_kernel", ()) for kernel in kernels]
+
+
+def _kernels_held(node: Node, sets: Mapping[str, Any]) -> list[str]:
+    """What would bring a kernel for which no modules are there; with signed ones alone."""
+    signed = bool(sets.get("per_kernel")) and bool(node.bootable)
+    return sorted(filter(KERNEL_META.match, node.listed)) if signed else []
 
 
 def _wrong_version(same: list[str], node: Node, version: str) -> list[str]:

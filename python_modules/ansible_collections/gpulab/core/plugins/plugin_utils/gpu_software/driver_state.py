@@ -7,7 +7,7 @@ from typing import Any
 
 from .driver_faults import faults
 from .driver_node import Node, Platform, Request, parse_look
-from .driver_packages import choose_packages
+from .driver_packages import KERNEL_META, choose_packages
 from .driver_refusals import refusals, replaced
 from .fabric import fabric_modules
 
@@ -78,7 +78,9 @@ def driver_state(
         "work": bool(changes or in_the_way or broken),
         "refusals": refusals(node, plan, names, request, dkms=dkms),
         "replaced": replaced(node, plan, packages),
-        "faults": faults(nvidia, plan, unbuilt=unbuilt, unheld=packages.unheld, kept_off=kept_off),
+        "faults": faults(
+            nvidia, plan, unbuilt=unbuilt, unheld=packages.unheld, kept_off=kept_off, dkms=dkms
+        ),
         **_services(node, plan, settings, settings_unit),
     }
 
@@ -102,12 +104,24 @@ def _unbuilt(node: Node) -> list[str]:
 
 
 def _headers_missing(node: Node, platform: Platform) -> list[str]:
-    """Headers of each kernel that may boot.
+    """Headers of each kernel that may boot, and on Debian and Ubuntu what brings those to come.
 
+    (dnf upgrades kernel-devel with the kernels.)
     In a container the kernel is the host's, and those of the distribution show that modules build.
     """
-    wanted = [platform.headers_prefix + kernel for kernel in node.bootable]
+    wanted = [_headers(platform.headers_prefix, kernel) for kernel in node.bootable]
+    if node.bootable:
+        metas = filter(KERNEL_META.match, node.listed)
+        wanted += [meta.replace("linux-image-", "linux-headers-", 1) for meta in metas]
     return [name for name in wanted or platform.headers_without_kernel if name not in node.listed]
+
+
+def _headers(prefix: str, kernel: str) -> str:
+    """Name a kernel's headers; EL has kernel-64k-devel for ``…aarch64+64k``."""
+    release, _, variant = kernel.partition("+")
+    if variant and prefix == "kernel-devel-":
+        return f"kernel-{variant}-devel-{release}"
+    return prefix + kernel
 
 
 def _services(
