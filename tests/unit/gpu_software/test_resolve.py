@@ -105,6 +105,16 @@ def test_programs_are_compiled_for_the_gpus_own_capabilities(
     assert make_plan(node(*devices), {}, UBUNTU)["cuda_codes"] == codes
 
 
+@pytest.mark.parametrize(
+    ("facts", "listed"),
+    [(UBUNTU, True), (DEBIAN, True), (ROCKY, True), (TRIXIE, False), (RESOLUTE, False), ({}, True)],
+)
+def test_a_platform_that_nvidia_does_not_list_for_dcgm_is_said(
+    facts: dict[str, str], listed: bool
+) -> None:
+    assert (make_plan(node(A100), {}, facts)["dcgm_note"] == "") is listed
+
+
 def test_a_gpu_that_is_not_in_the_catalogue_is_told() -> None:
     (note,) = make_plan(node(NEWER), {}, UBUNTU)["notes"]
 

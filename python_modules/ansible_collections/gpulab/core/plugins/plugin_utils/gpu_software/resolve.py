@@ -102,8 +102,8 @@ def make_plan(
     Returns:
         ``architectures``, ``flavour``, ``flavour_why``, ``branch``, ``version``, ``source``,
         ``source_why``, ``fabricmanager``, ``nvlsm``, ``imex``, ``cuda``, ``cuda_codes`` (what to
-        compile for: ``["90", "120"]``), ``cuda_default``, ``cuda_branch_max``, ``notes``,
-        ``problems``. With a problem, ``flavour``, ``branch`` and
+        compile for: ``["90", "120"]``), ``cuda_default``, ``cuda_branch_max``, ``dcgm_note``,
+        ``notes``, ``problems``. With a problem, ``flavour``, ``branch`` and
         ``cuda_default`` may be empty: nothing could be chosen that works.
     """
     driver = _section(software, "nvidia_driver")
@@ -140,6 +140,7 @@ def make_plan(
         "cuda_codes": _codes(plan.gpus),
         "cuda_default": _cuda_default(software, cuda, plan),
         "cuda_branch_max": BRANCHES[branch].cuda_max if branch else "",
+        "dcgm_note": _dcgm_note(system),
         "notes": plan.notes,
         "problems": plan.problems,
     }
@@ -342,6 +343,14 @@ def _toolkit(wanted: str, branch: str, system: System, plan: _Plan) -> dict[str,
             "features of later drivers do not work"
         )
     return {"version": wanted, "usable": True, "why": why}
+
+
+def _dcgm_note(system: System) -> str:
+    if system.can_have.dcgm:
+        return ""
+    return (
+        f"NVIDIA does not list {system.title} for DCGM: its repository may have no package for it"
+    )
 
 
 def _codes(gpus: Sequence[Gpu]) -> list[str]:
