@@ -72,7 +72,8 @@ DECIDED = (
         (
             "NVIDIA's repository; Ubuntu's signed modules where Secure Boot is on, or where "
             "NVIDIA's repository for the release lacks the usual branch; Debian's own driver "
-            f"where it is of the branch ({DEBIAN}), or where NVIDIA's repository has none for the GPUs"
+            f"where it is of the branch ({DEBIAN}), or where NVIDIA's repository has none for "
+            "the GPUs"
         ),
     ),
     (
