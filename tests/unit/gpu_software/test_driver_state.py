@@ -559,7 +559,9 @@ def test_headers_follow_the_kernels_to_come(meta: str, headers: str) -> None:
     state = decide(look=[*LOOK, f"free {meta}"])
     assert state["headers_missing"] == [headers]
     assert decide(look=[*LOOK, f"free {meta}", f"free {headers}"])["headers_missing"] == []
-    assert decide(look=[*LOOK, f"free linux-image-unsigned-{NEWER}"])["headers_missing"] == []
+    others = ("unsigned-" + NEWER, "extra-virtual", "amd64-dbg", f"{NEWER}-dbg")
+    look = [*LOOK, *(f"free linux-image-{name}" for name in others)]
+    assert decide(look=look)["headers_missing"] == []
 
 
 @pytest.mark.parametrize(

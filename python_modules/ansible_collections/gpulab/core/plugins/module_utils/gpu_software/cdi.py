@@ -15,9 +15,9 @@ _NAME = re.compile(r"^nvidia\.com/gpu=(\S+)$", re.MULTILINE)
 
 
 class Device(NamedTuple):
-    """What a container can get: a GPU, or a MIG device of one; ``index`` is ``0`` or ``0:1``."""
+    """What a container can get: a GPU, or a MIG device of one; ``place`` is ``0`` or ``0:1``."""
 
-    index: str
+    place: str
     uuid: str
 
 
@@ -35,7 +35,7 @@ def parse_list(text: str) -> dict[str, list[Device]]:
             gpu = Device(one[1], one[2])
             found[gpu.uuid], whole[gpu.uuid] = [], gpu
         elif part and gpu.uuid:
-            found[gpu.uuid].append(Device(f"{gpu.index}:{part[1]}", part[2]))
+            found[gpu.uuid].append(Device(f"{gpu.place}:{part[1]}", part[2]))
     return {uuid: devices or [whole[uuid]] for uuid, devices in found.items()}
 
 
@@ -55,7 +55,7 @@ def compare(listed: str, gpus: dict[str, list[Device]]) -> str:
     names = set(_NAME.findall(listed)) - {"all"}
     devices = [device for found in gpus.values() for device in found]
     by_uuid = any(name.startswith(("GPU-", "MIG-")) for name in names)
-    wanted = {device.uuid if by_uuid else device.index for device in devices}
+    wanted = {device.uuid if by_uuid else device.place for device in devices}
     there = {name for name in names if name.startswith(("GPU-", "MIG-")) is by_uuid}
     lacks, has = sorted(wanted - there), sorted(there - wanted)
     said = [

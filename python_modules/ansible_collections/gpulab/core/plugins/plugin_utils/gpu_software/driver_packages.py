@@ -16,7 +16,8 @@ OURS = re.compile(
     r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm(-\d+)?$"
 )
 #: What brings the newest kernel of a flavour: linux-image-generic, linux-image-cloud-amd64.
-KERNEL_META = re.compile(r"linux-image-(?!unsigned-)(?![0-9])")
+#: Beside them are linux-image-extra-virtual, an empty package, and such with symbols to debug.
+KERNEL_META = re.compile(r"linux-image-(?!unsigned-|extra-|[0-9])(?!.*-dbg(sym)?$)")
 #: NVIDIA's packages that keep apt to a branch or version.
 PINNING = "nvidia-driver-pinning-"
 _VERSION = re.compile(r"[0-9]+([.][0-9]+)+")
