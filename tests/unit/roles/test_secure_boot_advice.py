@@ -29,8 +29,8 @@ def of_platform(*files: str) -> dict[str, object]:
             ("update-secureboot-policy --new-key", "/var/lib/shim-signed/mok/MOK.der"),
             "generate_mok",
         ),
-        (("RedHat", "RedHat-9"), ("EPEL", "dkms generate_mok"), "apt-get"),
-        (("RedHat", "RedHat-10"), ("EPEL", "dkms generate_mok"), "apt-get"),
+        (("RedHat", "RedHat-9"), ("epel-release", "dkms generate_mok"), "apt-get"),
+        (("RedHat", "RedHat-10"), ("epel-release", "dkms generate_mok"), "apt-get"),
     ],
 )
 def test_the_advice_can_be_carried_out(
