@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue import (
     ARCHITECTURES,
+    AS_OF,
     BRANCHES,
     CAPABILITIES,
     DEBIAN_BRANCHES,
@@ -19,6 +20,7 @@ from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.catalogue
     branch_runs,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.chips import CHIPS, Chip
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.releases import RELEASES
 
 LAGGING = ", ".join(
     f"the {flavour} ones of branch {branch} (its others lag behind its kernels)"
@@ -68,13 +70,18 @@ DECIDED = (
     (
         "source `auto`",
         (
-            "NVIDIA's repository; Ubuntu's signed modules where Secure Boot is on; Debian's own "
-            f"driver where it is of the branch ({DEBIAN})"
+            "NVIDIA's repository; Ubuntu's signed modules where Secure Boot is on, or where "
+            "NVIDIA's repository for the release lacks the usual branch; Debian's own driver "
+            f"where it is of the branch ({DEBIAN}), or where NVIDIA's repository has none for "
+            "the GPUs"
         ),
     ),
     (
         "CUDA toolkit",
-        "usable where the branch runs it and it compiles for every GPU of the node",
+        (
+            "usable where the release's repository has it, the branch runs it, and it compiles for "
+            "every GPU of the node"
+        ),
     ),
     ("default toolkit", "the declared one where it is usable, else the highest that is"),
     (
@@ -82,6 +89,13 @@ DECIDED = (
         (
             "where an NVSwitch is on the bus, and on HGX B200 and B300 boards (with nvlsm); GB200 "
             "and GB300 run nvidia-imex"
+        ),
+    ),
+    (
+        "framework",
+        (
+            "held against GPUs and driver by the CUDA and cuDNN that its lock pins; what would not "
+            "run is refused in preflight"
         ),
     ),
 )
@@ -109,6 +123,112 @@ $ ansible-playbook playbooks/gpu_upgrade.yml --check          # from what to wha
 $ ansible-playbook playbooks/gpu_upgrade.yml                  # the branch's newest
 $ ansible-playbook playbooks/gpu_upgrade.yml -e nvidia_driver_version=580.95.05   # this, or back
 ```
+"""
+
+KERNELS = """\
+## Kernels, modules and headers
+
+With DKMS, what brings the headers of new kernels is installed beside what brings the kernels
+(`linux-headers-generic-hwe-24.04` beside `linux-image-generic-hwe-24.04`; dnf upgrades
+kernel-devel with the kernels), so that a security update of the kernel builds its modules.
+
+Canonical's signed modules are installed for each kernel that may boot, by the kernel's own name,
+and what brings new kernels (`linux-image-generic` and the like) is held with them: a kernel
+without modules would boot without GPUs. To take a new kernel:
+
+```console
+# On the node:
+$ sudo apt-mark unhold linux-image-generic
+$ sudo apt-get install linux-image-generic
+# Its modules, and the hold again:
+$ ansible-playbook site.yml --tags gpu --limit gpu01
+```
+
+Where apt says that the new modules are of another driver's version, `playbooks/gpu_upgrade.yml`
+brings both. A kernel whose name has no known form is taken for one that may boot, and
+verification says that nobody can tell.
+"""
+
+SOURCES_OF_APT = """\
+## Another source of the same repository
+
+apt refuses everything where two sources of one URI have different keys (`Signed-By`). Before
+gpulab writes a source, it reads all that are there. A file in `/etc/apt/sources.list.d` with that
+repository alone, such as that of `cuda-keyring` or of the container toolkit's guide, is taken
+over: it is removed as gpulab's own is written (`--check --diff` shows it). A file with other
+repositories too is refused, before anything is changed.
+"""
+
+OLD_GPUS = """\
+## Frameworks on old GPUs
+
+PyTorch's wheels on PyPI (CUDA 13) need Turing or later and driver branch 580. For Volta and
+Pascal there is a build with CUDA 12.6, up to PyTorch 2.14, in PyTorch's own index. Lock it on a
+computer that reaches that index, and give it to these nodes:
+
+```console
+$ uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.10 \\
+    --extra-index-url https://download.pytorch.org/whl/cu126 --index-strategy unsafe-best-match \\
+    --output-file inventory/mylab/files/requirements-cu126.txt \\
+    roles/pytorch/files/requirements-cu126.in
+```
+
+```yaml
+# inventory/mylab/host_vars/gpu01.yml, or the group_vars of a group of such nodes
+pytorch_lock_cuda: "{{ inventory_dir }}/files/requirements-cu126.txt"
+pytorch_version: "2.13.0"
+```
+
+The controller downloads the wheels from where its pip looks: `pip config set
+global.extra-index-url https://download.pytorch.org/whl/cu126`. TensorFlow's own build ends before
+Blackwell, and its lock's cuDNN begins with Turing: elsewhere `tensorflow_build: cpu`, or NVIDIA's
+container.
+"""
+
+# Where each table is, and what it is compared with.
+TABLES = (
+    (
+        "branches, their end, their CUDA",
+        "`module_utils/gpu_software/catalogue.py`, `BRANCHES`",
+        "source `branches`, under the newest branch's number; `releases.json` there",
+    ),
+    (
+        "toolkits, their drivers",
+        "the same, `TOOLKITS` and `CAPABILITIES`",
+        "the newest toolkit's release notes, tables 2 and 3",
+    ),
+    (
+        "chips and boards",
+        "`module_utils/gpu_software/chips.py`, `module_utils/hardware/gpu_names.py`",
+        "the PCI ID Repository",
+    ),
+    (
+        "what a release can have",
+        "`plugin_utils/gpu_software/releases.py`",
+        "NVIDIA's repositories' lists of files; packages.ubuntu.com and packages.debian.org",
+    ),
+    (
+        "names of the fabric's packages",
+        "`plugin_utils/gpu_software/fabric.py`",
+        "the same lists",
+    ),
+    (
+        "what frameworks run on",
+        "`plugin_utils/frameworks/gpus.py`",
+        "PyTorch's RELEASE.md, TensorFlow's and cuDNN's release notes",
+    ),
+    (
+        "the container toolkit's release",
+        "`roles/nvidia_container/defaults/main.yml`",
+        "https://github.com/NVIDIA/nvidia-container-toolkit/releases",
+    ),
+)
+
+RENEW = """\
+Change the value, its source and the date beside it (`AS_OF` in the catalogue, "read" elsewhere),
+run `make docs` and the tests of `tests/unit/gpu_software` and `tests/unit/frameworks`: they hold
+that the tables agree with each other, with the roles and with the platforms that preflight
+supports.
 """
 
 # What a reader may rely on: kept by hand, with the tests.
@@ -141,6 +261,12 @@ PROVED = (
     ),
 )
 
+UNCONFIRMED_RELEASE = """\
+\\* not confirmed by the repository's list of files. Ubuntu's packages of other branches (550 to
+575, 590) are empty and bring one of those that stand here. Sources:
+`plugin_utils/gpu_software/releases.py`.
+"""
+
 RUNS = """\
 `runs`: toolkits of the same and older major versions run on a branch by CUDA's minor version
 compatibility. Beyond the branch's own CUDA, PTX and features that need a later driver do not work.
@@ -162,6 +288,9 @@ def page() -> str:
             "",
             CLOSING,
             CHANGES,
+            KERNELS,
+            SOURCES_OF_APT,
+            OLD_GPUS,
             "## What is proved, and how\n",
             *_table(("what", "where it has run"), PROVED),
             "",
@@ -188,7 +317,18 @@ def page() -> str:
                 ),
             ),
             "",
-            "## Sources\n",
+            "## What a release can have\n",
+            *_table(
+                ("release", "NVIDIA's branches", "NVIDIA's toolkits", "its own", "DCGM"),
+                (_release(name, version) for name, version in RELEASES),
+            ),
+            "",
+            UNCONFIRMED_RELEASE,
+            "## Bringing the tables up to date\n",
+            *_table(("table", "file", "where its values are"), TABLES),
+            "",
+            RENEW,
+            f"## Sources, as of {AS_OF}\n",
             *(f"- `{key}`: {text}" for key, text in SOURCES.items() if key in used),
             CHIP_SOURCES,
             "",
@@ -234,6 +374,18 @@ def _branch(name: str) -> Sequence[str]:
         f"{runs[0]} to {runs[-1]}",
         ", ".join(branch_flavours(name)),
         ", ".join(branch.source),
+    )
+
+
+def _release(name: str, version: str) -> Sequence[str]:
+    one = RELEASES[name, version]
+    own = [*one.own_branches, *([f"CUDA {one.own_toolkit}"] if one.own_toolkit else [])]
+    return (
+        f"{name} {version}" + (" \\*" if one.unconfirmed else ""),
+        f"{one.first_branch} and later" if one.first_branch else "all",
+        f"{one.first_toolkit} and later",
+        ", ".join(own) or "-",
+        "listed" if one.dcgm else "not listed",
     )
 
 

@@ -122,9 +122,13 @@ def test_the_kernel_takes_the_module_and_the_module_finds_no_gpu(
 
 
 def test_a_kernel_upgrade_behind_our_back_is_noticed(host: Host, play: Play, newest: str) -> None:
-    """As an administrator does it, who forgets the headers that the modules are built with."""
+    """As an administrator does it, who removes the headers that the modules are built with."""
     before, was = boot_id(host), kernel(host)
     assert was != newest, "the image has the archive's newest kernel: there is no upgrade"
+    # The role keeps headers coming with the kernels.
+    host.check_output(
+        f"apt-get remove --yes --quiet=2 linux-headers-cloud-amd64 linux-headers-{newest}"
+    )
     host.check_output(
         f"apt-get install --yes --quiet=2 --no-install-recommends linux-image-{newest}"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
             {"versions": ["13.0"]},
             "nvidia_driver.branch",
             "there is no driver branch '585'",
-            "Known: 535, 550, 570, 580, 590, 595, 610, 620",
+            "Known: 535, 550, 570, 580, 590, 595, 610, 615, 620",
         ),
         (
             {"branch": "585", "version": "580.95.05"},

@@ -196,3 +196,14 @@ def test_what_a_process_runs_in_is_never_removed() -> None:
 def test_half_a_build_takes_no_place_of_a_kept_one() -> None:
     there = [env("half", made=9, proved=False), env("whole", made=1)]
     assert plan(node(target="", there=there))["remove"] == ["half"]
+
+
+def test_a_gpu_that_the_lock_has_no_code_for_is_a_problem() -> None:
+    pins = "nvidia-cuda-runtime==13.0.96 --hash=sha256:r\n"
+    locks = {**LOCKS, "cuda": LOCKS["cuda"] + pins}
+    v100 = {**node("0000:01:00.0"), "gpu_devices": ["0x1db4"], "driver": "580.95.05"}
+    assert "has no code for GV100" in plan(v100, locks=locks)["problem"]
+    assert plan(v100, locks=locks, build="cpu")["problem"] == ""
+    a100 = {**v100, "gpu_devices": ["0x20b2"], "driver": "570.211.01"}
+    assert "needs a driver of branch 580" in plan(a100, locks=locks)["problem"]
+    assert plan({**a100, "driver": "580.95.05"}, locks=locks)["problem"] == ""

@@ -101,6 +101,46 @@ def test_a_gpu_too_few_and_another_version_are_problems(tools: Path) -> None:
     assert "lists 1 GPUs, and 2 are on the PCI bus" in problems[1]
 
 
+SMI = """\
+#!/bin/sh
+case $1 in
+-L) printf 'GPU 0: NVIDIA A100 (UUID: GPU-1)\\n  MIG 3g.40gb Device  0: (UUID: MIG-1)\\n'
+    echo 'GPU 1: NVIDIA A100 (UUID: GPU-2)' ;;
+*) echo 'GPU-1, Enabled'; echo 'GPU-2, {mode}' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("listed", "mode", "problem"),
+    [
+        ("0:0 1 MIG-1 GPU-2", "Disabled", ""),
+        # In MIG mode and not cut: no container can get it, and nothing is wrong with that.
+        ("0:0 MIG-1", "Enabled", ""),
+        ("0:0 1 MIG-0 GPU-2", "Disabled", "lacks MIG-1 and has MIG-0"),
+        ("0 1 GPU-1 GPU-2", "Disabled", "lacks MIG-1 and has GPU-1"),
+    ],
+)
+def test_a_specification_is_compared_with_what_the_driver_shows(
+    tools: Path, listed: str, mode: str, problem: str
+) -> None:
+    names = " ".join(f"nvidia.com/gpu={name}" for name in [*listed.split(), "all"])
+    install(tools, "nvidia-ctk", CTK.format(version="1.20.1", listed=names))
+    install(tools, "nvidia-smi", SMI.format(mode=mode))
+    _, problems = prove(requested(tools))
+    assert [text for text in problems if problem not in text] == []
+    assert bool(problems) is bool(problem)
+    assert all("systemctl restart nvidia-cdi-refresh.service" in text for text in problems)
+
+
+def test_a_gpu_that_the_driver_lost_is_a_problem(tools: Path) -> None:
+    names = "nvidia.com/gpu=0:0 nvidia.com/gpu=1 nvidia.com/gpu=all"
+    install(tools, "nvidia-ctk", CTK.format(version="1.20.1", listed=names))
+    install(tools, "nvidia-smi", SMI.format(mode="Disabled"))
+    _, problems = prove(requested(tools, gpus=3))
+    assert problems == ["nvidia-smi -L shows 2 of 3 GPUs on the PCI bus"]
+
+
 def test_a_specification_that_is_missing_is_a_problem(tools: Path) -> None:
     install(tools, "nvidia-ctk", CTK.format(version="1.20.1", listed="nvidia.com/gpu=all"))
     _, problems = prove(requested(tools, spec=str(tools / "none.yaml")))

@@ -77,6 +77,9 @@ def test_what_would_lie_beside_it_goes() -> None:
         "datacenter-gpu-manager",
         "datacenter-gpu-manager-config",
     ]
+    # Held by this role, they would keep it from changing to another CUDA.
+    assert decide({**there, "libnccl2": there[NAME]})["held"] == list(names)
+    assert decide({NAME: {"version": "1:4.4.1-1", "held": False}})["held"] == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from driver_cases import (
     MODULE,
     NEWER,
     NVIDIA,
+    PLAN,
     ROCKY,
     UBUNTU,
     V,
@@ -23,6 +24,11 @@ from driver_cases import (
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.driver_node import (
     bootable_kernels,
+)
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.driver_refusals import SOURCE
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.fabric import (
+    fabric_packages,
+    missing,
 )
 
 
@@ -88,7 +94,7 @@ def test_what_is_not_as_planned_is_work(
             [
                 "nvidia-headless-no-dkms-580-server-open",
                 "nvidia-utils-580-server",
-                "linux-modules-nvidia-580-server-open-generic",
+                f"linux-modules-nvidia-580-server-open-{KERNEL}",
             ],
             "",
         ),
@@ -104,7 +110,12 @@ def test_what_is_not_as_planned_is_work(
             ],
             V,
         ),
-        ({"plan": {"imex": True}, "platform": ROCKY}, [f"nvidia-open-{V}*", "nvidia-imex"], V),
+        # It works with a driver of its own version alone.
+        (
+            {"plan": {"imex": True}, "platform": ROCKY},
+            [f"nvidia-open-{V}*", f"nvidia-imex-{V}*"],
+            V,
+        ),
     ],
 )
 def test_the_packages_as_the_package_manager_takes_them(
@@ -417,3 +428,152 @@ def test_the_kernels_that_may_run_next(
 ) -> None:
     whole = None if kernel is None else {"in_container": False, **kernel}
     assert bootable_kernels(whole, images) == bootable
+
+
+UNIT = "/usr/bin/nvidia-persistenced --user nvidia-persistenced --no-persistence-mode --verbose"
+
+
+@pytest.mark.parametrize(
+    ("look", "settings", "command"),
+    [
+        (
+            [f"persistence-off {UNIT}"],
+            {},
+            "/usr/bin/nvidia-persistenced --user nvidia-persistenced --verbose",
+        ),
+        ([f"persistence-off {UNIT}"], {"persistence": False}, ""),
+        ([], {}, ""),
+    ],
+)
+def test_the_daemon_is_started_with_persistence_mode(
+    look: list[str], settings: dict[str, Any], command: str
+) -> None:
+    state = decide(look=[*LOOK, *look], settings=settings)
+    assert state["persistence_command"] == command
+    assert UNIT not in state["owned"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "distribution", "with_driver", "by_themselves", "lacks"),
+    [
+        ({"nvlsm": True, "branch": "570"}, "Ubuntu", [], ["nvlsm", "libnvsdm-570"], []),
+        ({"nvlsm": True, "branch": "580"}, "Rocky", [], ["nvlsm", "libnvsdm"], []),
+        ({"nvlsm": True, "source": "distribution"}, "Ubuntu", [], [], ["nvlsm"]),
+        ({"imex": True, "branch": "575"}, "Rocky", ["nvidia-imex-575"], [], []),
+        ({"imex": True, "branch": "595"}, "Debian", ["nvidia-imex"], [], []),
+        ({"imex": True, "source": "distribution"}, "Ubuntu", ["nvidia-imex-580"], [], []),
+        ({"imex": True, "source": "distribution"}, "Debian", [], [], ["nvidia-imex"]),
+        ({"source": "distribution"}, "Debian", [], [], []),
+    ],
+)
+def test_the_fabric_has_its_names_by_source_and_branch(
+    plan: dict[str, Any],
+    distribution: str,
+    with_driver: list[str],
+    by_themselves: list[str],
+    lacks: list[str],
+) -> None:
+    whole = {**PLAN, **plan}
+    assert fabric_packages(whole, distribution) == (with_driver, by_themselves)
+    assert missing(whole, distribution) == lacks
+    platform = {**UBUNTU, "distribution": distribution}
+    said = decide(plan=plan, platform=platform)["refusals"]
+    assert [line.partition(": dist")[0] for line in said if "NVLink fabric" in line] == (
+        [f"the NVLink fabric of this machine needs {lacks[0]}, which {SOURCE}"] if lacks else []
+    )
+
+
+def test_the_modules_of_a_b200s_fabric_are_loaded_and_kept() -> None:
+    state = decide(plan={"fabricmanager": True, "nvlsm": True}, settings={"gpudirect": True})
+    assert state["modules"] == ["mlx5_ib", "ib_umad", "nvidia_peermem"]
+
+
+def test_an_imex_of_another_version_is_a_fault() -> None:
+    (said,) = decide(node(imex=LATER), plan={"imex": True})["faults"]
+    assert f"nvidia-imex is {LATER}, and the module on disk is {V}" in said
+
+
+HWE, NVIDIA_64K = "6.17.0-22-generic", "6.8.0-1015-nvidia-64k"
+SIGNED: dict[str, Any] = {"plan": {"source": "distribution"}}
+
+
+@pytest.mark.parametrize(
+    ("bootable", "kernels"),
+    [
+        ([KERNEL], [KERNEL]),
+        ([KERNEL, NEWER], [KERNEL, NEWER]),
+        ([HWE], [HWE]),
+        ([NVIDIA_64K], [NVIDIA_64K]),
+        # A container runs its host's kernel.
+        ([], ["generic"]),
+    ],
+)
+def test_every_kernel_that_may_boot_gets_signed_modules(
+    bootable: list[str], kernels: list[str]
+) -> None:
+    state = decide(bootable=bootable, **SIGNED)
+    wanted = [f"linux-modules-nvidia-580-server-open-{kernel}" for kernel in kernels]
+    assert [name for name in state["names"] if name.startswith("linux-modules-")] == wanted
+    # So that the next run repairs a kernel that came without.
+    assert set(wanted) <= set(state["missing"])
+    assert state["work"]
+
+
+def test_a_kernel_and_its_signed_modules_are_held_together() -> None:
+    look = [
+        *LOOK,
+        "free linux-image-generic-hwe-24.04",
+        "held linux-image-nvidia",
+        "free linux-base",
+    ]
+    state = decide(look=look, **SIGNED)
+    assert "linux-image-generic-hwe-24.04" in state["unheld"]
+    assert "linux-image-nvidia" in state["held"]
+    assert f"linux-image-{KERNEL}" not in state["owned"]
+    # With DKMS a kernel gets its modules when it comes, and nothing keeps it back.
+    assert "linux-image-generic-hwe-24.04" not in decide(look=look)["owned"]
+    assert "linux-image-nvidia" not in decide(look=look, bootable=[], **SIGNED)["owned"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("nvidia", "install its headers and run again"), ("distribution", "remove the kernel")],
+)
+def test_a_kernel_without_modules_has_advice_that_leads_on(source: str, words: str) -> None:
+    nvidia = node(module={"per_kernel": {KERNEL: V, NEWER: None}})
+    faults = decide(nvidia, bootable=[KERNEL, NEWER], plan={"source": source})["faults"]
+    (said,) = [line for line in faults if NEWER in line]
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("meta", "headers"),
+    [
+        ("linux-image-generic", "linux-headers-generic"),
+        ("linux-image-generic-hwe-24.04", "linux-headers-generic-hwe-24.04"),
+        ("linux-image-cloud-amd64", "linux-headers-cloud-amd64"),
+        ("linux-image-amd64", "linux-headers-amd64"),
+    ],
+)
+def test_headers_follow_the_kernels_to_come(meta: str, headers: str) -> None:
+    state = decide(look=[*LOOK, f"free {meta}"])
+    assert state["headers_missing"] == [headers]
+    assert decide(look=[*LOOK, f"free {meta}", f"free {headers}"])["headers_missing"] == []
+    others = ("unsigned-" + NEWER, "extra-virtual", "amd64-dbg", f"{NEWER}-dbg")
+    look = [*LOOK, *(f"free linux-image-{name}" for name in others)]
+    assert decide(look=look)["headers_missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "headers"),
+    [
+        ("5.14.0-503.11.1.el9_5.x86_64", "kernel-devel-5.14.0-503.11.1.el9_5.x86_64"),
+        ("5.14.0-503.11.1.el9_5.aarch64+64k", "kernel-64k-devel-5.14.0-503.11.1.el9_5.aarch64"),
+        ("6.12.0-55.el10.x86_64+rt", "kernel-rt-devel-6.12.0-55.el10.x86_64"),
+    ],
+)
+def test_a_variant_of_els_kernel_has_headers_of_its_own(kernel: str, headers: str) -> None:
+    state = decide(platform=ROCKY, bootable=[kernel], look=[])
+    assert state["headers_missing"] == [headers]
+    debian = decide(bootable=["6.12.74+deb13+1-amd64"], look=[])
+    assert debian["headers_missing"] == ["linux-headers-6.12.74+deb13+1-amd64"]

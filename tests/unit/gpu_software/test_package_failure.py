@@ -56,7 +56,24 @@ def test_what_was_said(result: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("message", "advice"),
     [
+        (
+            "No package matching 'linux-modules-nvidia-580-server-open-6.17.0-99-generic' is there",
+            "Canonical has no signed modules",
+        ),
+        (
+            "linux-modules-nvidia-580-server-6.17 : Depends: nvidia-kernel-common-580-server",
+            "The modules for a newer kernel are of another version",
+        ),
+        (
+            "No package kernel-devel-5.14.0-503.11.1.el9_5.x86_64 available.",
+            "The mirror has no headers of this kernel any more",
+        ),
+        ("Unable to find a match: kernel-64k-devel-5.14.0-503", "The mirror has no headers"),
         ("The following signatures couldn't be verified: NO_PUBKEY A4B4", "The repository is not"),
+        (
+            "E: Conflicting values set for option Signed-By regarding source https://a/ /: b != c",
+            "Two files under /etc/apt name one repository",
+        ),
         ("repomd.xml GPG signature verification error: Bad GPG signature", "The repository is not"),
         # A name is no signature.
         ("No package matching 'linux-signatures-nvidia-6.8' is available", OTHERWISE),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.boot import (
-    kernel_flavour,
-    kernel_key,
-    parse_sb_state,
-)
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.boot import parse_sb_state
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_modules import (
     flavour_of,
     module_path,
     parse_blacklist,
     parse_dkms,
     parse_modinfo,
+)
+from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.kernel_names import (
+    kernel_flavour,
+    kernel_key,
 )
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.packages import (
     parse_dpkg,
@@ -226,11 +226,24 @@ def test_blacklists_are_parsed() -> None:
     ("kernel", "flavour"),
     [
         ("6.8.0-45-generic", "generic"),
+        ("6.17.0-14-generic", "generic"),
+        ("6.8.0-1015-nvidia-64k", "nvidia-64k"),
+        ("6.8.12-4-pve", "pve"),
         ("6.1.0-40-cloud-amd64", "cloud-amd64"),
+        ("6.12.74+deb13+1-amd64", "amd64"),
+        ("6.12.57+deb12+2-rt-amd64", "rt-amd64"),
+        ("6.16.3+bpo-amd64", "amd64"),
         ("6.12.117+deb12-cloud-amd64", "cloud-amd64"),
         ("6.12.43+deb13-amd64", "amd64"),
         ("5.14.0-503.14.1.el9_5.x86_64", ".el9"),
         ("5.14.0-427.el9.x86_64", ".el9"),
+        ("5.14.0-503.11.1.el9_5.aarch64+64k", ".el9+64k"),
+        ("6.12.0-55.9.1.el10_0.x86_64+debug", ".el10+debug"),
+        ("6.12.0-124.el10.aarch64+64k-debug", ".el10+64k-debug"),
+        ("5.15.0-200.131.27.el9uek.x86_64", ".el9uek"),
+        ("6.1.119-1.el9.elrepo.x86_64", ".el9.elrepo"),
+        ("5.14.0-570.17.1.el9_6.cloud.1.0.x86_64", ".el9.cloud"),
+        ("5.15.148-tegra", ""),
         ("6.6.51+rpt-rpi-v8", ""),
         ("6.18.44-custom", ""),
     ],
@@ -241,3 +254,29 @@ def test_kernels_have_a_flavour(kernel: str, flavour: str) -> None:
 
 def test_kernels_are_sorted_by_number() -> None:
     assert kernel_key("6.8.0-100-generic") > kernel_key("6.8.0-45-generic")
+
+
+@pytest.mark.parametrize(
+    "older_to_newer",
+    [
+        ["6.8.0-45-generic", "6.8.0-100-generic", "6.17.0-4-generic"],
+        [
+            "6.12.73+deb13-amd64",
+            "6.12.74+deb13-amd64",
+            "6.12.74+deb13+1-amd64",
+            "6.12.74+deb13+2-amd64",
+            "6.12.100+deb13-amd64",
+        ],
+        ["6.1.0-9-cloud-amd64", "6.1.0-40-cloud-amd64", "6.12.57+deb12-cloud-amd64"],
+        [
+            "5.14.0-503.el9.aarch64+64k",
+            "5.14.0-503.8.1.el9_5.aarch64+64k",
+            "5.14.0-503.11.1.el9_5.aarch64+64k",
+            "5.14.0-570.el9_6.aarch64+64k",
+        ],
+    ],
+)
+def test_kernels_of_one_flavour_are_in_their_order(older_to_newer: list[str]) -> None:
+    shuffled = [*older_to_newer[1::2], *reversed(older_to_newer[::2])]
+    assert sorted(shuffled, key=kernel_key) == older_to_newer
+    assert len({kernel_flavour(kernel) for kernel in older_to_newer}) == 1

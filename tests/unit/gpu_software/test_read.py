@@ -14,6 +14,9 @@ from hardware_machines import FIFO, Link, Machine, bridge, gpu, module
 from ansible_collections.gpulab.core.plugins.module_utils.gpu_software.read import gather
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import Tree
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.tools import ToolResult
+from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.driver_node import (
+    bootable_kernels,
+)
 from ansible_collections.gpulab.core.plugins.plugin_utils.gpu_software.resolve import make_plan
 
 RUNNING, NEWER = "6.8.0-45-generic", "6.8.0-100-generic"
@@ -171,6 +174,38 @@ def test_nvswitches_are_counted_and_are_no_gpus(tmp_path: Path) -> None:
     assert make_plan(state, {}, UBUNTU)["fabricmanager"]
 
 
+@pytest.mark.parametrize(
+    ("driver", "modules", "reason"),
+    [
+        ("nouveau", "nouveau", "is bound to nouveau, which is blacklisted by now"),
+        # The kernel's own name of the driver; modprobe.d has the module's.
+        ("NovaCore", "nova_core", "is bound to NovaCore, which is blacklisted by now"),
+        ("nova_core", "nova-core", "is bound to nova_core, which is blacklisted by now"),
+        # At the next boot it would bind again.
+        ("NovaCore", "nouveau", ""),
+        ("pci-stub", "", "is bound to pci-stub, which is not NVIDIA's driver"),
+        ("xen-pciback", "", "is bound to xen-pciback, which is not NVIDIA's driver"),
+        ("nvidia", "", ""),
+        ("vfio-pci", "", ""),
+        (None, "", ""),
+    ],
+)
+def test_a_gpu_that_another_driver_has_needs_a_reboot(
+    tmp_path: Path, driver: str | None, modules: str, reason: str
+) -> None:
+    files = {
+        **gpu("0000:01:00.0", "0x20b2", driver),
+        "etc/modprobe.d/blacklist-nouveau.conf": f"blacklist {modules}",
+    }
+
+    state = read(tmp_path, machine(files))
+
+    assert state["reboot"]["required"] is bool(reason)
+    assert [one.startswith(f"GPU 0000:01:00.0 {reason}") for one in state["reboot"]["reasons"]] == (
+        [True] if reason else []
+    )
+
+
 def test_nouveau_on_a_gpu_needs_a_reboot_once_blacklisted(tmp_path: Path) -> None:
     state = read(tmp_path, machine(gpu("0000:01:00.0", "0x20b2", "nouveau")))
 
@@ -210,6 +245,38 @@ def test_a_kernel_that_came_behind_our_back_is_seen(tmp_path: Path) -> None:
         f"/run/reboot-required is there (asked for by linux-base, linux-image-{NEWER})",
         f"kernel {RUNNING} runs, and {NEWER} is installed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("running", "other", "newer", "unordered"),
+    [
+        ("6.12.73+deb13-amd64", "6.12.74+deb13+1-amd64", True, False),
+        ("6.12.74+deb13+1-amd64", "6.12.74+deb13-amd64", False, False),
+        ("5.14.0-503.8.1.el9_5.aarch64+64k", "5.14.0-503.11.1.el9_5.aarch64+64k", True, False),
+        # Another kind, which the boot loader does not choose by itself.
+        ("5.14.0-503.8.1.el9_5.aarch64+64k", "5.14.0-503.11.1.el9_5.aarch64", False, False),
+        ("6.8.0-45-generic", "6.8.0-1099-nvidia", False, False),
+        ("6.8.0-45-generic", "6.18.44-custom", False, True),
+        ("6.18.43-custom", "6.18.44-custom", False, True),
+    ],
+)
+def test_the_order_of_kernels_is_known_or_said_to_be_unknown(
+    tmp_path: Path, running: str, other: str, newer: bool, unordered: bool
+) -> None:
+    files: dict[str, object] = {"proc/sys/kernel/osrelease": running}
+    for kernel in (running, other):
+        files |= {f"lib/modules/{kernel}/modules.dep": "", f"boot/vmlinuz-{kernel}": ""}
+
+    node = machine(files)
+    state = read(tmp_path, node)
+
+    kernel_reasons = [one for one in state["reboot"]["reasons"] if one.startswith("kernel ")]
+    assert kernel_reasons == ([f"kernel {running} runs, and {other} is installed"] if newer else [])
+    assert ("reboot" in state["unread"]) is unordered
+    if unordered:
+        assert other in state["unread"]["reboot"]
+        assert state["reboot"]["required"] is None
+        assert other in bootable_kernels(state["kernel"], [running, other])
 
 
 def test_a_container_runs_its_hosts_kernel(tmp_path: Path) -> None:

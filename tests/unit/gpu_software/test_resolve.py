@@ -29,6 +29,9 @@ K80, NEWER = "0x102d", "0x4a01"
 UBUNTU = {"distribution": "Ubuntu", "distribution_major_version": "24"}
 DEBIAN = {"distribution": "Debian", "distribution_major_version": "12"}
 ROCKY = {"distribution": "Rocky", "distribution_major_version": "9"}
+JAMMY, RESOLUTE = ({**UBUNTU, "distribution_major_version": release} for release in ("22", "26"))
+TRIXIE = {**DEBIAN, "distribution_major_version": "13"}
+STREAM_10 = {"distribution": "CentOS", "distribution_major_version": "10"}
 BOTH = {"versions": ["12.9", "13.0"]}
 
 
@@ -80,6 +83,38 @@ def test_a_machine_gets_what_its_gpus_can_have(
     assert plan["source_why"]
 
 
+@pytest.mark.parametrize(
+    ("devices", "codes"),
+    [
+        ((), []),
+        ((B200,), ["100"]),
+        ((B300,), ["103"]),
+        # Of the same architecture as a B200, and another machine code.
+        ((RTX_5090,), ["120"]),
+        (("0x2e12",), ["121"]),
+        ((V100, A100, A100), ["70", "80"]),
+        (("0x1b06", "0x15f8"), ["60", "61"]),
+        ((RTX_5090, H100), ["90", "120"]),
+        (("0x2484",), ["86"]),
+        ((NEWER,), []),
+    ],
+)
+def test_programs_are_compiled_for_the_gpus_own_capabilities(
+    devices: tuple[str, ...], codes: list[str]
+) -> None:
+    assert make_plan(node(*devices), {}, UBUNTU)["cuda_codes"] == codes
+
+
+@pytest.mark.parametrize(
+    ("facts", "listed"),
+    [(UBUNTU, True), (DEBIAN, True), (ROCKY, True), (TRIXIE, False), (RESOLUTE, False), ({}, True)],
+)
+def test_a_platform_that_nvidia_does_not_list_for_dcgm_is_said(
+    facts: dict[str, str], listed: bool
+) -> None:
+    assert (make_plan(node(A100), {}, facts)["dcgm_note"] == "") is listed
+
+
 def test_a_gpu_that_is_not_in_the_catalogue_is_told() -> None:
     (note,) = make_plan(node(NEWER), {}, UBUNTU)["notes"]
 
@@ -101,7 +136,7 @@ def test_a_gpu_that_is_not_in_the_catalogue_is_told() -> None:
         ((), {"branch": "999"}, {}, ("branch: 999", "known: 535, 550")),
         ((), {"branch": "580", "version": "570.86.15"}, {}, ("version: 570.86.15", "580.x")),
         ((V100,), {}, {"versions": ["13.0"]}, ("V100", "CUDA 13.0", "Volta", "11.8 to 12.9")),
-        ((B300,), {}, {"versions": ["12.8"]}, ("B300", "CUDA 12.8", "12.9 to 13.4")),
+        ((B300,), {}, {"versions": ["12.8"]}, ("B300", "CUDA 12.8", "12.9 to 13.5")),
         ((A100,), {"branch": "570"}, {"versions": ["13.0"]}, ("CUDA 13.0 needs", "580", "570")),
         ((A100,), {}, {"versions": ["14.2"]}, ("CUDA 14.2 is not known", "13.4")),
     ],
@@ -140,6 +175,17 @@ def test_gpus_that_could_not_be_read_are_a_problem_and_not_none() -> None:
         (DEBIAN, "off", {"source": "distribution"}, "distribution", "535", "asks for it"),
         (DEBIAN, "off", {"version": "535.261.03"}, "distribution", "535", "ships branch 535"),
         (UBUNTU, "off", {"version": "570.86.15"}, "nvidia", "570", "every branch"),
+        # Canonical's package of another branch is empty and brings 580.
+        (UBUNTU, "on", {"branch": "570"}, "nvidia", "570", "every branch"),
+        (UBUNTU, "on", {"branch": "595"}, "distribution", "595", "signed"),
+        # NVIDIA's repository begins with 595 here.
+        (RESOLUTE, "off", {}, "distribution", "580", "Ubuntu 26 ships branch 580"),
+        (RESOLUTE, "off", {"branch": "580"}, "distribution", "580", "ships branch 580"),
+        (RESOLUTE, "off", {"branch": "620"}, "nvidia", "620", "has branch 620"),
+        (RESOLUTE, "off", {"source": "nvidia"}, "nvidia", "595", "asks for it"),
+        (TRIXIE, "off", {}, "nvidia", "595", "has branch 595"),
+        (TRIXIE, "off", {"branch": "550"}, "distribution", "550", "ships branch 550"),
+        (STREAM_10, "off", {}, "nvidia", "580", "every branch"),
     ],
 )
 def test_the_source_is_chosen_by_the_platform(
@@ -163,6 +209,21 @@ def test_the_source_is_chosen_by_the_platform(
         (ROCKY, (), {"source": "distribution"}, "Rocky 9 has no NVIDIA driver of its own"),
         (DEBIAN, (), {"source": "distribution", "branch": "580"}, "580 is not in Debian 12"),
         (DEBIAN, (B200,), {"source": "distribution"}, "(with source: nvidia)"),
+        (
+            UBUNTU,
+            (),
+            {"source": "distribution", "branch": "570"},
+            "570 is not in Ubuntu 24, which ships 535, 580, 595",
+        ),
+        (UBUNTU, (), {"source": "distribution", "branch": "570"}, "empty and bring one of these"),
+        (RESOLUTE, (), {"branch": "535"}, "nor in Ubuntu 26, which ships 580, 595"),
+        (
+            RESOLUTE,
+            (V100,),
+            {"branch": "580", "source": "nvidia"},
+            "has 595, 610, 615, 620: declare one of these, or source: distribution",
+        ),
+        (TRIXIE, (), {"branch": "580"}, "NVIDIA's repository for Debian 13, which has 590, 595"),
     ],
 )
 def test_a_source_that_cannot_be_is_a_problem(
@@ -188,6 +249,64 @@ def test_debians_own_open_modules_are_taken_only_where_they_are_asked_for(
 ) -> None:
     plan = make_plan(node(A100), software(**driver), facts)
     assert (plan["problems"], plan["flavour"]) == ([], flavour)
+
+
+def test_old_gpus_get_the_source_that_has_a_branch_for_them() -> None:
+    plan = make_plan(node(V100), {}, TRIXIE)
+    assert (plan["source"], plan["branch"], plan["problems"]) == ("distribution", "550", [])
+
+
+@pytest.mark.parametrize(
+    ("facts", "version", "first"),
+    [
+        (JAMMY, "11.8", ""),
+        (UBUNTU, "12.4", "12.5"),
+        (UBUNTU, "12.5", ""),
+        # Ubuntu's own toolkit.
+        (UBUNTU, "12.0", ""),
+        (RESOLUTE, "12.9", "13.3"),
+        (RESOLUTE, "13.5", ""),
+        (DEBIAN, "12.2", "12.3"),
+        (DEBIAN, "11.8", ""),
+        (TRIXIE, "12.9", "13.1"),
+        (TRIXIE, "12.4", ""),
+        (STREAM_10, "12.8", "12.9"),
+        (ROCKY, "11.8", ""),
+        ({"distribution": "Fedora", "distribution_major_version": "44"}, "11.8", ""),
+    ],
+)
+def test_a_toolkit_that_the_release_cannot_have_is_refused(
+    facts: dict[str, str], version: str, first: str
+) -> None:
+    plan = make_plan(node(T4), software({"versions": [version]}), facts)
+
+    (toolkit,) = plan["cuda"]
+    assert toolkit["usable"] is not bool(first)
+    assert bool(plan["problems"]) is bool(first)
+    if first:
+        assert f"begins with {first}" in toolkit["why"]
+
+
+@pytest.mark.parametrize(
+    ("branch", "month", "ended"),
+    [
+        ("550", "2026-12", True),
+        ("535", "2026-06", False),
+        ("535", "2026-07", True),
+        ("580", "2026-12", False),
+        ("615", "2026-12", False),
+        ("550", "", False),
+    ],
+)
+def test_a_branch_that_gets_no_fixes_any_more_is_noted(
+    branch: str, month: str, ended: bool
+) -> None:
+    notes = make_plan(node(A100), software(branch=branch), UBUNTU, month=month)["notes"]
+    assert [note for note in notes if "no fixes since" in note] == (
+        [f"branch {branch} gets no fixes since {BRANCHES[branch].end_of_life}: plan for another"]
+        if ended
+        else []
+    )
 
 
 def test_secure_boot_with_modules_of_this_machine_is_noted() -> None:
@@ -254,7 +373,7 @@ WANTED = st.fixed_dictionaries(
         ),
     },
 )
-FACTS = st.sampled_from([UBUNTU, DEBIAN, ROCKY, {}])
+FACTS = st.sampled_from([UBUNTU, RESOLUTE, DEBIAN, TRIXIE, ROCKY, STREAM_10, {}])
 BOOT = st.sampled_from(["on", "off", "unknown"])
 
 

@@ -90,3 +90,22 @@ def test_other_text_has_no_gpus(text: str) -> None:
 )
 def test_mig_is_as_declared_on_every_gpu(listed: str, wanted: list[str], answer: bool) -> None:
     assert mig_is_laid_out(listed, wanted) is answer
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "off"),
+    [
+        ("Enabled", {}, False),
+        ("Disabled", {}, True),
+        ("Disabled", {"persistence": True}, True),
+        ("Disabled", {"persistence": False}, False),
+        ("[N/A]", {}, False),
+    ],
+)
+def test_persistence_mode_is_reached(mode: str, wanted: dict[str, Any], off: bool) -> None:
+    said = judge_settings(f"{A100}, {mode}\n", wanted)["off"]
+    assert said == (
+        ["node_gpu.persistence is true, and persistence mode of GPU 00000000:01:00.0 is off"]
+        if off
+        else []
+    )

@@ -88,6 +88,7 @@ CASES = {
         {"gpu": {"count_min": 2}},
         (
             put("gpus", 1, "driver", value="nouveau"),
+            put("gpus", 1, "driver", value="NovaCore"),
             put("gpus", 1, "driver", value="nova_core"),
             put("gpus", 1, "driver", value="vfio-pci"),
             put("gpus", 1, "driver", value=None),

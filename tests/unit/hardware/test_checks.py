@@ -540,6 +540,16 @@ def test_a_container_has_its_hosts_module(healthy: dict[str, Any]) -> None:
     assert software_of(healthy, "driver")["status"] == "unknown"
 
 
+def test_an_unknown_order_of_kernels_is_no_pass(healthy: dict[str, Any]) -> None:
+    said = "kernel 6.18.43-custom runs, and whether 6.18.44-custom is newer can't be told"
+    put("gpu_software", "unread", value={"reboot": said})(healthy)
+    finding = software_of(healthy, "reboot")
+    assert (finding["status"], finding["evidence"]) == ("unknown", said)
+    # What is known stays known.
+    put("gpu_software", "reboot_reasons", value=["/run/reboot-required is there"])(healthy)
+    assert software_of(healthy, "reboot")["status"] == "warn"
+
+
 def test_a_pending_reboot_warns_where_a_driver_is_without_a_gpu(healthy: dict[str, Any]) -> None:
     put("gpu_software", "reboot_reasons", value=["/run/reboot-required is there"])(healthy)
 

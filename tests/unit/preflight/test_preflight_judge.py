@@ -257,6 +257,35 @@ def test_a_gpu_that_a_version_cannot_drive_stops_the_node_and_names_both(
     assert [part for part in said if part not in text] == []
 
 
+def test_a_branch_past_its_end_is_said() -> None:
+    december = 1796083200  # 2026-12-01
+    facts = {**gpus("0x20b2"), "time": december}
+    row = judge(facts, LIMITS, december, december, {"nvidia_driver": {"branch": "550"}})
+
+    assert bad(row) == {}
+    assert row["checks"][-1]["detail"] == "1 ampere: 550 open (no fixes since 2025-06)"
+
+
+@pytest.mark.parametrize(
+    ("devices", "branch", "said"),
+    [
+        (("0x1db4",), "580", "has no code for GV100"),
+        (("0x20b2",), "570", "needs a driver of branch 580 or later"),
+        (("0x20b2",), "580", ""),
+        # The build for CPUs is theirs.
+        ((), "570", ""),
+    ],
+)
+def test_a_framework_that_the_gpus_or_the_driver_do_not_take_is_refused(
+    devices: tuple[str, ...], branch: str, said: str
+) -> None:
+    locks = {"pytorch": "nvidia-cuda-runtime==13.0.96 --hash=sha256:r\n"}
+    software = {"nvidia_driver": {"branch": branch}}
+    row = judge(gpus(*devices), LIMITS, 1000, 1001, software, locks)
+    assert bad(row) == ({"gpu": "fail"} if said else {})
+    assert said in row["checks"][-1]["action"]
+
+
 def test_a_bus_that_cannot_be_read_is_unknown_where_gpus_matter() -> None:
     facts = {**FACTS, "gpus": None, "gpus_unread": "/sys/bus is not readable"}
 

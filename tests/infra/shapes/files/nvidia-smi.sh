@@ -6,7 +6,7 @@ echo "$*" >> calls
 [ ! -e lost ] || { echo 'No devices were found'; exit 6; }
 case "$*" in
   --query-gpu=pci.bus_id*)
-    echo "00000000:01:00.0, $(cat power), 150.00, 300.00, $(cat ecc), $(cat ecc_pending), $(cat mig), $(cat mig)" ;;
+    echo "00000000:01:00.0, $(cat power), 150.00, 300.00, $(cat ecc), $(cat ecc_pending), $(cat mig), $(cat mig), Enabled" ;;
   --query-gpu=mig*) echo "$(cat mig), $(cat mig)" ;;
   --query-compute-apps=*) [ ! -e processes ] || cat processes ;;
   --list-gpus) echo 'GPU 0: NVIDIA A100 80GB PCIe (UUID: GPU-1)'; [ ! -e instances ] || cat instances ;;

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -32,14 +33,20 @@ class ActionModule(ActionBase):
                 "var_gib_min": {"type": "float", "default": 2},
                 "clock_skew_s_max": {"type": "float", "default": 30},
                 "gpu_software": {"type": "dict"},
+                "framework_locks": {"type": "dict", "default": {}},
             }
         )
         software = options.pop("gpu_software")
-        row = self._row(Limits(**options), software, task_vars or {})
+        locks = {name: _text(path) for name, path in options.pop("framework_locks").items()}
+        row = self._row(Limits(**options), software, locks, task_vars or {})
         return result | {"changed": False} | row
 
     def _row(
-        self, limits: Limits, software: dict[str, Any] | None, task_vars: dict[str, Any]
+        self,
+        limits: Limits,
+        software: dict[str, Any] | None,
+        locks: dict[str, str],
+        task_vars: dict[str, Any],
     ) -> dict[str, Any]:
         asked = time.time()
         try:
@@ -51,7 +58,7 @@ class ActionModule(ActionBase):
         if read.get("failed") or "facts" not in read:
             said = (read.get(key) for key in ("msg", "module_stderr", "module_stdout"))
             return self._failure("\n".join(str(text) for text in said if text), reached=True)
-        row = judge(read["facts"], limits, asked, time.time(), software)
+        row = judge(read["facts"], limits, asked, time.time(), software, locks)
         # The interpreter that Ansible found, so that the next task need not look again.
         found = read.get("ansible_facts")
         return {**row, "ansible_facts": found} if found else row
@@ -60,3 +67,11 @@ class ActionModule(ActionBase):
         address = str(self._play_context.remote_addr)
         user = str(self._play_context.remote_user or "the login")
         return judge_failure(message, reached=reached, address=address, user=user)
+
+
+def _text(path: str) -> str:
+    """Return a lock's text; of one that can't be read nothing is known: its role says so."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -12,10 +12,12 @@ from ..plugin_utils.gpu_software.dcgm import dcgm_plan, dcgm_verdict
 from ..plugin_utils.gpu_software.debian_components import debian_components
 from ..plugin_utils.gpu_software.driver_node import bootable_kernels
 from ..plugin_utils.gpu_software.driver_state import driver_state
+from ..plugin_utils.gpu_software.module_failure import module_failure
 from ..plugin_utils.gpu_software.package_failure import package_failure
 from ..plugin_utils.gpu_software.resolve import make_plan
 from ..plugin_utils.gpu_software.settings import judge_settings, mig_is_laid_out
 from ..plugin_utils.gpu_software.upgrade_failure import upgrade_failure
+from ..plugin_utils.install.apt_sources import apt_source_conflicts
 
 
 class FilterModule:
@@ -24,6 +26,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Name the filters."""
         return {
+            "apt_source_conflicts": apt_source_conflicts,
             "bootable_kernels": bootable_kernels,
             "container_notes": container_notes,
             "container_toolkit": container_toolkit,
@@ -33,6 +36,7 @@ class FilterModule:
             "debian_components": debian_components,
             "nvidia_driver_state": driver_state,
             "nvidia_mig_is": mig_is_laid_out,
+            "nvidia_module_failure": module_failure,
             "nvidia_plan": make_plan,
             "nvidia_settings": judge_settings,
             "package_failure": package_failure,

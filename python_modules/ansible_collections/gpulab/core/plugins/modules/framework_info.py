@@ -108,6 +108,17 @@ nvidia_gpus:
   type: list
   elements: str
   sample: ["0000:01:00.0"]
+gpu_devices:
+  description: PCI device ids of these GPUs.
+  returned: always
+  type: list
+  elements: str
+  sample: ["0x20b5"]
+driver:
+  description: Version of the NVIDIA driver that is loaded, empty for none.
+  returned: always
+  type: str
+  sample: 580.95.05
 target:
   description: Name of the environment that the prefix points to, empty when there is none.
   returned: always
@@ -150,11 +161,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.framework.node import (
     environments,
     free_bytes,
+    gpu_devices,
     link_target,
     makes_environments,
     nvidia_gpus,
     unlike,
 )
+from ..module_utils.gpu_software.kernel_modules import loaded_version
 from ..module_utils.hardware.sysfs import ProbeError, Tree
 
 FILE = {
@@ -185,6 +198,8 @@ def main() -> None:
     module.exit_json(
         changed=False,
         nvidia_gpus=gpus,
+        gpu_devices=gpu_devices(Tree()),
+        driver=loaded_version(Tree()) or "",
         target=link_target(prefix),
         environments=environments(versions, Path("/proc")),
         makes_environments=makes_environments(Path(module.params["interpreter"])),

@@ -400,6 +400,7 @@ hardware:
         module_on_disk: "580.95.05"
         library: "580.95.05"
         fabricmanager: null
+        imex: null
         dcgm: ["4.4.1"]
         nvswitches: 0
         half_configured: []

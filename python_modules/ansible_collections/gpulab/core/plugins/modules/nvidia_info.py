@@ -97,6 +97,10 @@ nvidia:
       description: Version of the fabric manager.
       type: str
       sample: 580.95.05
+    imex:
+      description: Version of nvidia-imex, which NVLink over several nodes needs.
+      type: str
+      sample: 580.95.05
     dcgm:
       description: Version of DCGM.
       type: str
@@ -123,7 +127,7 @@ nvidia:
       elements: str
       sample: []
     reboot:
-      description: Whether a reboot is due, and why.
+      description: Whether a reboot is due, null if unknown, and why.
       type: dict
       sample: {required: false, reasons: []}
     blacklisted:

@@ -31,6 +31,12 @@ options:
       - C(lab_software), where the node gets GPU software; its NVIDIA GPUs are then held against it.
       - Without it no GPU is asked of the node.
     type: dict
+  framework_locks:
+    description:
+      - The locks of the CUDA builds that the node gets where it has GPUs, files on the controller
+        by the name of the framework's role. Its GPUs and its driver are held against them.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: It changes nothing, so it does the same in check mode.

@@ -27,6 +27,15 @@ def nvidia_gpus(tree: Tree) -> list[str]:
     return [gpu["bdf"] for gpu in read_gpus(tree) if is_nvidia(gpu)]
 
 
+def gpu_devices(tree: Tree) -> list[str]:
+    """Return the PCI device ids of the NVIDIA GPUs, in the order of `nvidia_gpus`.
+
+    Raises:
+        ProbeError: as `nvidia_gpus`.
+    """
+    return [gpu["device_id"] for gpu in read_gpus(tree) if is_nvidia(gpu)]
+
+
 def link_target(prefix: Path) -> str:
     """Return the name of what the link `prefix` points to, "" when there is nothing."""
     if not prefix.is_symlink() or not prefix.exists():

@@ -1,4 +1,7 @@
-"""What the next boot depends on: kernels, Secure Boot, the initramfs, and whether one is due."""
+"""What the next boot depends on: kernels, Secure Boot, the initramfs, and whether one is due.
+
+How kernels are named is in `kernel_names`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ..hardware.osinfo import read_kernel, read_os
 from ..hardware.sysfs import ProbeError, Tree
 from ..hardware.tools import RunTool
 from .kernel_modules import MODULES, modprobe_files
+from .kernel_names import has_order, kernel_flavour, kernel_key
 
 _EFI = "sys/firmware/efi"
 # UEFI specification, "Globally defined variables": EFI_GLOBAL_VARIABLE. efivarfs puts four bytes
@@ -17,7 +21,17 @@ _EFI = "sys/firmware/efi"
 _SECURE_BOOT = f"{_EFI}/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _ATTRIBUTES = 4
 _REBOOT_REQUIRED = "run/reboot-required"
-FOREIGN_DRIVERS = ("nouveau", "nova_core", "nova_drm")
+# Name of a PCI driver in /sys -> its module's, as modprobe.d has it. Nova's two differ: the
+# kernel's drivers/gpu/nova-core/nova_core.rs calls the driver NovaCore (read 2026-12-01).
+FOREIGN_DRIVERS = {
+    "nouveau": "nouveau",
+    "NovaCore": "nova_core",
+    "nova_core": "nova_core",
+    "nova_drm": "nova_drm",
+}
+# NVIDIA's own, and those that hand the card to a virtual machine (drivers/vfio/pci/; the second is
+# for Grace Hopper). Whatever else has a GPU keeps NVIDIA's driver off it.
+_WANTED_DRIVERS = frozenset({"nvidia", "vfio-pci", "nvgrace-gpu-vfio-pci"})
 
 
 def read_kernels(tree: Tree) -> dict[str, Any]:
@@ -35,22 +49,16 @@ def read_kernels(tree: Tree) -> dict[str, Any]:
     }
 
 
-def kernel_key(kernel: str) -> tuple[int, ...]:
-    """Return the numbers of a kernel's release, to sort by."""
-    return tuple(int(number) for number in re.findall(r"\d+", kernel))
-
-
-def kernel_flavour(kernel: str) -> str:
-    """Return the kind of kernel: ``generic`` of ``6.8.0-45-generic``; "" where it does not tell."""
-    # Debian 13, and the backports of 12, have no ABI number: 6.12.43+deb13-cloud-amd64.
-    match = re.fullmatch(r"\d+\.\d+\.\d+(?:-\d+|\+deb\d+)-([a-z][\w-]*)", kernel, re.ASCII)
-    if match is None:
-        match = re.fullmatch(r"\d+\.\d+\.\d+-[\d.]+(\.el\d+)(?:_\d+)?\.\w+", kernel, re.ASCII)
-    return match.group(1) if match else ""
+def _may_boot(tree: Tree, kernel: str) -> bool:
+    """Modules of a removed kernel may stay; without its image it never boots."""
+    return tree.exists(f"boot/vmlinuz-{kernel}") or tree.exists(f"{MODULES}/{kernel}/vmlinuz")
 
 
 def newer_kernel(tree: Tree, running: str, installed: Sequence[str]) -> str:
-    """Return the newest kernel of the running one's kind that would boot instead; "" for none."""
+    """Return the newest kernel of the running one's kind that would boot instead; "" for none.
+
+    It says nothing of those whose order is unknown: see `unknown_order`.
+    """
     flavour = kernel_flavour(running)
     newer = [
         kernel
@@ -58,7 +66,7 @@ def newer_kernel(tree: Tree, running: str, installed: Sequence[str]) -> str:
         if flavour
         and kernel_flavour(kernel) == flavour
         and kernel_key(kernel) > kernel_key(running)
-        and (tree.exists(f"boot/vmlinuz-{kernel}") or tree.exists(f"{MODULES}/{kernel}/vmlinuz"))
+        and _may_boot(tree, kernel)
     ]
     return max(newer, key=kernel_key, default="")
 
@@ -119,7 +127,7 @@ def read_initramfs(tree: Tree, running: str) -> dict[str, Any]:
 
 
 def _must_contain(text: str) -> bool:
-    return any(name in text.replace("-", "_") for name in (*FOREIGN_DRIVERS, "nvidia"))
+    return any(name in text.replace("-", "_") for name in (*FOREIGN_DRIVERS.values(), "nvidia"))
 
 
 def reboot_reasons(
@@ -151,9 +159,42 @@ def reboot_reasons(
     loaded, on_disk = module.get("loaded"), module.get("on_disk")
     if loaded and on_disk and loaded != on_disk:
         reasons.append(f"the loaded NVIDIA module is {loaded}, the one on disk is {on_disk}")
-    reasons += [
-        f"GPU {gpu['bdf']} is bound to {gpu['driver']}, which is blacklisted by now"
-        for gpu in gpus
-        if gpu["driver"] in FOREIGN_DRIVERS and gpu["driver"] in blacklisted
+    reasons += [_foreign(gpu, blacklisted) for gpu in gpus]
+    return [reason for reason in reasons if reason]
+
+
+def unknown_order(tree: Tree, kernel: Mapping[str, Any]) -> str:
+    """Say why nobody can tell which kernel boots next, or return "".
+
+    Args:
+        tree: the node's files.
+        kernel: as `read_kernels` returns it, or empty.
+    """
+    if not kernel or kernel["in_container"]:
+        return ""
+    running = kernel["running"]
+    others = [
+        other
+        for other in kernel["installed"]
+        if not has_order(running, other) and _may_boot(tree, other)
     ]
-    return reasons
+    return (
+        f"kernel {running} runs, and whether {', '.join(others)} is newer can't be told: a name of "
+        "an unknown form is among them"
+        if others
+        else ""
+    )
+
+
+def _foreign(gpu: Mapping[str, Any], blacklisted: Sequence[str]) -> str:
+    """Say why a GPU waits for a reboot by its driver, or return "".
+
+    One that the kernel brings binds again at the next boot, as long as it is not blacklisted.
+    """
+    driver = gpu["driver"]
+    if driver is None or driver in _WANTED_DRIVERS:
+        return ""
+    bound = f"GPU {gpu['bdf']} is bound to {driver}"
+    if driver not in FOREIGN_DRIVERS:
+        return f"{bound}, which is not NVIDIA's driver: release the GPU from it"
+    return f"{bound}, which is blacklisted by now" if FOREIGN_DRIVERS[driver] in blacklisted else ""

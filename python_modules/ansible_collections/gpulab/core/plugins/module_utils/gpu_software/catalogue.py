@@ -1,6 +1,7 @@
 """What goes with what: architectures, driver branches and CUDA toolkits.
 
-Every entry names its sources by their keys in `SOURCES`; docs/gpu-software.md prints all of it.
+Every entry names its sources by their keys in `SOURCES`; docs/gpu-software.md prints all of it, and
+says how it is brought up to date. As of `AS_OF`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+#: When the tables were last compared with their sources.
+AS_OF = "2026-12-01"
 SOURCES = {
     "matrix": "https://docs.nvidia.com/datacenter/tesla/drivers/"
     "cuda-toolkit-driver-and-architecture-matrix.html",
@@ -15,6 +18,8 @@ SOURCES = {
     "supported-drivers-and-cuda-toolkit-versions.html",
     "branches-615": "https://docs.nvidia.com/datacenter/tesla/drivers/615/"
     "supported-drivers-and-cuda-toolkit-versions.html",
+    "guide-615": "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/615/ "
+    "(2026-09-09)",
     "modules": "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
     "kernel-modules.html",
     "modules-620": "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/620/ "
@@ -23,6 +28,8 @@ SOURCES = {
     "nvidia-transitions-fully-towards-open-source-gpu-kernel-modules/",
     "toolkits": "https://docs.nvidia.com/cuda/archive/13.3.0/cuda-toolkit-release-notes/ "
     "(tables 2 and 3: drivers by toolkit)",
+    "toolkits-13.4": "https://docs.nvidia.com/cuda/archive/13.4.2/cuda-toolkit-release-notes/",
+    "toolkits-13.5": "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/ (13.5)",
     "nvcc": "release notes of the toolkit that added the architecture, under "
     "https://docs.nvidia.com/cuda/archive/",
     "debian": "https://packages.debian.org/source/bookworm/nvidia-graphics-drivers and /trixie/",
@@ -117,8 +124,10 @@ BRANCHES = {
     "590": Branch(NEW_FEATURE, "", "13.1", ("toolkits",)),
     "595": Branch(PRODUCTION, "2027-03", "13.2", ("branches", "toolkits")),
     "610": Branch(NEW_FEATURE, "2026-08", "13.3", ("branches-615", "toolkits")),
-    # Which CUDA it reports could not be confirmed: the table says CUDA 13, and 13.4 is its time's.
-    "620": Branch(LTS, "2029-09", "13.4", ("branches", "modules-620", "unconfirmed")),
+    # Which CUDA these two report could not be confirmed: the tables say CUDA 13; it is that of
+    # their months (September and November 2026).
+    "615": Branch(NEW_FEATURE, "", "13.4", ("guide-615", "unconfirmed")),
+    "620": Branch(LTS, "2029-09", "13.5", ("branches", "modules-620", "unconfirmed")),
 }
 
 
@@ -158,7 +167,8 @@ TOOLKITS = {
         ("13.2", "595.45.04", ("toolkits",)),
         ("13.3", "610.43.02", ("toolkits",)),
         # From 13.4 on no driver is bundled with the toolkit.
-        ("13.4", "", ("nvcc", "unconfirmed")),
+        ("13.4", "", ("toolkits-13.4",)),
+        ("13.5", "", ("toolkits-13.5",)),
     )
 }
 
@@ -189,6 +199,12 @@ def branch_of(version: str) -> str:
     return version.partition(".")[0]
 
 
+def has_ended(branch: str, month: str) -> bool:
+    """Return whether a branch gets no fixes any more in a month, ``2026-12``."""
+    end = BRANCHES[branch].end_of_life
+    return bool(end) and end < month
+
+
 def branch_flavours(branch: str) -> tuple[str, ...]:
     """Return the module flavours that a branch is released in."""
     return (OPEN,) if branch_number(branch) >= FIRST_OPEN_ONLY_BRANCH else (OPEN, PROPRIETARY)
@@ -198,6 +214,11 @@ def branch_runs(branch: str, cuda: str) -> bool:
     """Return whether a branch runs what a toolkit of the catalogue builds."""
     toolkit = TOOLKITS.get(cuda)
     return toolkit is not None and branch_number(branch) >= toolkit.branch_min
+
+
+def branch_min_of(cuda: str) -> int:
+    """Return the first branch that runs what a CUDA of this major version builds; 0 if unknown."""
+    return _MIN.get(int(cuda.partition(".")[0]), 0)
 
 
 def compiles_for(cuda: str, capability: str) -> bool:

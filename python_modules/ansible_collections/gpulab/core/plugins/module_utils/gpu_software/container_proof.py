@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..process import call
+from .cdi import Device, compare, parse_list, parse_mig_modes
 
 # Long enough for an image of a few hundred megabytes.
 LIMIT_S = 600
 ALL = "nvidia.com/gpu=all"
+REFRESH = "run `systemctl restart nvidia-cdi-refresh.service`"
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,16 @@ def prove(requested: Request) -> tuple[list[str], list[str]]:
         return ["no CDI specification: no NVIDIA device on the PCI bus"], problems
     if not requested.loaded:
         return ["no CDI specification: the NVIDIA driver is not loaded"], problems
-    results = [_prove_spec(requested.spec, requested.gpus)]
+    shown = _shown()
+    devices = _usable(shown)
+    usable = len(devices) or requested.gpus
+    results = [_prove_spec(requested.spec, requested.gpus, devices)]
+    if shown and len(shown) != requested.gpus:
+        problems.append(f"nvidia-smi -L shows {len(shown)} of {requested.gpus} GPUs on the PCI bus")
     if not requested.image:
         results.append(("containers not tried: nvidia_container_test_image is empty", ""))
     elif not results[0][1]:
-        results += [
-            _prove_engine(engine, requested.image, requested.gpus) for engine in requested.engines
-        ]
+        results += [_prove_engine(engine, requested.image, usable) for engine in requested.engines]
     lines = [line for line, _ in results if line]
     return lines, problems + [problem for _, problem in results if problem]
 
@@ -66,13 +71,43 @@ def count_listed(said: str) -> int:
     return len(whole | set(re.findall(r"^nvidia\.com/gpu=(\d+):\d+$", said, re.M)))
 
 
-def _prove_spec(spec: str, gpus: int) -> tuple[str, str]:
-    """Compare the specification with the bus: what to say, and what is wrong."""
+def _shown() -> dict[str, list[Device]]:
+    """Return what the driver shows; empty where it can't be asked."""
+    status, said = call("nvidia-smi", "-L", timeout_s=LIMIT_S)
+    return {} if status else parse_list(said)
+
+
+def _usable(gpus: dict[str, list[Device]]) -> dict[str, list[Device]]:
+    """Leave out GPUs that no container can get: in MIG mode, and not cut."""
+    if not gpus:
+        return {}
+    modes = ("--query-gpu=uuid,mig.mode.current", "--format=csv,noheader")
+    in_mig_mode = parse_mig_modes(call("nvidia-smi", *modes, timeout_s=LIMIT_S)[1])
+    return {
+        uuid: found
+        for uuid, found in gpus.items()
+        if not (uuid in in_mig_mode and found[0].uuid == uuid)
+    }
+
+
+def _prove_spec(spec: str, gpus: int, devices: dict[str, list[Device]]) -> tuple[str, str]:
+    """Compare the specification with the driver: what to say, and what is wrong.
+
+    Where nvidia-smi shows nothing, its GPUs are counted against the bus.
+    """
     if not Path(spec).is_file():
         return "", f"{spec} is missing: see `systemctl status nvidia-cdi-refresh.service`"
     status, said = call("nvidia-ctk", "cdi", "list", timeout_s=LIMIT_S)
     if status or ALL not in said.splitlines():
         return "", f"{spec} does not offer {ALL}: nvidia-ctk cdi list: {said[-400:]}"
+    if devices:
+        number = sum(map(len, devices.values()))
+        wrong = compare(said, devices)
+        return (
+            ("", f"{spec} {wrong}: {REFRESH}")
+            if wrong
+            else (f"{spec} lists the {number} device(s) that nvidia-smi -L does", "")
+        )
     found = count_listed(said)
     if found != gpus:
         return "", f"{spec} lists {found} GPUs, and {gpus} are on the PCI bus: restart the service"

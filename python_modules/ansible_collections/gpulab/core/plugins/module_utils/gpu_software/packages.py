@@ -19,6 +19,7 @@ OURS = re.compile(
 )
 # With the release in its name before branch 580, and another hyphen in RPMs.
 FABRIC_MANAGER = (r"nvidia-fabric-?manager(-\d+)?",)
+IMEX = (r"nvidia-imex(-\d+)?",)
 # `apt-mark hold` is dpkg's selection "hold", so dpkg tells versions and holds in one go.
 _DPKG = ("dpkg-query", "-W", "-f=${Package}\t${Version}\t${Status}\n")
 _RPM = ("rpm", "-qa", "--qf", "%{NAME}\t%{EPOCHNUM}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n")

@@ -10,11 +10,17 @@ from ..hardware.pci import count_nvswitches
 from ..hardware.runner import Probe, run_probes
 from ..hardware.sysfs import Tree
 from ..hardware.tools import RunTool, run_tool
-from .boot import read_initramfs, read_kernels, read_secure_boot, reboot_reasons
+from .boot import (
+    read_initramfs,
+    read_kernels,
+    read_secure_boot,
+    reboot_reasons,
+    unknown_order,
+)
 from .bus import nvidia_gpus
 from .catalogue import version_key
 from .kernel_modules import loaded_version, read_blacklist, read_module
-from .packages import FABRIC_MANAGER, Packages, read_packages, version_of
+from .packages import FABRIC_MANAGER, IMEX, Packages, read_packages, version_of
 
 # Files answer in milliseconds, package managers and DKMS within a few seconds; on an emulated
 # node beside other work they took more than 20 (measured 2026-11-25).
@@ -62,6 +68,9 @@ def gather(tree: Tree, run: RunTool = run_tool, deadline_s: float = _DEADLINE_S)
     reasons = reboot_reasons(
         tree, found["kernel"] or {}, module, found["gpus"] or (), found["blacklisted"] or ()
     )
+    order = unknown_order(tree, found["kernel"] or {})
+    if order:
+        unread["reboot"] = order
     return {
         "gpus": found["gpus"],
         "nvswitches": found["nvswitches"],
@@ -74,7 +83,7 @@ def gather(tree: Tree, run: RunTool = run_tool, deadline_s: float = _DEADLINE_S)
         "cuda": _cuda(tree, packages),
         "packages": packages,
         "dpkg_broken": (found["packages"] or {}).get("broken"),
-        "reboot": {"required": bool(reasons), "reasons": reasons},
+        "reboot": {"required": bool(reasons) or (None if order else False), "reasons": reasons},
         "blacklisted": found["blacklisted"],
         "initramfs": found["initramfs"] or {"stale": None, "reason": unread.get("initramfs")},
         "unread": unread,
@@ -100,6 +109,7 @@ def _components(packages: Packages | None) -> dict[str, str | None]:
     known = packages or {}
     return {
         "fabricmanager": version_of(known, *FABRIC_MANAGER),
+        "imex": version_of(known, *IMEX),
         "dcgm": version_of(known, *_DCGM),
         "container_toolkit": version_of(known, *_CONTAINER_TOOLKIT),
         "persistenced": version_of(known, *_PERSISTENCED),

@@ -8,10 +8,10 @@ from ..hardware.nvidia_library import library_version
 from ..hardware.pci import count_nvswitches
 from ..hardware.sysfs import ProbeError, Tree
 from ..hardware.tools import RunTool
-from .boot import read_kernels, reboot_reasons
+from .boot import read_kernels, reboot_reasons, unknown_order
 from .bus import nvidia_gpus
 from .kernel_modules import loaded_version, read_blacklist, read_module
-from .packages import FABRIC_MANAGER, read_packages, upstream_version, version_of
+from .packages import FABRIC_MANAGER, IMEX, read_packages, upstream_version, version_of
 
 _Section = TypeVar("_Section")
 _DCGM = "datacenter-gpu-manager"
@@ -55,11 +55,15 @@ def read_gpu_software(tree: Tree, run: RunTool) -> dict[str, Any]:
         part("gpus", lambda: nvidia_gpus(tree), []),
         part("blacklisted", lambda: read_blacklist(tree), []),
     )
+    order = unknown_order(tree, kernel)
+    if order:
+        unread["reboot"] = order
     return {
         "module_loaded": loaded,
         "module_on_disk": module["on_disk"],
         "library": library_version(tree),
         "fabricmanager": version_of(packages, *FABRIC_MANAGER),
+        "imex": version_of(packages, *IMEX),
         "dcgm": sorted(version for version in dcgm if version),
         "nvswitches": part("nvswitches", lambda: count_nvswitches(tree), None),
         "half_configured": found.get("broken"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from .gpus import gpu_problem, needs_of
 from .lock_file import LockError, Pin, pins_for, render
 
 GIB = 2**30
@@ -79,7 +80,7 @@ def make_plan(framework: Framework, requested: Request, node: Mapping[str, Any])
         framework: Which one.
         requested: What is declared for the node.
         node: What the module `gpulab.core.framework_info` reads: `nvidia_gpus`, `target`,
-            `environments`, `free_bytes`.
+            `environments`, `free_bytes`; where they are known, `gpu_devices` and `driver`.
     """
     note = ""
     build = requested.build
@@ -104,6 +105,10 @@ def make_plan(framework: Framework, requested: Request, node: Mapping[str, Any])
     there = {entry["name"]: entry for entry in node["environments"]}
     kept = not current and key in there and bool(there[key]["proved"])
     problem = problem or _release_problem(framework, requested, build, release)
+    if not problem and build == "cuda":
+        needs = needs_of(framework.name, {pin.name: pin.version for pin in pins})
+        devices, driver = node.get("gpu_devices", ()), node.get("driver", "")
+        problem = gpu_problem(framework.name, framework.title, needs, devices, driver)
     if not problem and not current and not kept:
         problem = _disk_problem(framework, build, node["free_bytes"], requested.disk_gib[build])
     return Plan(

@@ -34,7 +34,8 @@ def dcgm_plan(
 
     Returns:
         ``cuda``, the major version that it is made for; ``wanted``, package → version; ``current``,
-        whether that is there and held; ``unwanted``, packages that would lie beside it;
+        whether that is there and held; ``unwanted``, packages that would lie beside it; ``held``,
+        those of its parts that are held, and would keep it from changing;
         ``problem``, why it can't be had, or "".
     """
     old = not _BEFORE_CUDA_13.isdisjoint(plan["architectures"])
@@ -51,6 +52,9 @@ def dcgm_plan(
             other
             for other in packages
             if _BESIDE.fullmatch(other) and not other.endswith(f"cuda{cuda}")
+        ],
+        "held": [
+            other for other, one in packages.items() if other.startswith(_PART) and one["held"]
         ],
         "problem": _problem(plan, version, cuda),
     }

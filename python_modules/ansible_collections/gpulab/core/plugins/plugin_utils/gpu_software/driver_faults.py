@@ -17,6 +17,7 @@ def faults(
     unbuilt: Sequence[str],
     unheld: Sequence[str],
     kept_off: Sequence[str],
+    dkms: bool = True,
 ) -> list[str]:
     """Say what is not as planned, each with what to do about it.
 
@@ -26,6 +27,7 @@ def faults(
         unbuilt: the kernels that may boot and have no module.
         unheld: the packages of the driver that an upgrade would change.
         kept_off: the kernel modules that must not bind the GPUs.
+        dkms: whether the modules are built on the node.
     """
     not_read = unread(nvidia)
     not_kept_off = [name for name in kept_off if name not in (nvidia["blacklisted"] or ())]
@@ -34,10 +36,7 @@ def faults(
         lines.append("NVML is missing: no libnvidia-ml is installed, though its package is")
     lines += [*_versions_apart(nvidia), *_dkms(nvidia)]
     if unbuilt:
-        lines.append(
-            f"no module is built for kernel {', '.join(unbuilt)}, which may boot next: install its "
-            "headers and run again"
-        )
+        lines.append(_no_module(unbuilt, dkms=dkms))
     if unheld:
         lines.append(f"not held: {', '.join(unheld)}")
     if not_kept_off:
@@ -45,6 +44,20 @@ def faults(
     if nvidia["initramfs"]["stale"]:
         lines.append(f"the initramfs is stale: {nvidia['initramfs']['reason']}")
     return lines
+
+
+def _no_module(kernels: Sequence[str], *, dkms: bool) -> str:
+    names = ", ".join(kernels)
+    if dkms:
+        return (
+            f"no module is built for kernel {names}, which may boot next: install its headers and "
+            "run again"
+        )
+    return (
+        f"no signed module is installed for kernel {names}, which may boot next: run again, which "
+        "installs linux-modules-nvidia-… for it; where Canonical has none for that kernel, remove "
+        "the kernel"
+    )
 
 
 def _module(nvidia: Mapping[str, Any], plan: Mapping[str, Any], *, known: bool) -> list[str]:
@@ -72,7 +85,11 @@ def _module(nvidia: Mapping[str, Any], plan: Mapping[str, Any], *, known: bool) 
 
 def _versions_apart(nvidia: Mapping[str, Any]) -> list[str]:
     on_disk = nvidia["module"]["on_disk"]
-    others = {"fabric manager": nvidia["fabricmanager"], "libnvidia-ml": nvidia["userspace"]}
+    others = {
+        "fabric manager": nvidia["fabricmanager"],
+        "nvidia-imex": nvidia.get("imex"),
+        "libnvidia-ml": nvidia["userspace"],
+    }
     apart = [
         f"{name} is {version}" for name, version in others.items() if version not in (None, on_disk)
     ]

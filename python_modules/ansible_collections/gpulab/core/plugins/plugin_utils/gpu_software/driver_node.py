@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils.gpu_software.kernel_names import has_order
+
 #: Package names by what they are for: see `Platform.names`.
 Names = Mapping[str, Sequence[str]]
 NO_NAMES: Names = {}
@@ -21,7 +23,8 @@ class Node:
         before: the same, as it was before this run changed anything.
         listed: name → state of what the module does not read. An installed package is ``held`` or
             ``free``; a ``tool`` is a package that the role's own work needs, and that is not there;
-            a unit is ``enabled`` or ``masked``; the key ``mok`` is ``enrolled``.
+            a unit is ``enabled`` or ``masked``; the key ``mok`` is ``enrolled``; the command of a
+            persistence daemon's unit that leaves persistence mode off is ``persistence-off``.
         in_container: whether its kernel is its host's.
         bootable: the kernels that may run next, as `bootable_kernels` returns them.
     """
@@ -111,10 +114,12 @@ def bootable_kernels(kernel: Mapping[str, Any] | None, images: Sequence[str]) ->
         images: the kernels whose packages are installed.
 
     Returns:
-        The running one and the newer ones; none for a container, whose kernel is its host's.
+        The running one, the newer ones, and those of which nobody can tell; none for a container,
+        whose kernel is its host's.
     """
     if not kernel or kernel["in_container"]:
         return []
     running, installed = kernel["running"], list(kernel["installed"])
     newer = installed[installed.index(running) + 1 :] if running in installed else []
-    return [running, *(name for name in newer if name in images)]
+    perhaps = [name for name in installed if name not in newer and not has_order(running, name)]
+    return [running, *(name for name in [*newer, *perhaps] if name in images)]

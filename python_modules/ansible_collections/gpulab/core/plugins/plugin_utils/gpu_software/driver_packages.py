@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .driver_node import Node, Platform, Request
+from .fabric import fabric_packages
 
 #: The driver's packages, and not those that the roles cuda, nvidia_container and dcgm answer for.
 OURS = re.compile(
     r"(lib)?nvidia-(?!cuda-|container|cudnn)|libcuda1$|cuda-drivers|kmod-nvidia"
-    r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm$"
+    r"|linux-modules-nvidia-|firmware-nvidia-|nvlsm$|libnvsdm(-\d+)?$"
 )
+#: What brings the newest kernel of a flavour: linux-image-generic, linux-image-cloud-amd64.
+#: Beside them are linux-image-extra-virtual, an empty package, and such with symbols to debug.
+KERNEL_META = re.compile(r"linux-image-(?!unsigned-|extra-|[0-9])(?!.*-dbg(sym)?$)")
 #: NVIDIA's packages that keep apt to a branch or version.
 PINNING = "nvidia-driver-pinning-"
 _VERSION = re.compile(r"[0-9]+([.][0-9]+)+")
@@ -73,8 +77,11 @@ def choose_packages(
     """
     sets = platform.names(plan["source"])
     fabric = list(sets.get("fabricmanager", ())) if plan["fabricmanager"] else []
-    same = [*sets.get(plan["flavour"], ()), *sets.get("same", ()), *fabric]
-    names = _unique(*same, *sets.get("other", ()), *fabric, *_companions(sets, plan, request))
+    with_driver, by_themselves = fabric_packages(plan, platform.distribution)
+    same = [*sets.get(plan["flavour"], ()), *sets.get("same", ()), *fabric, *with_driver]
+    gds = sets.get("gds", ()) if request.settings.get("gds") else ()
+    other = [*sets.get("other", ()), *_modules(node, sets)]
+    names = _unique(*same, *other, *by_themselves, *gds)
     wrong_version = _wrong_version(same, node, plan["version"])
     other_flavour = _other_flavour(node, plan, platform)
     exact = plan["version"] or request.pinned or _version_that_stays(node, plan, request)
@@ -88,6 +95,7 @@ def choose_packages(
         for name in _unique(*node.packages, *node.listed)
         if OURS.match(name) and not name.endswith(".service")
     )
+    owned += _kernels_held(node, sets)
     return DriverPackages(
         names=names,
         same=same,
@@ -109,14 +117,20 @@ def choose_packages(
     )
 
 
-def _companions(
-    sets: Mapping[str, Any], plan: Mapping[str, Any], request: Request
-) -> tuple[str, ...]:
-    return (
-        *(("nvlsm", "libnvsdm") if plan["nvlsm"] else ()),
-        *(("nvidia-imex",) if plan["imex"] else ()),
-        *(sets.get("gds", ()) if request.settings.get("gds") else ()),
-    )
+def _modules(node: Node, sets: Mapping[str, Any]) -> list[str]:
+    """The signed modules of each kernel that may boot.
+
+    By the kernel's own name: that of a flavour is of one of its kernels alone (``generic`` of 24.04
+    is 6.8, beside ``generic-6.17`` and ``generic-hwe-24.04``).
+    """
+    kernels = node.bootable or ["generic"]
+    return [prefix + kernel for prefix in sets.get("per_kernel", ()) for kernel in kernels]
+
+
+def _kernels_held(node: Node, sets: Mapping[str, Any]) -> list[str]:
+    """What would bring a kernel for which no modules are there; with signed ones alone."""
+    signed = bool(sets.get("per_kernel")) and bool(node.bootable)
+    return sorted(filter(KERNEL_META.match, node.listed)) if signed else []
 
 
 def _wrong_version(same: list[str], node: Node, version: str) -> list[str]:

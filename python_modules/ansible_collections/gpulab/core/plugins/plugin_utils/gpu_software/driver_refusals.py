@@ -7,6 +7,7 @@ from typing import Any
 
 from .driver_node import Node, Platform, Request
 from .driver_packages import DriverPackages
+from .fabric import missing
 
 SOURCE, DRIVER = "lab_software.nvidia_driver.source", "lab_software.nvidia_driver"
 _READ = ("module", "packages", "blacklisted", "kernel")
@@ -47,6 +48,12 @@ def refusals(
         lines.append(
             f"this machine has NVSwitches, and {SOURCE}: {source} has no fabric manager for them: "
             "declare source: nvidia"
+        )
+    lacking = missing(plan, platform.distribution)
+    if lacking and source in platform.sets:
+        lines.append(
+            f"the NVLink fabric of this machine needs {', '.join(lacking)}, which {SOURCE}: "
+            f"{source} has not: declare source: nvidia"
         )
     if request.settings.get("gds") and source in platform.sets and not sets.get("gds"):
         lines.append(

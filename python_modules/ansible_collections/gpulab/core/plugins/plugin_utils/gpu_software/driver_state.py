@@ -7,8 +7,9 @@ from typing import Any
 
 from .driver_faults import faults
 from .driver_node import Node, Platform, Request, parse_look
-from .driver_packages import choose_packages
+from .driver_packages import KERNEL_META, choose_packages
 from .driver_refusals import refusals, replaced
+from .fabric import fabric_modules
 
 #: Keys of ``node_gpu`` that are set on the GPUs themselves, at each boot.
 _SET_AT_BOOT = ("power_limit_w", "clocks_mhz", "ecc", "mig")
@@ -47,6 +48,7 @@ def driver_state(
 
     Returns:
         The package names of `DriverPackages`; ``dkms``, whether modules are built on the node;
+        ``persistence_command``, what the persistence daemon's unit is to start, "" for its own;
         ``headers_missing`` and ``tools_missing``, packages that the build and the role need;
         ``unbuilt``, the kernels that may boot and have no module; ``work``, whether anything is to
         be installed, and ``changes``, whether what is there makes room or goes to another version;
@@ -69,15 +71,30 @@ def driver_state(
         "held": packages.held,
         "dkms": dkms,
         "headers_missing": headers_missing,
+        "persistence_command": _persistence_command(node, settings),
         "tools_missing": [name for name, state in node.listed.items() if state == "tool"],
         "unbuilt": unbuilt,
         "changes": changes,
         "work": bool(changes or in_the_way or broken),
         "refusals": refusals(node, plan, names, request, dkms=dkms),
         "replaced": replaced(node, plan, packages),
-        "faults": faults(nvidia, plan, unbuilt=unbuilt, unheld=packages.unheld, kept_off=kept_off),
+        "faults": faults(
+            nvidia, plan, unbuilt=unbuilt, unheld=packages.unheld, kept_off=kept_off, dkms=dkms
+        ),
         **_services(node, plan, settings, settings_unit),
     }
+
+
+def _persistence_command(node: Node, settings: Mapping[str, Any]) -> str:
+    """What starts the persistence daemon with persistence mode on; "" where its unit does already.
+
+    Ubuntu's unit, Canonical's and NVIDIA's, starts it with ``--no-persistence-mode``.
+    """
+    if not settings.get("persistence", True):
+        return ""
+    commands = (command for command, state in node.listed.items() if state == "persistence-off")
+    words = next(commands, "").split()
+    return " ".join(word for word in words if word != "--no-persistence-mode")
 
 
 def _unbuilt(node: Node) -> list[str]:
@@ -87,12 +104,24 @@ def _unbuilt(node: Node) -> list[str]:
 
 
 def _headers_missing(node: Node, platform: Platform) -> list[str]:
-    """Headers of each kernel that may boot.
+    """Headers of each kernel that may boot, and on Debian and Ubuntu what brings those to come.
 
+    (dnf upgrades kernel-devel with the kernels.)
     In a container the kernel is the host's, and those of the distribution show that modules build.
     """
-    wanted = [platform.headers_prefix + kernel for kernel in node.bootable]
+    wanted = [_headers(platform.headers_prefix, kernel) for kernel in node.bootable]
+    if node.bootable:
+        metas = filter(KERNEL_META.match, node.listed)
+        wanted += [meta.replace("linux-image-", "linux-headers-", 1) for meta in metas]
     return [name for name in wanted or platform.headers_without_kernel if name not in node.listed]
+
+
+def _headers(prefix: str, kernel: str) -> str:
+    """Name a kernel's headers; EL has kernel-64k-devel for ``…aarch64+64k``."""
+    release, _, variant = kernel.partition("+")
+    if variant and prefix == "kernel-devel-":
+        return f"kernel-{variant}-devel-{release}"
+    return prefix + kernel
 
 
 def _services(
@@ -108,6 +137,7 @@ def _services(
     enabled = [name for name, state in node.listed.items() if state == "enabled"]
     return {
         "modules": [
+            *fabric_modules(plan),
             *(["nvidia_peermem"] if settings.get("gpudirect") else []),
             *(["nvidia_fs"] if settings.get("gds") else []),
         ],

@@ -23,6 +23,17 @@ _SIGNATURE = re.compile(
     r"|(?<![-\w])signatures?(?![-\w])",
     re.IGNORECASE,
 )
+_TWO_SOURCES = re.compile(r"Conflicting values set for option Signed-By")
+_NO_SIGNED = re.compile(
+    r"(?:No package matching|Unable to locate package|has no installation candidate)"
+    r"(?s:.*)linux-modules-nvidia-|linux-modules-nvidia-\S+' has no installation candidate"
+)
+_OTHER_SIGNED = re.compile(
+    r"linux-modules-nvidia-(?s:.*)(?:Depends|depends on).*nvidia-kernel-common-"
+)
+_NO_HEADERS = re.compile(
+    r"(?:No package|Unable to find a match|No match for argument).*kernel(?:-\w+)*-devel"
+)
 _NO_SPACE = re.compile(r"No space left|enough free space")
 #: apt-cacher-ng's words and status where it was told to ask nobody; dnf keeps both to itself.
 _NOT_KEPT = re.compile(r"offline mode|(^|[^0-9])503([^0-9]|$)|mirrors were already tried")
@@ -61,11 +72,31 @@ def _words(result: Mapping[str, Any]) -> list[str]:
 
 
 def _advice(said: str, *, mirror: bool, size: str) -> str:
+    if _TWO_SOURCES.search(said):
+        return (
+            "Two files under /etc/apt name one repository with different keys: remove the one that "
+            "gpulab has not written (`grep -r <its URI> /etc/apt`)."
+        )
     if _SIGNATURE.search(said):
         return (
             "The repository is not signed by the key that is pinned for it. Either the vendor has "
             "changed the key, then get the new one and its fingerprint from the vendor by another "
             "way, or this is not the vendor: do not go on."
+        )
+    if _OTHER_SIGNED.search(said):
+        return (
+            "The modules for a newer kernel are of another version than the driver that is held: "
+            "run playbooks/gpu_upgrade.yml for this node."
+        )
+    if _NO_SIGNED.search(said):
+        return (
+            "Canonical has no signed modules of this branch for a kernel that is installed: remove "
+            "that kernel, or declare lab_software.nvidia_driver.source: nvidia."
+        )
+    if _NO_HEADERS.search(said):
+        return (
+            "The mirror has no headers of this kernel any more: update the kernel (dnf upgrade "
+            "kernel), reboot into it, then run again."
         )
     if _NO_SPACE.search(said):
         return f"Free some space ({size})." if size else "Free some space."

@@ -13,7 +13,6 @@ from typing import Any
 from ...module_utils.gpu_software.catalogue import (
     ARCHITECTURES,
     BRANCHES,
-    DEBIAN_BRANCHES,
     DEBIAN_FLAVOURS,
     DEFAULT_BRANCH,
     FIRST_BRANCH,
@@ -26,6 +25,7 @@ from ...module_utils.gpu_software.catalogue import (
     branch_of,
     branch_runs,
     compiles_for,
+    has_ended,
     version_key,
 )
 from ...module_utils.gpu_software.chips import (
@@ -35,11 +35,11 @@ from ...module_utils.gpu_software.chips import (
     is_rack_blackwell,
 )
 from ...module_utils.hardware.gpu_names import NVIDIA_NAMES
+from .driver_source import AUTO, DISTRIBUTION, DRIVER, NVIDIA, choices, nowhere
+from .releases import DEBIAN, System
 
-AUTO = "auto"
-NVIDIA, DISTRIBUTION = "nvidia", "distribution"
 NO_BRANCH = "no driver branch could be chosen"
-DRIVER, CUDA = "lab_software.nvidia_driver", "lab_software.cuda"
+CUDA = "lab_software.cuda"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ def make_plan(
     nvidia: Mapping[str, Any],
     software: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
+    *,
+    month: str = "",
 ) -> dict[str, Any]:
     """Return the plan for one node.
 
@@ -95,11 +97,13 @@ def make_plan(
             ``secure_boot`` decide. ``gpus`` null is a problem, not a node without GPUs.
         software: ``lab_software``.
         facts: ``ansible_facts``; ``distribution`` and ``distribution_major_version`` decide.
+        month: this one, as ``2026-12``, to tell what has ended; "" tells nothing.
 
     Returns:
         ``architectures``, ``flavour``, ``flavour_why``, ``branch``, ``version``, ``source``,
-        ``source_why``, ``fabricmanager``, ``nvlsm``, ``imex``, ``cuda``, ``cuda_default``,
-        ``cuda_branch_max``, ``notes``, ``problems``. With a problem, ``flavour``, ``branch`` and
+        ``source_why``, ``fabricmanager``, ``nvlsm``, ``imex``, ``cuda``, ``cuda_codes`` (what to
+        compile for: ``["90", "120"]``), ``cuda_default``, ``cuda_branch_max``, ``dcgm_note``,
+        ``notes``, ``problems``. With a problem, ``flavour``, ``branch`` and
         ``cuda_default`` may be empty: nothing could be chosen that works.
     """
     driver = _section(software, "nvidia_driver")
@@ -112,12 +116,16 @@ def make_plan(
         for gpu in plan.gpus
         if gpu.architecture is None
     ]
-    system = _System.of(facts or {}, str(nvidia.get("secure_boot") or "unknown"))
+    system = System.of(facts or {}, str(nvidia.get("secure_boot") or "unknown"))
     source, source_why, branch = _source_and_branch(driver, system, plan)
-    from_debian = source == DISTRIBUTION and bool(branch) and system.shipped_branch == branch
+    if branch and has_ended(branch, month):
+        plan.notes.append(
+            f"branch {branch} gets no fixes since {BRANCHES[branch].end_of_life}: plan for another"
+        )
+    from_debian = source == DISTRIBUTION and bool(branch) and system.name == DEBIAN
     flavour, flavour_why = _flavour(driver, branch, plan, from_debian=from_debian)
     version = _version(driver, branch, plan)
-    cuda = [_toolkit(wanted, branch, plan) for wanted in _cuda_versions(software)]
+    cuda = [_toolkit(wanted, branch, system, plan) for wanted in _cuda_versions(software)]
     fabric = _fabric(nvidia, plan)
     return {
         "architectures": sorted({gpu.architecture for gpu in plan.gpus if gpu.architecture}),
@@ -129,8 +137,10 @@ def make_plan(
         "source_why": source_why,
         **fabric,
         "cuda": cuda,
+        "cuda_codes": _codes(plan.gpus),
         "cuda_default": _cuda_default(software, cuda, plan),
         "cuda_branch_max": BRANCHES[branch].cuda_max if branch else "",
+        "dcgm_note": _dcgm_note(system),
         "notes": plan.notes,
         "problems": plan.problems,
     }
@@ -166,76 +176,35 @@ def _gpu(gpu: Mapping[str, Any]) -> Gpu:
     )
 
 
-@dataclass(frozen=True)
-class _System:
-    """The distribution, and Secure Boot: on, off or unknown."""
-
-    name: str
-    release: str
-    secure_boot: str
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any], secure_boot: str) -> _System:
-        release = str(facts.get("distribution_major_version") or "")
-        return cls(str(facts.get("distribution") or ""), release, secure_boot)
-
-    @property
-    def shipped_branch(self) -> str:
-        """Branch in Debian's own components; "" elsewhere."""
-        return DEBIAN_BRANCHES.get(self.release, "") if self.name == "Debian" else ""
-
-    @property
-    def title(self) -> str:
-        return f"{self.name} {self.release}".strip() or "this distribution"
-
-
 def _source_and_branch(
-    driver: Mapping[str, Any], system: _System, plan: _Plan
+    driver: Mapping[str, Any], system: System, plan: _Plan
 ) -> tuple[str, str, str]:
     """Return source, why, and the branch: "" where none that was asked for can drive the GPUs."""
     asked = str(driver.get("branch") or "")
     if not asked and driver.get("version"):
         asked = branch_of(str(driver["version"]))
-    source, why = _source(str(driver.get("source") or AUTO), asked, system, plan)
-    branch = asked or DEFAULT_BRANCH
-    if source == DISTRIBUTION and system.shipped_branch:
-        if asked and asked != system.shipped_branch:
-            plan.problems.append(
-                f"{DRIVER}.branch: {asked} is not in {system.title}, which ships "
-                f'{system.shipped_branch}: declare branch "{system.shipped_branch}", or '
-                f"source: {NVIDIA}"
-            )
-            return source, why, ""
-        branch = system.shipped_branch
-    if branch not in BRANCHES:
+    source = str(driver.get("source") or AUTO)
+    if asked and asked not in BRANCHES:
         plan.problems.append(
-            f"{DRIVER}.branch: {branch} is not a branch that is known; known: {', '.join(BRANCHES)}"
+            f"{DRIVER}.branch: {asked} is not a branch that is known; known: {', '.join(BRANCHES)}"
         )
-        return source, why, ""
-    advice = f" (with source: {NVIDIA})" if source == DISTRIBUTION and not asked else ""
-    return source, why, branch if _branch_drives(branch, advice, plan) else ""
-
-
-def _source(asked: str, branch: str, system: _System, plan: _Plan) -> tuple[str, str]:
-    if asked == NVIDIA:
-        return NVIDIA, f"{DRIVER}.source asks for it"
-    if asked == DISTRIBUTION:
-        if system.name != "Ubuntu" and not system.shipped_branch:
-            plan.problems.append(
-                f"{DRIVER}.source: {system.title} has no NVIDIA driver of its own: declare "
-                f"source: {NVIDIA} or {AUTO}"
-            )
-        return DISTRIBUTION, f"{DRIVER}.source asks for it"
-    if system.name == "Ubuntu" and system.secure_boot == "on":
-        return DISTRIBUTION, "Secure Boot is on, and Ubuntu's own modules are signed for it"
-    if branch and branch == system.shipped_branch:
-        return DISTRIBUTION, f"{system.title} ships branch {branch} itself"
-    if system.secure_boot == "on":
+        return NVIDIA if source == AUTO else source, f"{DRIVER}.branch is not known", ""
+    possible = choices(source, asked, system)
+    if not possible:
+        plan.problems.append(nowhere(source, asked, system))
+        return NVIDIA if source == AUTO else source, "no source has it", ""
+    choice = next(
+        (one for one in possible if all(gpu.takes_branch(one.branch) for gpu in plan.gpus)),
+        possible[0],
+    )
+    if source == AUTO and choice.source == NVIDIA and system.secure_boot == "on":
         plan.notes.append(
             "Secure Boot is on, and modules from NVIDIA's repository are signed by a key of this "
             "machine: enrol it (mokutil --import), or they will not load"
         )
-    return NVIDIA, "NVIDIA's repository has every branch"
+    advice = f" (with source: {NVIDIA})" if choice.source == DISTRIBUTION and not asked else ""
+    branch = choice.branch if _branch_drives(choice.branch, advice, plan) else ""
+    return choice.source, choice.why, branch
 
 
 def _branch_drives(branch: str, advice: str, plan: _Plan) -> bool:
@@ -335,8 +304,11 @@ def _cuda_versions(software: Mapping[str, Any] | None) -> list[str]:
     return [str(version) for version in versions]
 
 
-def _toolkit(wanted: str, branch: str, plan: _Plan) -> dict[str, Any]:
-    """Say whether one toolkit is of use here: its driver is there, and it compiles for all GPUs."""
+def _toolkit(wanted: str, branch: str, system: System, plan: _Plan) -> dict[str, Any]:
+    """Say whether one toolkit is of use here.
+
+    The release can have it, its driver is there, and it compiles for all GPUs.
+    """
     if wanted not in TOOLKITS:
         why = f"CUDA {wanted} is not known; known: {', '.join(TOOLKITS)}"
         return {"version": wanted, "usable": False, "why": why}
@@ -348,6 +320,12 @@ def _toolkit(wanted: str, branch: str, plan: _Plan) -> dict[str, Any]:
         why = (
             f"{labels}: CUDA {wanted} does not compile for {titles}; "
             f"{_would_work('CUDA', able, plan.gpus)}"
+        )
+        return {"version": wanted, "usable": False, "why": why}
+    if not system.has_toolkit(wanted):
+        why = (
+            f"CUDA {wanted} is not in NVIDIA's repository for {system.title}, which begins with "
+            f"{system.can_have.first_toolkit}"
         )
         return {"version": wanted, "usable": False, "why": why}
     if not branch:
@@ -365,6 +343,24 @@ def _toolkit(wanted: str, branch: str, plan: _Plan) -> dict[str, Any]:
             "features of later drivers do not work"
         )
     return {"version": wanted, "usable": True, "why": why}
+
+
+def _dcgm_note(system: System) -> str:
+    if system.can_have.dcgm:
+        return ""
+    return (
+        f"NVIDIA does not list {system.title} for DCGM: its repository may have no package for it"
+    )
+
+
+def _codes(gpus: Sequence[Gpu]) -> list[str]:
+    """Return the machine codes of the GPUs' own compute capabilities, the oldest first.
+
+    One architecture may have several: Blackwell has 10.0, 10.3, 12.0 and 12.1, and code for 10.0
+    does not run on 12.0.
+    """
+    capabilities = sorted({gpu.capability for gpu in gpus if gpu.capability}, key=version_key)
+    return [capability.replace(".", "") for capability in capabilities]
 
 
 def _cuda_default(

@@ -21,6 +21,7 @@ class GpuSettings:
         power_limit: in watts, as the minimum and maximum.
         ecc: ``Enabled`` or ``Disabled``, current and pending (after the next reboot).
         mig: likewise.
+        persistence: ``Enabled`` or ``Disabled``, now.
     """
 
     bus_id: str
@@ -29,6 +30,7 @@ class GpuSettings:
     power_max: float | None
     ecc: tuple[str | None, str | None]
     mig: tuple[str | None, str | None]
+    persistence: str | None
 
 
 def judge_settings(text: str, wanted: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -36,7 +38,7 @@ def judge_settings(text: str, wanted: Mapping[str, Any]) -> dict[str, list[str]]
 
     Args:
         text: of ``nvidia-smi --query-gpu=pci.bus_id,power.limit,power.min_limit,power.max_limit,
-            ecc.mode.current,ecc.mode.pending,mig.mode.current,mig.mode.pending
+            ecc.mode.current,ecc.mode.pending,mig.mode.current,mig.mode.pending,persistence_mode
             --format=csv,noheader,nounits``.
         wanted: ``node_gpu``.
 
@@ -53,7 +55,10 @@ def judge_settings(text: str, wanted: Mapping[str, Any]) -> dict[str, list[str]]
 
 
 def parse_settings(text: str) -> list[GpuSettings]:
-    """Return the GPUs of the query that `judge_settings` names; other lines are left out."""
+    """Return the GPUs of the query that `judge_settings` names; other lines are left out.
+
+    The last column may be missing: whoever asks without it wants nothing of it.
+    """
     rows = [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
     return [
         GpuSettings(
@@ -63,9 +68,10 @@ def parse_settings(text: str) -> list[GpuSettings]:
             power_max=_watts(row[3]),
             ecc=(_mode(row[4]), _mode(row[5])),
             mig=(_mode(row[6]), _mode(row[7])),
+            persistence=_mode(row[8]) if len(row) > 8 else None,
         )
         for row in rows
-        if len(row) == 8
+        if len(row) in (8, 9)
     ]
 
 
@@ -113,6 +119,10 @@ def _off(gpu: GpuSettings, wanted: Mapping[str, Any]) -> list[str]:
     if "ecc" in wanted and gpu.ecc[1] != (ENABLED if wanted["ecc"] else DISABLED):
         lines.append(
             f"node_gpu.ecc is {wanted['ecc']}, and GPU {gpu.bus_id} will have {gpu.ecc[1]}"
+        )
+    if wanted.get("persistence", True) and gpu.persistence == DISABLED:
+        lines.append(
+            f"node_gpu.persistence is true, and persistence mode of GPU {gpu.bus_id} is off"
         )
     return lines
 

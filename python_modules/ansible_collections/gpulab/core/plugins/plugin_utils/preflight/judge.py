@@ -8,9 +8,13 @@ to do; empty when ok). What could not be read is ``unknown`` and stops the node 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils.gpu_software.catalogue import BRANCHES, has_ended
+from ..frameworks.gpus import gpu_problem, needs_of, pinned
 from ..gpu_software.resolve import make_plan
 
 REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
@@ -19,6 +23,8 @@ GPU = "gpu"
 CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK, GPU)
 OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
 
+TITLES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+NO_FRAMEWORKS: Mapping[str, str] = {}
 GIB = 2**30
 OLDEST_PYTHON = (3, 9)  # EL 9's own
 # os-release ID → versions; a whole number stands for all of its minor releases. Raspberry Pi OS
@@ -131,6 +137,7 @@ def judge(
     asked: float,
     answered: float,
     software: dict[str, Any] | None = None,
+    frameworks: Mapping[str, str] = NO_FRAMEWORKS,
 ) -> dict[str, Any]:
     """Judge a node that answered.
 
@@ -140,6 +147,8 @@ def judge(
         asked: the controller's clock before the node was read, s since 1970.
         answered: the same, after.
         software: ``lab_software`` where the node gets GPU software, else None.
+        frameworks: name of a framework's role → the lock of its CUDA build, of those that the node
+            gets with CUDA.
     """
     free = facts["free_bytes"]
     return _row(
@@ -151,7 +160,7 @@ def judge(
             _disk(ROOT_DISK, free.get("/"), limits.root_gib_min),
             _disk(VAR_DISK, free.get("/var"), limits.var_gib_min),
             _clock(facts["time"], asked, answered, limits.clock_skew_s_max),
-            _gpu(facts, software),
+            _gpu(facts, software, frameworks, time.strftime("%Y-%m", time.gmtime(answered))),
         ]
     )
 
@@ -244,7 +253,12 @@ def _clock(there: float, asked: float, answered: float, skew_max: float) -> dict
     return _check(CLOCK, FAIL, shown, action)
 
 
-def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, str]:
+def _gpu(
+    facts: dict[str, Any],
+    software: dict[str, Any] | None,
+    frameworks: Mapping[str, str],
+    month: str,
+) -> dict[str, str]:
     """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
     if software is None:
         return _check(GPU, OK, "-")
@@ -255,10 +269,26 @@ def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, st
     plan = make_plan({"gpus": gpus}, software, _distribution(facts["os_release"]))
     number = f"{len(gpus)} " if gpus else ""
     shown = f"{number}{'+'.join(plan['architectures']) or ('unknown' if gpus else 'none')}"
-    if plan["problems"]:
-        return _check(GPU, FAIL, shown, "; ".join(plan["problems"]))
+    problems = plan["problems"] or _framework_problems(frameworks, gpus, plan["branch"])
+    if problems:
+        return _check(GPU, FAIL, shown, "; ".join(problems))
     cuda = f", CUDA {plan['cuda_default']}" if plan["cuda_default"] else ""
-    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{cuda}")
+    end = BRANCHES[plan["branch"]].end_of_life
+    ended = f" (no fixes since {end})" if has_ended(plan["branch"], month) else ""
+    return _check(GPU, OK, f"{shown}: {plan['branch']} {plan['flavour']}{ended}{cuda}")
+
+
+def _framework_problems(
+    frameworks: Mapping[str, str], gpus: list[dict[str, Any]], branch: str
+) -> list[str]:
+    devices = [gpu["device_id"] for gpu in gpus]
+    if not devices:
+        return []
+    problems = (
+        gpu_problem(name, TITLES.get(name, name), needs_of(name, pinned(lock)), devices, branch)
+        for name, lock in frameworks.items()
+    )
+    return [problem for problem in problems if problem]
 
 
 def _distribution(os_release: dict[str, str]) -> dict[str, str]:

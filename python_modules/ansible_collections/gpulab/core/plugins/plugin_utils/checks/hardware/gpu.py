@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
+from ....module_utils.gpu_software.boot import FOREIGN_DRIVERS
 from ....module_utils.hardware.nvidia import NO_DEVICE
 from ..finding import (
     DECLARED,
@@ -120,11 +121,14 @@ def _driver_state(gpu: Gpu, facts: Facts) -> tuple[str, str, str]:
     """Return status, evidence and action for the driver of one GPU."""
     nvidia = facts.get("nvidia")
     driver = gpu.get("driver")
-    if driver in ("nouveau", "nova_core", "nova_drm"):
+    if driver in FOREIGN_DRIVERS:
         return (
             "fail",
             f"bound to {driver}",
-            f"Blacklist {driver}, rebuild the initramfs, install NVIDIA's driver and reboot.",
+            (
+                f"Blacklist {FOREIGN_DRIVERS[driver]}, rebuild the initramfs, install NVIDIA's "
+                "driver and reboot."
+            ),
         )
     if driver not in (None, "nvidia"):
         return (

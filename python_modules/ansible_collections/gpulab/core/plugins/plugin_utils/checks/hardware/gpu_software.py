@@ -14,6 +14,7 @@ _PARTS = (
     ("module_on_disk", "the module on disk"),
     ("library", "the library (NVML)"),
     ("fabricmanager", "the fabric manager"),
+    ("imex", "nvidia-imex"),
 )
 
 
@@ -105,6 +106,17 @@ def _half_configured(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
 
 def _reboot(check: HardwareCheck, state: Mapping[str, Any]) -> Finding:
     reasons = state["reboot_reasons"]
+    if not reasons and "reboot" in state["unread"]:
+        return check.finding(
+            "unknown",
+            part("gpu", "reboot"),
+            None,
+            False,
+            evidence=state["unread"]["reboot"],
+            action="See with `uname -r` and the boot loader's default which kernel boots next, and "
+            "remove the kernels that shall not.",
+            severity="warn",
+        )
     return check.finding(
         "warn" if reasons else "pass",
         part("gpu", "reboot"),
@@ -128,8 +140,9 @@ GPU_SOFTWARE_CHECKS = (
         part="gpu",
         source="/proc/driver/nvidia/version, modinfo, libnvidia-ml.so.*, dpkg-query or rpm, "
         "/run/reboot-required, /lib/modules",
-        threshold="the loaded module, the module on disk, the library and the fabric manager have "
-        "one version, DCGM's packages too, no package is half configured; a pending reboot warns",
+        threshold="the loaded module, the module on disk, the library, the fabric manager and "
+        "nvidia-imex have one version, DCGM's packages too, no package is half configured; a "
+        "pending reboot warns",
         threshold_source="NVIDIA's driver and fabric manager work in the same version only",
         severity="fail",
         action="Run `modinfo nvidia`, `nvidia-smi` and `dpkg -l '*nvidia*'` (or `rpm -qa`) on the "
