@@ -90,6 +90,7 @@ def vault(inventory: Path, secret: str) -> Path:
 def preflight(inventory: Path, *options: str) -> Run:
     """Run preflight in check mode, with an ssh that only leaves a trace."""
     trace, ssh = inventory.parent / "ssh-was-called", inventory.parent / "ssh"
+    trace.unlink(missing_ok=True)
     ssh.write_text(f"#!/bin/sh\ntouch {trace}\necho 'No route to host' >&2\nexit 255\n")
     ssh.chmod(0o755)
     command = [sys.executable, "-m", "ansible", "playbook", "playbooks/preflight.yml", "--check"]

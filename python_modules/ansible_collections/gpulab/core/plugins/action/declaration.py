@@ -55,7 +55,11 @@ def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) ->
     errors = check.check_declaration(
         declaration,
         json.loads(Path(schema or shape.SCHEMA).read_text(encoding="utf-8")),
-        sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd()),
+        sources.read_sources(
+            map(str, task_vars["ansible_inventory_sources"]),
+            Path.cwd(),
+            loader.get_text_file_contents,
+        ),
         BUILTIN_SPECS,
     )
     # Ansible prints a failed task's message twice and its values once: so the message is short.
