@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from ansible.errors import AnsibleError
 
+from .host_names import host_name_problem
 from .model import Host, Key
 from .model import Path as KeyPath
 
@@ -159,7 +160,8 @@ def read_sources(
             _read(sources, file, working_directory, None, decrypt)
         for kind in ("group", "host"):
             for scope, file in _scoped_files(folder / f"{kind}_vars", kind):
-                sources.folders.setdefault(scope, Place(_name(file, working_directory)))
+                if _is_yaml(file):
+                    sources.folders.setdefault(scope, Place(_name(file, working_directory)))
                 _read(sources, file, working_directory, scope, decrypt)
     return sources
 
@@ -185,6 +187,9 @@ def _scoped_files(folder: Path, kind: str) -> Iterator[tuple[tuple[str, str], Pa
                     yield (kind, entry.name), file
         elif _is_yaml(entry):
             yield (kind, entry.stem if entry.suffix else entry.name), entry
+        elif kind == "host" and "." in entry.name and not host_name_problem(entry.name):
+            # A node's full name without an ending; or any other file, which nobody reads.
+            yield (kind, entry.name), entry
 
 
 def _is_yaml(file: Path) -> bool:
