@@ -7,13 +7,13 @@ to do; empty when ok). What could not be read is ``unknown`` and stops the node 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ..gpu_software.resolve import make_plan
+from .symptoms import PYTHON, REACH, SUDO, diagnose
 
-REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
+PLATFORM = "platform"
 ROOT_DISK, VAR_DISK, CLOCK = "free /", "free /var", "clock"
 GPU = "gpu"
 CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK, GPU)
@@ -33,81 +33,6 @@ PLATFORMS = {
 }
 SUPPORTED = "Ubuntu 22.04/24.04/26.04, Debian 12/13, CentOS Stream/Rocky/Alma 9/10"
 AFTER_ANOTHER = "repair the failed check first, then run again"
-
-WHICH_KEY = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-LET_SUDO = "let {user} use sudo without a password (/etc/sudoers.d), or run with --ask-become-pass"
-
-
-@dataclass(frozen=True)
-class Symptom:
-    """What ssh, sudo or Ansible say when they cannot go on.
-
-    Attributes:
-        cue: a pattern of the message in lower case.
-        check: the check that failed.
-        detail: what that means, short.
-        action: what to do; may name {address} and {user}.
-    """
-
-    cue: str
-    check: str
-    detail: str
-    action: str
-
-
-SYMPTOMS = (
-    Symptom(
-        r"host key verification failed|remote host identification has changed",
-        REACH,
-        "host key not trusted",
-        f"compare the key with the machine's own ({WHICH_KEY}); if it is right: "
-        "ssh-keygen -R {address}, and log in once with ssh",
-    ),
-    Symptom(
-        r"permission denied \(|no supported authentication|too many authentication failures",
-        REACH,
-        "login refused",
-        "put your public key into authorized_keys of {user}, or name the right ansible_user and "
-        "ansible_ssh_private_key_file",
-    ),
-    Symptom(
-        r"could not resolve hostname|name or service not known|failure in name resolution",
-        REACH,
-        "name not found",
-        "set ansible_host to the node's address, or repair DNS; a sandbox must be up: make up",
-    ),
-    Symptom(
-        r"connection refused", REACH, "ssh refused", "start sshd there, or correct ansible_port"
-    ),
-    Symptom(
-        r"waiting for (become|privilege)|timeout .*privilege escalation|missing \w+ password"
-        r"|a password is required|incorrect \w+ password|not in the sudoers|not allowed to execute"
-        r"|sudo: ",
-        SUDO,
-        "no root by sudo",
-        LET_SUDO,
-    ),
-    Symptom(
-        r"no python interpreters? found|interpreter .* was not found|python[0-9.]*: not found"
-        r"|requires a minimum of python",
-        PYTHON,
-        "no usable Python",
-        "install python3 (3.9 or newer), or set ansible_python_interpreter",
-    ),
-    Symptom(
-        r"no start of json",
-        PYTHON,
-        "nothing ran",
-        "run: ssh {address} sudo -n python3 --version; and repair what it complains of",
-    ),
-)
-NO_ANSWER = Symptom(
-    "",
-    REACH,
-    "no answer",
-    "check power and cable, that ansible_host is right, and that ssh {address} works from here",
-)
-NOT_RUN = Symptom("", PYTHON, "cannot run", "see what it said: {said}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +81,9 @@ def judge(
     )
 
 
-def judge_failure(message: str, reached: bool, address: str, user: str) -> dict[str, Any]:
+def judge_failure(
+    message: str, reached: bool, address: str, user: str, port: int = 22
+) -> dict[str, Any]:
     """Judge a node that could not be read.
 
     Args:
@@ -164,19 +91,17 @@ def judge_failure(message: str, reached: bool, address: str, user: str) -> dict[
         reached: False when the connection itself failed.
         address: where the node should be, for the advice.
         user: the login, for the advice.
+        port: sshd's, for the advice.
 
     Returns:
         A row in which one check failed; those before it are ok, those after it unknown.
     """
-    unknown = NOT_RUN if reached else NO_ANSWER
-    symptom = next((one for one in SYMPTOMS if re.search(one.cue, message.lower())), unknown)
-    said = next((line.strip() for line in message.splitlines() if line.strip()), "nothing")
-    action = symptom.action.format(address=address, user=user, said=said)
-    bad = CHECKS.index(symptom.check)
+    found = diagnose(message, reached=reached, address=address, user=user, port=port)
+    bad = CHECKS.index(found.check)
     checks = []
     for place, check in enumerate(CHECKS):
         if place == bad:
-            checks.append(_check(check, FAIL, symptom.detail, action))
+            checks.append(_check(check, FAIL, found.detail, found.action))
         elif check == REACH:
             checks.append(_check(check, OK, "yes"))
         else:
