@@ -32,6 +32,10 @@ PLATFORMS = {
     "almalinux": ("9", "10"),
 }
 SUPPORTED = "Ubuntu 22.04/24.04/26.04, Debian 12/13, CentOS Stream/Rocky/Alma 9/10"
+LEAVE_JETSON = (
+    "take it out of the group nvidia: {name} has its driver and CUDA from its own system, JetPack; "
+    "the data-centre packages that the group gets would break them"
+)
 AFTER_ANOTHER = "repair the failed check first, then run again"
 
 
@@ -173,6 +177,8 @@ def _gpu(facts: dict[str, Any], software: dict[str, Any] | None) -> dict[str, st
     """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
     if software is None:
         return _check(GPU, OK, "-")
+    if facts.get("jetson"):
+        return _check(GPU, FAIL, "Jetson", LEAVE_JETSON.format(name=facts["jetson"]))
     gpus = facts["gpus"]
     if gpus is None:
         action = f"see why the PCI bus can't be read (lspci -nn -d 10de:): {facts['gpus_unread']}"
