@@ -110,7 +110,7 @@ def _services(
     enabled = [name for name, state in node.listed.items() if state == "enabled"]
     return {
         "modules": [
-            *(["nvidia_peermem"] if settings.get("gpudirect") else []),
+            *(["nvidia_peermem"] if boolean(settings.get("gpudirect", False)) else []),
             *(["nvidia_fs"] if settings.get("gds") else []),
         ],
         "daemons": daemons,
