@@ -387,6 +387,14 @@ NOT_REACHED = [
         "no common algorithm",
         ["hmac-md5"],
     ),
+    (
+        (
+            "kex_exchange_identification: banner line contains invalid characters\r\n"
+            "banner exchange: Connection to UNKNOWN port 65535: invalid format"
+        ),
+        "no ssh on that port",
+        ["ansible_port"],
+    ),
     # Nobody knows it.
     ("something that nobody has seen", "not reached", ["something that nobody has seen"]),
     ("", "not reached", ["ssh 10.0.0.9"]),

@@ -1,9 +1,9 @@
 """What ssh, sudo or Ansible say when they cannot go on, what it means, and what helps.
 
-The messages are those of OpenSSH 8.0 to 10.0 (ssh's own texts, and sshd's banners before it hangs
-up), of sudo 1.8 to 1.9 and sudo-rs 0.2 (Ubuntu's sudo since 25.10), of systemd's pam_nologin and of
-ansible-core 2.19 to 2.21, read in their sources in December 2026. tests/unit/preflight/
-test_symptoms.py has them in full.
+The messages are those of OpenSSH 8 to 10 (the texts in ssh 9.2 itself; sshd.c, drop_connection, of
+9.8), of sudo 1.8 and 1.9 as people report them, of sudo-rs (src/common/error.rs, commit 0ec695b;
+Ubuntu's sudo since 25.10), of systemd (/run/nologin) and of ansible-core 2.19.14 and 2.21.5, looked
+up in December 2026. tests/unit/preflight/test_symptoms.py has them in full.
 """
 
 from __future__ import annotations
@@ -329,6 +329,13 @@ _OF_LOGIN = (
         "ansible_ssh_private_key_file",
     ),
 )
+_NO_SSH = Symptom(
+    r"banner line contains invalid|banner line too long|invalid format"
+    r"|bad remote protocol version|Protocol major versions differ",
+    REACH,
+    "no ssh on that port",
+    "something else answers there: correct ansible_port",
+)
 _OF_THE_NETWORK = (
     Symptom(
         r"could not resolve hostname|(?<!connect failed: )name or service not known"
@@ -351,13 +358,7 @@ _OF_THE_NETWORK = (
         "it takes the connection and sshd says nothing: at its console look for what holds it up "
         "(full disk, no memory, a hung mount), and restart sshd",
     ),
-    Symptom(
-        r"banner line contains invalid|banner line too long|invalid format"
-        r"|bad remote protocol version|Protocol major versions differ",
-        REACH,
-        "no ssh on that port",
-        "something else answers there: correct ansible_port",
-    ),
+    _NO_SSH,
     Symptom(
         r"(?<!\): )connection refused",
         REACH,
@@ -376,7 +377,7 @@ _OF_THE_NETWORK = (
         REACH,
         "hung up before login",
         "it is there and hangs up: " + _AT_CONSOLE + "journalctl -u ssh -u sshd -n 20 says why (no "
-        "host keys, MaxStartups, fail2ban, a firewall that resets): {said}",
+        "host keys, MaxStartups, PerSourcePenalties, fail2ban, a firewall that resets): {said}",
     ),
     Symptom(
         r"broken pipe|server \S+ not responding|closed by remote host|connection reset",
@@ -456,7 +457,7 @@ def _recognise(text: str, *, reached: bool) -> tuple[Symptom, dict[str, str]]:
 
 def _is_jump_hosts_own(text: str, symptom: Symptom) -> bool:
     """Whether what failed is the login at the jump host: not the way behind it, nor the node."""
-    elsewhere = (*_BEHIND_JUMP_HOST, *_OF_THE_CONTROLLER)
+    elsewhere = (*_BEHIND_JUMP_HOST, *_OF_THE_CONTROLLER, _NO_SSH)
     return bool(_JUMP_HOST_ENDED.search(text)) and symptom not in elsewhere
 
 
