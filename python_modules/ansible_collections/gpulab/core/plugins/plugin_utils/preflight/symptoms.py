@@ -329,6 +329,12 @@ _OF_LOGIN = (
         "ansible_ssh_private_key_file",
     ),
 )
+_NO_ANSWER = Symptom(
+    r"timed out|no route to host|host is down",
+    REACH,
+    "no answer",
+    "check power and cable, that ansible_host is right, and that {ssh} works from here",
+)
 _NO_SSH = Symptom(
     r"banner line contains invalid|banner line too long|invalid format"
     r"|bad remote protocol version|Protocol major versions differ",
@@ -365,12 +371,7 @@ _OF_THE_NETWORK = (
         "ssh refused",
         "start sshd there, or correct ansible_port",
     ),
-    Symptom(
-        r"timed out|no route to host|host is down",
-        REACH,
-        "no answer",
-        "check power and cable, that ansible_host is right, and that {ssh} works from here",
-    ),
+    _NO_ANSWER,
     Symptom(
         r"exchange_identification: |connection (reset|closed) by|connection closed$"
         r"|Received disconnect",
@@ -402,11 +403,13 @@ class Diagnosis:
         check: the check that failed.
         detail: what is wrong, short.
         action: what to do.
+        specific: whether the message is known, and says more than that nothing answers.
     """
 
     check: str
     detail: str
     action: str
+    specific: bool = True
 
 
 def diagnose(message: str, *, reached: bool, address: str, user: str, port: int = 22) -> Diagnosis:
@@ -438,7 +441,8 @@ def diagnose(message: str, *, reached: bool, address: str, user: str, port: int 
     if _is_jump_hosts_own(text, symptom):
         return Diagnosis(REACH, f"jump host: {symptom.detail}", JUMP_HOST.format(**given))
     action = symptom.action.format(**{"file": ""} | given | groups)
-    return Diagnosis(symptom.check, symptom.detail, action)
+    specific = symptom not in (_NO_ANSWER, NOT_REACHED, NOT_RUN)
+    return Diagnosis(symptom.check, symptom.detail, action, specific)
 
 
 def _recognise(text: str, *, reached: bool) -> tuple[Symptom, dict[str, str]]:
