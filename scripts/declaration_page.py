@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.plugin_utils.declaration.unenforced import (
+    UNENFORCED,
+    Unenforced,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "inventory" / "lab.schema.json"
 
@@ -38,7 +43,7 @@ below, and then its parts with each other:
   have the same address or VLAN; no interface has a larger MTU than its zone; flows lead to zones,
   groups or nodes that exist, through ports that exist.
 - **Nodes**: no two have the same serial, MAC, disk or rack unit; each is in a group that says
-  what it is; no root disk is protected; names can be host names.
+  what it is; no root disk is protected; names can be host names, one label or a full name.
 - **Power**: feeds lead to UPSes, data cables to nodes; what is in `ups_attached` names its
   feeds.
 - **Hardware**: specifications exist and do not extend themselves; compute nodes in `nvidia` are
@@ -47,8 +52,11 @@ below, and then its parts with each other:
   branch, the default toolkit is among the toolkits; GPU settings are of nodes in `nvidia`.
 - **People**: each has a key of his own and no second account; nobody removes the account that
   Ansible logs in as.
-- **Secrets**: none is a placeholder, a well-known default or in plain text. Vault each:
-  `ansible-vault encrypt_string --prompt --name 'vault_bmc_password'`. Messages never show one.
+- **Secrets**: none is a placeholder, a well-known default or in plain text. Vault each
+  (`ansible-vault encrypt_string --prompt --name 'vault_bmc_password'`), or whole files
+  (`ansible-vault encrypt inventory/mylab/group_vars/all/vault.yml`), with one password or several
+  (`--vault-id`). Messages never show one. Without the right password nothing runs: Ansible says
+  "Decryption failed".
 - **Files**: no key stands twice, and none in `group_vars` or `host_vars` belongs to nobody.
 
 An editor with a YAML language server completes and checks while you type: each file of the
@@ -75,8 +83,17 @@ the inventory:
 | `storage` | keeps data sets and checkpoints |
 | `edge` | small devices: Raspberry Pi, Jetson |
 | `nvidia` | gets the NVIDIA driver and GPU checks |
-| `ups_attached` | is shut down in order in a power cut |
-| `monitored` | is watched, with alerts |
+| `ups_attached` | is shut down in order in a power cut ([not yet](#not-enforced-yet)) |
+| `monitored` | is watched, with alerts ([not yet](#not-enforced-yet)) |
+"""
+NOT_ENFORCED = """\
+## Not enforced yet
+
+What can be declared, is checked for sense, and has no effect yet. Preflight says so for what of it
+a lab declares.
+
+| declared | today |
+|---|---|
 """
 
 
@@ -94,7 +111,7 @@ def render(schema: dict[str, Any]) -> str:
     Returns:
         Markdown: one section for the lab and one for nodes, one table for each variable.
     """
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION, NOT_ENFORCED + "".join(map(_unenforced, UNENFORCED))]
     for name in ("lab", "host"):
         definition = schema["$defs"][name]
         parts.append(f"## {definition['title']}\n\n{definition['description']}\n")
@@ -102,6 +119,12 @@ def render(schema: dict[str, Any]) -> str:
         for variable, rules in definition["properties"].items():
             parts.append(_section(schema, variable, rules, required=variable in required))
     return "\n".join(parts)
+
+
+def _unenforced(entry: Unenforced) -> str:
+    names = [*(f"`{name}`" for name in entry.variables)]
+    names += [f"the group `{name}`" for name in entry.groups]
+    return f"| {', '.join(names)} | {entry.today} |\n"
 
 
 def _section(

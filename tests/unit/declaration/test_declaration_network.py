@@ -129,6 +129,50 @@ def test_a_default_route_of_ones_own_needs_a_word_about_the_gateway(sound: Lab) 
         assert len(own.check()) == (0 if interface else 1)
 
 
+@pytest.mark.parametrize("given", ["fe80::1", "fe80::be24:11ff:fe00:1", "FE80::1"])
+def test_a_router_may_have_the_address_of_every_link(sound: Lab, given: str) -> None:
+    for zone in ("management", "public"):
+        sound.lab["lab_zones"][zone]["gateway6"] = given
+    sound.hosts["router01"]["node_interfaces"]["bond1"]["routes"].append(
+        {"to": "fd99::/64", "via": given}
+    )
+
+    assert sound.check() == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "key", "given", "wrong", "right"),
+    [
+        ("bmc", "gateway6", "fe80::1", "zone 'bmc' has no IPv6 network", "leave gateway6 out"),
+        ("management", "gateway6", "fe80::1%eno1", "is not an IPv6 address", "write fe80::1"),
+        ("management", "gateway6", "fe80::1/64", "is not an IPv6 address", "write fe80::1"),
+        ("management", "gateway6", "fd12:3456:789b::1", "is outside zone", "router's address"),
+        # Routers on the link, outside of its network: a limit that the documentation names.
+        ("management", "gateway", "169.254.1.1", "is outside zone", "router's address"),
+        ("management", "gateway", "172.31.1.1", "is outside zone", "router's address"),
+        ("management", "gateway", "fe80::1", "is not an IPv4 address", "IPv4 address"),
+    ],
+)
+def test_a_router_that_nobody_reaches_is_refused(
+    sound: Lab, zone: str, key: str, given: str, wrong: str, right: str
+) -> None:
+    sound.lab["lab_zones"][zone][key] = given
+
+    (error,) = sound.check()
+
+    assert error["key"] == f"lab_zones.{zone}.{key}"
+    assert wrong in error["wrong"]
+    assert right in error["right"]
+
+
+def test_a_node_has_no_address_of_every_link(sound: Lab) -> None:
+    sound.hosts["router01"]["node_interfaces"]["bond1"]["address6"] = "fe80::60"
+
+    (error,) = sound.check()
+
+    assert "is outside zone 'public'" in error["wrong"]
+
+
 def test_a_zone_that_is_not_up_yet_is_one_mistake(sound: Lab) -> None:
     sound.hosts["edge01"]["node_interfaces"] = {}
     empty = {"cidr": "", "cidr6": "", "gateway": "", "gateway6": ""}

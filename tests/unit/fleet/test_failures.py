@@ -22,6 +22,13 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.records import failure
             "@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@\nPermission denied",
             "compare the fingerprint",
         ),
+        # As preflight knows it, not "check the power".
+        ("kex_exchange_identification: read: Connection reset by peer", "journalctl"),
+        ("System is booting up. … see pam_nologin(8).", "wait"),
+        ("Connection timed out during banner exchange", "restart sshd"),
+        ("Unable to negotiate with 10.0.0.3 port 22: no matching cipher found.", "update OpenSSH"),
+        ("channel 0: open failed: administratively prohibited: open failed", "AllowTcpForwarding"),
+        ("words that nobody knows", "check the power"),
     ],
 )
 def test_unreachable(message: str, told: str) -> None:

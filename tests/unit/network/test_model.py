@@ -90,6 +90,26 @@ def test_the_default_route_goes_over_the_first_zone_with_a_gateway() -> None:
     assert default(edge_first)["man"][0] == Route("0.0.0.0/0", "10.20.0.1")
 
 
+def test_a_router_may_have_the_address_of_every_link() -> None:
+    zones = {**lab.ZONES, "management": {**lab.ZONES["management"], "gateway6": "fe80::1"}}
+    interfaces = {
+        "man": {
+            "zone": "management",
+            "address": "10.20.0.12",
+            "address6": "fd12:3456:789a:1::12",
+            "routes": [{"to": "fd99::/64", "via": "fe80::2"}],
+        }
+    }
+
+    assert default(interfaces, zones) == {
+        "man": [
+            Route("0.0.0.0/0", "10.20.0.1"),
+            Route("::/0", "fe80::1"),
+            Route("fd99::/64", "fe80::2"),
+        ]
+    }
+
+
 def test_a_partition_has_full_membership() -> None:
     model = build(lab.IB_INTERFACES, lab.IB_ZONES, ("ib0", "ib1"))
     found = {link.name: link for link in model.links}

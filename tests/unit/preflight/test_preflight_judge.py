@@ -286,6 +286,20 @@ def test_a_framework_that_the_gpus_or_the_driver_do_not_take_is_refused(
     assert said in row["checks"][-1]["action"]
 
 
+def test_a_jetson_gets_no_data_centre_driver() -> None:
+    facts = {**FACTS, "os_release": {"ID": "ubuntu", "VERSION_ID": "22.04"}}
+    facts["jetson"] = "NVIDIA Jetson AGX Orin Developer Kit"
+
+    assert judge(facts, LIMITS, 1000, 1001)["ok"]
+    row = judge(facts, LIMITS, 1000, 1001, {})
+    assert bad(row) == {"gpu": "fail"}
+    text = table({"n": row})
+    assert "FAIL Jetson" in text
+    assert "take it out of the group nvidia: NVIDIA Jetson AGX Orin Developer Kit has" in text
+    # Whatever its bus says.
+    assert bad(judge({**facts, "gpus": None}, LIMITS, 1000, 1001, {})) == {"gpu": "fail"}
+
+
 def test_a_bus_that_cannot_be_read_is_unknown_where_gpus_matter() -> None:
     facts = {**FACTS, "gpus": None, "gpus_unread": "/sys/bus is not readable"}
 

@@ -51,6 +51,55 @@ def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert facts["gpus_unread"] == "/sys/bus is not readable"
 
 
+ORIN = b"nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0"
+THOR = b"nvidia,p4071-0000+p3834-0008\0nvidia,p3834-0008\0nvidia,tegra264\0"
+L4T = (
+    b"# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64, DATE: Wed Jan "
+    b" 8 01:49:37 UTC 2025\n# KERNEL_VARIANT: oot\nTARGET_USERSPACE_LIB_DIR=nvidia\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (
+            {
+                "proc/device-tree/compatible": ORIN,
+                "proc/device-tree/model": b"NVIDIA Jetson Orin Nano Developer Kit\0",
+                "etc/nv_tegra_release": L4T,
+            },
+            "NVIDIA Jetson Orin Nano Developer Kit",
+        ),
+        (
+            {
+                "sys/firmware/devicetree/base/compatible": THOR,
+                "sys/firmware/devicetree/base/model": b"NVIDIA Jetson AGX Thor Developer Kit\0",
+            },
+            "NVIDIA Jetson AGX Thor Developer Kit",
+        ),
+        ({"proc/device-tree/compatible": b"nvidia,tegra210\0"}, "an NVIDIA Tegra"),
+        # A container on one sees the release alone, or the tree alone.
+        ({"etc/nv_tegra_release": L4T}, "an NVIDIA Tegra"),
+        ({"etc/nv_tegra_release": b"\xff"}, "an NVIDIA Tegra"),
+        # Others: a Raspberry Pi, a server.
+        (
+            {
+                "proc/device-tree/compatible": b"raspberrypi,4-model-b\0brcm,bcm2711\0",
+                "proc/device-tree/model": b"Raspberry Pi 4 Model B Rev 1.4\0",
+            },
+            "",
+        ),
+        ({}, ""),
+    ],
+)
+def test_a_jetson_is_recognised(tmp_path: Path, files: dict[str, bytes], name: str) -> None:
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+
+    assert read_node(tmp_path)["jetson"] == name
+
+
 def test_only_nvidias_gpus_are_listed(tmp_path: Path) -> None:
     for bdf, vendor in (("0000:01:00.0", "0x10de"), ("0000:c4:00.0", "0x1a03")):
         device = tmp_path / "sys/bus/pci/devices" / bdf

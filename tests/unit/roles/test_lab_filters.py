@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.gpulab.core.plugins.filter.accounts import (
     accounts,
     key_files,
+    sudoers,
     uid_problems,
     user_changes,
 )
@@ -241,6 +242,22 @@ def test_the_connecting_users_password_may_stay() -> None:
 def test_a_number_is_never_changed_and_never_shared(user: dict[str, Any], wrong: str) -> None:
     found = uid_problems([user], accounts(LINES))
     assert (not found) if not wrong else found[0].startswith(wrong)
+
+
+def test_sudoers_are_those_who_say_so_and_a_text_says_what_it_says() -> None:
+    given = [True, False, "true", "false", "no", "yes", 1, 0]
+    users = [{"name": str(number), "sudo": sudo} for number, sudo in enumerate(given)]
+
+    assert sudoers([*users, {"name": "nothing"}]) == ["0", "2", "5", "6"]
+    with pytest.raises(TypeError):
+        sudoers([{"name": "x", "sudo": "perhaps"}])
+
+
+def test_who_connects_keeps_sudo_however_it_is_taken_away() -> None:
+    for sudo in (False, "false", "no"):
+        (problem,) = user_problems([{"name": "ops", "ssh_keys": [KEY], "sudo": sudo}], "ops")
+        assert "needs sudo" in problem
+    assert user_problems([{"name": "ops", "ssh_keys": [KEY], "sudo": "yes"}], "ops") == []
 
 
 def test_key_files() -> None:

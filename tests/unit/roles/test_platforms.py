@@ -24,11 +24,14 @@ PLATFORMS = ("el9", "el9fips", "stream10", "ubuntu2204", "ubuntu2404", "debian13
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
     """Render everything once, by Ansible itself; gives the text of (platform, file)."""
     out = tmp_path_factory.mktemp("rendered")
+    # As -e x=false gives the first, and an unquoted no of YAML the second.
+    given = {"ssh_x11_forwarding": "false", "ssh_allow_tcp_forwarding": False}
+    given |= {"out": str(out), "roles_dir": str(PROJECT / "roles")}
     run = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
             f"--inventory={HERE / 'render_inventory.yml'}",
-            f"--extra-vars={json.dumps({'out': str(out), 'roles_dir': str(PROJECT / 'roles')})}",
+            f"--extra-vars={json.dumps(given)}",
             str(HERE / "render.yml"),
         ],
         capture_output=True,
@@ -72,6 +75,12 @@ def test_every_sshd_closes_the_same_doors(rendered: Rendered, platform: str) -> 
         assert sshd[option] == ["no"]
     assert sshd["AuthenticationMethods"] == ["publickey"]
     assert all(len(values) == 1 for option, values in sshd.items() if option != "HostKey")
+
+
+def test_options_that_are_false_in_another_way_are_false(rendered: Rendered) -> None:
+    sshd = options(rendered("debian13", "sshd"))
+    assert sshd["X11Forwarding"] == ["no"]
+    assert sshd["AllowTcpForwarding"] == ["no"]
 
 
 def test_el_narrows_the_crypto_policy_and_never_widens_it(rendered: Rendered) -> None:

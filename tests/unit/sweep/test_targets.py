@@ -39,6 +39,9 @@ def test_what_decides_on_the_spec_comes_along() -> None:
         ({}, True),
         ({"ansible_become": False}, False),
         ({"ansible_become": True, "ansible_become_method": "su"}, False),
+        # As an INI inventory and -e give it.
+        ({"ansible_become": "false"}, False),
+        ({"ansible_become": "yes"}, True),
     ],
 )
 def test_root_is_asked_for_where_it_is_declared(variables: dict[str, Any], become: bool) -> None:

@@ -34,19 +34,20 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return ``errors`` and ``machines``; fail when there is an error."""
+        """Return ``errors``, ``machines`` and ``not_enforced``; fail when there is an error."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         result["changed"] = False
         problem = controller_problem(ansible_version, sys.version_info[:2], MISSING_PACKAGE)
         if problem:
-            return {**result, "failed": True, "errors": [], "machines": 0, "msg": problem}
+            nothing: dict[str, Any] = {"errors": [], "machines": 0, "not_enforced": []}
+            return {**result, **nothing, "failed": True, "msg": problem}
         return result | _check(task_vars or {}, self._task.args.get("schema"), self._loader)
 
 
 def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) -> dict[str, Any]:
     # Imported late: these need jsonschema and ansible-core 2.19, which run() has made sure of.
     from ..plugin_utils.checks.specs import BUILTIN_SPECS
-    from ..plugin_utils.declaration import check, shape, sources
+    from ..plugin_utils.declaration import check, shape, sources, unenforced
     from ..plugin_utils.declaration.collect import collect
     from ..plugin_utils.inventory.machines import read_machines
 
@@ -55,11 +56,19 @@ def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) ->
     errors = check.check_declaration(
         declaration,
         json.loads(Path(schema or shape.SCHEMA).read_text(encoding="utf-8")),
-        sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd()),
+        sources.read_sources(
+            map(str, task_vars["ansible_inventory_sources"]),
+            Path.cwd(),
+            loader.get_text_file_contents,
+        ),
         BUILTIN_SPECS,
     )
     # Ansible prints a failed task's message twice and its values once: so the message is short.
-    found = {"errors": [check.block(error) for error in errors], "machines": len(machines)}
+    found = {
+        "errors": [check.block(error) for error in errors],
+        "machines": len(machines),
+        "not_enforced": unenforced.not_enforced(declaration),
+    }
     if errors:
         return {**found, "failed": True, "msg": check.headline(errors)}
     return {**found, "msg": f"The declaration of {len(machines)} machines is sound."}

@@ -98,7 +98,11 @@ def _policy(task_vars: dict[str, Any], folders: list[Path], loader: DataLoader) 
         containers,
     )
     if gathered.problems:
-        places = sources.read_sources(map(str, task_vars["ansible_inventory_sources"]), Path.cwd())
+        places = sources.read_sources(
+            map(str, task_vars["ansible_inventory_sources"]),
+            Path.cwd(),
+            loader.get_text_file_contents,
+        )
         errors = check.tell(gathered.problems, declaration, places)
         told = [check.block(error) for error in errors]
         return {"failed": True, "errors": told, "msg": check.headline(errors)}

@@ -12,7 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.preflight.judge import OK, REACH
+from ..plugin_utils.preflight.judge import OK
+from ..plugin_utils.preflight.symptoms import REACH
 from ..plugin_utils.preflight.table import by_name, next_actions
 
 

@@ -66,7 +66,8 @@ class ActionModule(ActionBase):
     def _failure(self, message: str, *, reached: bool) -> dict[str, Any]:
         address = str(self._play_context.remote_addr)
         user = str(self._play_context.remote_user or "the login")
-        return judge_failure(message, reached=reached, address=address, user=user)
+        port = int(self._play_context.port or 22)
+        return judge_failure(message, reached=reached, address=address, user=user, port=port)
 
 
 def _text(path: str) -> str:

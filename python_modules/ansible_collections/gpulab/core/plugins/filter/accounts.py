@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filters ``accounts``, ``user_changes`` and ``key_files``: users and their keys.
+"""The filters ``accounts``, ``user_changes``, ``key_files`` and ``sudoers``: users and their keys.
 
 A task per user and node costs 0.4 s even when there is nothing to do; one look at all accounts
 costs that once.
@@ -9,6 +9,8 @@ costs that once.
 from __future__ import annotations
 
 from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
 
 SHELL = "/bin/bash"
 
@@ -136,6 +138,18 @@ def key_files(
     return [entry(user) for user in users]
 
 
+def sudoers(users: list[dict[str, Any]]) -> list[str]:
+    """List the names of the users that may become root.
+
+    Args:
+        users: those of ``lab_users`` that are to be there; ``sudo`` may be a text, ``"false"`` too.
+
+    Raises:
+        TypeError: ``sudo`` says neither true nor false.
+    """
+    return [user["name"] for user in users if boolean(user.get("sudo", False))]
+
+
 class FilterModule:
     """What Ansible looks up in this file."""
 
@@ -146,4 +160,5 @@ class FilterModule:
             "user_changes": user_changes,
             "uid_problems": uid_problems,
             "key_files": key_files,
+            "sudoers": sudoers,
         }

@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..plugin_utils.declaration.host_names import domain, label
+
 MANAGEMENT = "management"
 
 
@@ -21,13 +23,14 @@ def _literal(address: object) -> bool:
     return True
 
 
-def _names(node: str, zone: str, domain: str) -> list[str]:
-    label = node if zone == MANAGEMENT else f"{node}-{zone}"
-    return [f"{label}.{domain}", label] if domain else [label]
+def _names(node: str, zone: str, lab_domain: str) -> list[str]:
+    own = label(node) if zone == MANAGEMENT else f"{label(node)}-{zone}"
+    follows = domain(node) or lab_domain
+    return [f"{own}.{follows}", own] if follows else [own]
 
 
 def hosts_entries(
-    names: list[str], hostvars: Mapping[str, Any], domain: str = ""
+    names: list[str], hostvars: Mapping[str, Any], lab_domain: str = ""
 ) -> list[dict[str, Any]]:
     """List the addresses of the lab's nodes with their names.
 
@@ -38,7 +41,7 @@ def hosts_entries(
     Args:
         names: the nodes, in the order wanted.
         hostvars: Ansible's ``hostvars``; read are ``node_interfaces`` and ``ansible_host``.
-        domain: ``lab_domain``; empty for short names only.
+        lab_domain: empty for short names only; a node with a full name keeps its own.
 
     Returns:
         ``{"address", "names"}`` per address, in the order of ``names``, management first.
@@ -64,12 +67,12 @@ def hosts_entries(
                     msg = f"{name}: node_interfaces: {key} {address!r} is not an IP address"
                     raise AnsibleFilterError(msg)
                 zones.append(zone)
-                entries.append({"address": str(address), "names": _names(name, zone, domain)})
+                entries.append({"address": str(address), "names": _names(name, zone, lab_domain)})
         if MANAGEMENT not in zones and _literal(node.get("ansible_host")):
             entries.append(
                 {
                     "address": str(node["ansible_host"]),
-                    "names": _names(name, MANAGEMENT, domain),
+                    "names": _names(name, MANAGEMENT, lab_domain),
                 }
             )
     return entries

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 # What useradd takes on every supported platform (Debian's NAME_REGEX, shadow's 32 characters).
 NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 KEY = re.compile(
@@ -65,7 +67,7 @@ def user_problems(users: list[dict[str, Any]], connecting: str) -> list[str]:
                 "in; give a public key, or state: absent"
             )
         problems.extend(_key_problems(label, keys))
-        if name == connecting and not user.get("sudo", False):
+        if name == connecting and not boolean(user.get("sudo", False)):
             problems.append(
                 f"{label}.sudo is false, but Ansible connects as {name} and needs sudo: set it "
                 "to true"

@@ -51,4 +51,11 @@ machines:
   returned: always
   type: int
   sample: 9
+not_enforced:
+  description: What is declared and has no effect yet, a line each; empty when all has one.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "lab_cooling: nobody is told of heat, and nothing is slowed down or stopped for it"
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..gpu_software.bus import nvidia_gpus
 from ..hardware.sysfs import ProbeError, Tree
+from .jetson import jetson
 
 OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
 DISKS = ("/", "/var")
@@ -24,7 +25,8 @@ def read_node(root: Path = Path("/")) -> dict[str, Any]:
     Returns:
         ``python`` ([major, minor]), ``euid``, ``os_release`` (mapping; empty when unreadable),
         ``free_bytes`` (by path; None when unreadable), ``gpus`` (NVIDIA's, as `nvidia_gpus` returns
-        them; None when unreadable, and ``gpus_unread`` says why), and ``time`` (s since 1970, UTC).
+        them; None when unreadable, and ``gpus_unread`` says why), ``jetson`` (its name; "" when it
+        is none), and ``time`` (s since 1970, UTC).
     """
     gpus, unread = _gpus(root)
     return {
@@ -34,6 +36,7 @@ def read_node(root: Path = Path("/")) -> dict[str, Any]:
         "free_bytes": {disk: _free_bytes(root / disk.lstrip("/")) for disk in DISKS},
         "gpus": gpus,
         "gpus_unread": unread,
+        "jetson": jetson(Tree(str(root))),
         "time": time.time(),
     }
 

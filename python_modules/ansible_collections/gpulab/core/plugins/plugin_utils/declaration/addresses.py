@@ -32,11 +32,20 @@ def parse_network(value: Value) -> Network | None:
 
 
 def parse_address(value: Value) -> Address | None:
-    """Read an address; None when it is none."""
+    """Read an address; None when it is none, or names an interface (``fe80::1%eno1``)."""
     try:
-        return ipaddress.ip_address(text(value))
+        return ipaddress.ip_address(text(value)) if "%" not in text(value) else None
     except ValueError:
         return None
+
+
+def on_every_link(address: Address) -> bool:
+    """Whether an address is of no network but of each link: fe80::/10, as routers call themselves.
+
+    RFC 4861, section 6.1.2: a router advertises itself by such an address. IPv4's 169.254.0.0/16
+    is none that anybody routes by.
+    """
+    return address.version == 6 and address.is_link_local
 
 
 def network_mistake(given: str, example: str) -> tuple[str, str]:
@@ -57,8 +66,8 @@ def address_mistake(owner: str, path: Path, given: str, version: int) -> Iterato
     """Report an address that is none, or of the other version."""
     address = parse_address(given)
     if address is None or address.version != version:
-        bare = given.partition("/")[0]
-        usable = "/" in given and parse_address(bare) is not None
+        bare = given.partition("/")[0].partition("%")[0]
+        usable = bare != given and parse_address(bare) is not None
         right = f"write {bare}" if usable else f"an IPv{version} address without a prefix length"
         yield Problem(owner, path, f"{show(given)} is not an IPv{version} address", right)
 

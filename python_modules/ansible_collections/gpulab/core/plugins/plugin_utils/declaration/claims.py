@@ -32,7 +32,7 @@ def conflicts(claims: Iterable[Claim], right: str) -> list[Problem]:
     for claim in claims:
         holder = first.setdefault(claim.value, claim)
         if holder is not claim:
-            whose = f"{holder.owner}: " if holder.owner else ""
-            wrong = f"{claim.shown} is already taken by {whose}{spell(holder.path)}"
+            where = ": ".join(filter(None, (holder.owner, spell(holder.path))))
+            wrong = f"{claim.shown} is already taken by {where}"
             problems.append(Problem(claim.owner, claim.path, wrong, right))
     return problems

@@ -10,13 +10,17 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString
 
 from .model import Declaration, Host, Path, Problem, Secret, Unresolved, Value, mapping
+from .origin import comes_from_command_line, stands_in_vault
 from .secrets import REFERENCE, VAULT_PREFIX, is_secret_variable
 
 Resolve = Callable[[Any], Any]
 LAB_PREFIX = "lab_"
 NODE_PREFIX = "node_"
 UNDECRYPTED = "the secret cannot be decrypted"
-HOW_TO_DECRYPT = "give the vault's password: --ask-vault-pass, or --vault-password-file FILE"
+HOW_TO_DECRYPT = (
+    "give the password that it was encrypted with: --ask-vault-pass, --vault-password-file FILE, "
+    "or --vault-id NAME@FILE, once for each of several vaults"
+)
 ANOTHER_VALUE = "this machine sees another value than the rest"
 BELONGS_TO_ALL = "say it once, in group_vars/all: it is a fact of the whole lab"
 
@@ -81,9 +85,14 @@ def resolved(value: Value, at: Path, resolve: Resolve, problems: list[Problem]) 
 
 
 def plain(value: Value) -> Value:
-    """Copy a value into plain Python types: Ansible's tagged ones carry more, and confuse JSON."""
+    """Copy a value into plain Python types: Ansible's tagged ones carry more, and confuse JSON.
+
+    A text from a vault becomes a `Secret`.
+    """
     if isinstance(value, EncryptedString):
         return Secret()
+    if isinstance(value, str) and stands_in_vault(value):
+        return Secret(value)
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -102,8 +111,17 @@ def _is_fact_of_machine(name: str) -> bool:
 
 def _written(machine: Machine, wanted: Callable[[str], bool]) -> dict[str, Any]:
     return {
-        str(name): plain(value) for name, value in machine.variables.items() if wanted(str(name))
+        str(name): _as_written(str(name), value)
+        for name, value in machine.variables.items()
+        if wanted(str(name))
     }
+
+
+def _as_written(name: str, value: Value) -> Value:
+    # What is given with the command stands in no file, in plain text or otherwise.
+    if is_secret_variable(name) and isinstance(value, str) and comes_from_command_line(value):
+        return Secret(value)
+    return plain(value)
 
 
 def _resolved(

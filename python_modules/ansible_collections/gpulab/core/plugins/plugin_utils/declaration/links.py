@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .addresses import Network, network_mistake, parse_address, parse_network
+from .addresses import (
+    Network,
+    network_mistake,
+    on_every_link,
+    parse_address,
+    parse_network,
+)
 from .claims import Claim, conflicts
 from .default_route import default_routes, routers
 from .interfaces import Interfaces, interfaces_of
@@ -149,7 +155,11 @@ def _routes(
             wrong = f"{via} cannot be the way to {to}"
             right = f"an IPv{to.version} address of the router"
             yield Problem(owner, (*at, "via"), wrong, right)
-        elif zone is not None and not any(via in net for net in zone.networks.values()):
+        elif (
+            zone is not None
+            and not on_every_link(via)
+            and not any(via in net for net in zone.networks.values())
+        ):
             right = f"a router inside {', '.join(map(str, zone.networks.values())) or 'the zone'}"
             there = [
                 other

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from .claims import Claim, conflicts
+from .host_names import RIGHT, host_name_problem, label
 from .model import Declaration, Host, Path, Problem, mapping, sequence, text, whole
 
 KINDS_OF_MACHINE = ("controllers", "compute", "storage", "edge")
-# RFC 1123, section 2.1: labels of letters, digits and hyphens.
-HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
 def machine_problems(declaration: Declaration) -> list[Problem]:
@@ -21,6 +19,11 @@ def machine_problems(declaration: Declaration) -> list[Problem]:
     if hosts and not any("controllers" in host.groups for host in hosts):
         right = "put the machine that serves the others (time, installation) into 'controllers'"
         problems.append(Problem("", ("controllers",), "the group has no machine", right))
+    labels = [
+        Claim(label(host.name), host.name, (), f"the host name '{label(host.name)}'")
+        for host in hosts
+    ]
+    problems += conflicts(labels, "a first label of its own: the machine calls itself by it")
     serials = [
         Claim(host.variables["node_serial"].strip(), host.name, ("node_serial",), "this serial")
         for host in hosts
@@ -36,9 +39,8 @@ def machine_problems(declaration: Declaration) -> list[Problem]:
 
 
 def _one(host: Host) -> Iterator[Problem]:
-    if not HOST_NAME.fullmatch(host.name):
-        right = "lower-case letters, digits and hyphens: the machine takes this as its host name"
-        yield Problem(host.name, (), f"'{host.name}' cannot be a host name", right)
+    if wrong := host_name_problem(host.name):
+        yield Problem(host.name, (), wrong, f"{RIGHT}: the machine gets its host name of it")
     # `localhost` in an inventory is the controller running tasks for itself, no node of the lab.
     if host.name != "localhost" and not set(KINDS_OF_MACHINE) & set(host.groups):
         right = f"list it in one of {', '.join(KINDS_OF_MACHINE)}"

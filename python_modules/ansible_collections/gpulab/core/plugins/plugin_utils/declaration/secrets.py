@@ -23,12 +23,12 @@ WELL_KNOWN = frozenset(
         *("toor", "ubuntu", "userid", "vagrant"),
     }
 )
+# Variables of ansible-core's connection plugin ssh and become plugin sudo (2.19 to 2.21).
 CONNECTION_SECRETS = frozenset(
     {
-        "ansible_password",
-        "ansible_ssh_pass",
-        "ansible_become_pass",
-        "ansible_become_password",
+        *("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
+        *("ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase"),
+        *("ansible_become_pass", "ansible_become_password", "ansible_sudo_pass"),
     }
 )
 VAULT_PREFIX = "vault_"
@@ -80,9 +80,12 @@ def _secret(
     elif _stands_in_plain_text(host, reference, written, sources):
         refused = "the secret stands in plain text"
     if refused:
-        yield Problem(
-            owner, path, refused, _how_to_vault(name, reference is not None or len(path) == 1)
-        )
+        entry = sources.find(host, str(path[0]))
+        if entry and entry.place.file in sources.encrypted:
+            right = f"choose one of your own: ansible-vault edit {entry.place.file}"
+        else:
+            right = _how_to_vault(name, reference is not None or len(path) == 1)
+        yield Problem(owner, path, refused, right)
 
 
 def _stands_in_plain_text(
@@ -95,8 +98,8 @@ def _stands_in_plain_text(
     entry = sources.find(host, reference[1])
     return (
         entry is not None
+        and not sources.is_encrypted(entry)
         and isinstance(entry.value, yaml.ScalarNode)
-        and entry.value.tag != "!vault"
         and "{{" not in entry.value.value
     )
 

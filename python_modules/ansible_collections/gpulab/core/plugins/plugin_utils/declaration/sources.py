@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from ansible.errors import AnsibleError
 
+from .host_names import host_name_problem
 from .model import Host, Key
 from .model import Path as KeyPath
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 YAML_ENDINGS = frozenset({".yml", ".yaml", ".json", ""})
 EVERYBODY = ("group", "all")
+
+#: From the path of a vaulted file to its text.
+Decrypt = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -79,17 +86,31 @@ class Sources:
         for name, entry in _items(node, file):
             self.entries.setdefault((scope, name), []).append(entry)
 
-    def add_text(self, content: str, file: str, scope: tuple[str, str] | None) -> None:
+    def is_encrypted(self, entry: Entry) -> bool:
+        """Whether a variable is in a vault: alone, or with its whole file."""
+        return entry.value.tag == "!vault" or entry.place.file in self.encrypted
+
+    def add_text(
+        self,
+        content: str,
+        file: str,
+        scope: tuple[str, str] | None,
+        decrypt: Callable[[], str] | None = None,
+    ) -> None:
         """Take in a file.
 
         Args:
             content: its text.
             file: its name, for messages.
             scope: whose variables it holds; None for an inventory file with groups and hosts.
+            decrypt: gives the text of one that is vaulted as a whole; raises AnsibleError where no
+                password fits.
         """
         if content.startswith(VAULT_HEADER):
             self.encrypted.append(file)
-            return
+            if decrypt is None:
+                return
+            content = decrypt()
         try:
             node = yaml.compose(content, Loader=yaml.SafeLoader)
         except yaml.YAMLError:
@@ -115,8 +136,17 @@ class Sources:
                     self.add_variables(("host", host), inner.value, file)
 
 
-def read_sources(inventories: Iterable[str], working_directory: Path) -> Sources:
-    """Read every YAML file of the given inventories (files or folders)."""
+def read_sources(
+    inventories: Iterable[str], working_directory: Path, decrypt: Decrypt | None = None
+) -> Sources:
+    """Read every YAML file of the given inventories.
+
+    Args:
+        inventories: files or folders.
+        working_directory: what the files' names are relative to.
+        decrypt: gives the text of a file that is vaulted as a whole; raises AnsibleError where no
+            password fits.
+    """
     sources = Sources()
     for inventory in map(Path, inventories):
         if inventory.is_dir():
@@ -127,11 +157,12 @@ def read_sources(inventories: Iterable[str], working_directory: Path) -> Sources
         else:
             continue  # A list of host names, "node01,": nothing to read.
         for file in files:
-            _read(sources, file, working_directory, None)
+            _read(sources, file, working_directory, None, decrypt)
         for kind in ("group", "host"):
             for scope, file in _scoped_files(folder / f"{kind}_vars", kind):
-                sources.folders.setdefault(scope, Place(_name(file, working_directory)))
-                _read(sources, file, working_directory, scope)
+                if _is_yaml(file):
+                    sources.folders.setdefault(scope, Place(_name(file, working_directory)))
+                _read(sources, file, working_directory, scope, decrypt)
     return sources
 
 
@@ -156,6 +187,9 @@ def _scoped_files(folder: Path, kind: str) -> Iterator[tuple[tuple[str, str], Pa
                     yield (kind, entry.name), file
         elif _is_yaml(entry):
             yield (kind, entry.stem if entry.suffix else entry.name), entry
+        elif kind == "host" and "." in entry.name and not host_name_problem(entry.name):
+            # A node's full name without an ending; or any other file, which nobody reads.
+            yield (kind, entry.name), entry
 
 
 def _is_yaml(file: Path) -> bool:
@@ -163,13 +197,17 @@ def _is_yaml(file: Path) -> bool:
 
 
 def _read(
-    sources: Sources, file: Path, working_directory: Path, scope: tuple[str, str] | None
+    sources: Sources,
+    file: Path,
+    working_directory: Path,
+    scope: tuple[str, str] | None,
+    decrypt: Decrypt | None,
 ) -> None:
-    try:
-        content = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return  # Ansible cannot read it either, and says so.
-    sources.add_text(content, _name(file, working_directory), scope)
+    decrypted = functools.partial(decrypt, str(file)) if decrypt else None
+    name = _name(file, working_directory)
+    # What cannot be read or decrypted, Ansible cannot read either, and says so.
+    with contextlib.suppress(OSError, UnicodeDecodeError, AnsibleError):
+        sources.add_text(file.read_text(encoding="utf-8"), name, scope, decrypted)
 
 
 def _name(file: Path, working_directory: Path) -> str:

@@ -15,6 +15,7 @@ from .addresses import (
     address_mistake,
     misplaced,
     network_mistake,
+    on_every_link,
     parse_address,
     parse_network,
 )
@@ -136,10 +137,10 @@ def _gateway(zone: Zone, key: str, given: str) -> Iterator[Problem]:
     address = zone.gateways.get(key)
     if address is None:
         yield from address_mistake("", path, given, IP_VERSIONS[key])
-    elif network is not None:
+    elif network is not None and not on_every_link(address):
         for wrong in misplaced(address, network, zone.name):
             yield Problem("", path, wrong, f"the router's address inside {network}")
-    elif key == "gateway6":
+    elif network is None and key == "gateway6":
         right = f"add lab_zones.{zone.name}.cidr6, or leave gateway6 out"
         yield Problem("", path, f"zone '{zone.name}' has no IPv6 network", right)
 

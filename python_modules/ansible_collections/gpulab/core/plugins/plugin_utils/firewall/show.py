@@ -127,7 +127,8 @@ def _label(policy: Policy, member: Member) -> str:
     where = ", ".join(member.zones)
     if not member.machines:
         if member.what == "gateway":
-            return f"{where}: gateway {', '.join(map(str, member.addresses))}"
+            shown = f"gateway {', '.join(map(str, member.addresses))}"
+            return f"{where}: {shown}" if where else shown
         return f"{where}: other devices" if where else member.what
     groups = sorted(
         group

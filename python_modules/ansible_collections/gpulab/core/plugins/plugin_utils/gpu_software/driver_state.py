@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from .driver_faults import faults
 from .driver_node import Node, Platform, Request, parse_look
 from .driver_packages import KERNEL_META, choose_packages
@@ -129,7 +131,7 @@ def _services(
 ) -> dict[str, Any]:
     has_settings = any(key in settings for key in _SET_AT_BOOT)
     daemons = [
-        *(["nvidia-persistenced"] if settings.get("persistence", True) else []),
+        *(["nvidia-persistenced"] if boolean(settings.get("persistence", True)) else []),
         *(["nvidia-fabricmanager"] if plan["fabricmanager"] else []),
         *(["nvidia-imex"] if plan["imex"] else []),
     ]
@@ -138,7 +140,7 @@ def _services(
     return {
         "modules": [
             *fabric_modules(plan),
-            *(["nvidia_peermem"] if settings.get("gpudirect") else []),
+            *(["nvidia_peermem"] if boolean(settings.get("gpudirect", False)) else []),
             *(["nvidia_fs"] if settings.get("gds") else []),
         ],
         "daemons": daemons,

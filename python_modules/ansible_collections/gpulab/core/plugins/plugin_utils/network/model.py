@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..declaration.addresses import on_every_link
 from ..declaration.default_route import default_routes
 
 ETHERNET_MTU = 1500  # IEEE 802.3, what a link carries when nobody says otherwise
@@ -307,7 +308,7 @@ def _routes(name: str, of: Mapping[str, Any], zone: Mapping[str, Any]) -> Iterat
         if to.version != via.version:
             msg = f"{at}: {to} is IPv{to.version}, and its router {via} is not"
             raise NetworkError(msg)
-        if not any(via in network for network in networks):
+        if not on_every_link(via) and not any(via in network for network in networks):
             msg = f"{at}.via: {via} is outside zone {of.get('zone')!r}, so nothing leads to it"
             raise NetworkError(msg)
         yield Route(str(to), str(via))

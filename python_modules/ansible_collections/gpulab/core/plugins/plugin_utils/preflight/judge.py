@@ -7,7 +7,6 @@ to do; empty when ok). What could not be read is ``unknown`` and stops the node 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import Any
 from ...module_utils.gpu_software.catalogue import BRANCHES, has_ended
 from ..frameworks.gpus import gpu_problem, needs_of, pinned
 from ..gpu_software.resolve import make_plan
+from .symptoms import PYTHON, REACH, SUDO, diagnose
 
-REACH, PYTHON, SUDO, PLATFORM = "reach", "python", "sudo", "platform"
+PLATFORM = "platform"
 ROOT_DISK, VAR_DISK, CLOCK = "free /", "free /var", "clock"
 GPU = "gpu"
 CHECKS = (REACH, PYTHON, SUDO, PLATFORM, ROOT_DISK, VAR_DISK, CLOCK, GPU)
@@ -38,82 +38,11 @@ PLATFORMS = {
     "almalinux": ("9", "10"),
 }
 SUPPORTED = "Ubuntu 22.04/24.04/26.04, Debian 12/13, CentOS Stream/Rocky/Alma 9/10"
+LEAVE_JETSON = (
+    "take it out of the group nvidia: {name} has its driver and CUDA from its own system, JetPack; "
+    "the data-centre packages that the group gets would break them"
+)
 AFTER_ANOTHER = "repair the failed check first, then run again"
-
-WHICH_KEY = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-LET_SUDO = "let {user} use sudo without a password (/etc/sudoers.d), or run with --ask-become-pass"
-
-
-@dataclass(frozen=True)
-class Symptom:
-    """What ssh, sudo or Ansible say when they cannot go on.
-
-    Attributes:
-        cue: a pattern of the message in lower case.
-        check: the check that failed.
-        detail: what that means, short.
-        action: what to do; may name {address} and {user}.
-    """
-
-    cue: str
-    check: str
-    detail: str
-    action: str
-
-
-SYMPTOMS = (
-    Symptom(
-        r"host key verification failed|remote host identification has changed",
-        REACH,
-        "host key not trusted",
-        f"compare the key with the machine's own ({WHICH_KEY}); if it is right: "
-        "ssh-keygen -R {address}, and log in once with ssh",
-    ),
-    Symptom(
-        r"permission denied \(|no supported authentication|too many authentication failures",
-        REACH,
-        "login refused",
-        "put your public key into authorized_keys of {user}, or name the right ansible_user and "
-        "ansible_ssh_private_key_file",
-    ),
-    Symptom(
-        r"could not resolve hostname|name or service not known|failure in name resolution",
-        REACH,
-        "name not found",
-        "set ansible_host to the node's address, or repair DNS; a sandbox must be up: make up",
-    ),
-    Symptom(
-        r"connection refused", REACH, "ssh refused", "start sshd there, or correct ansible_port"
-    ),
-    Symptom(
-        r"waiting for (become|privilege)|timeout .*privilege escalation|missing \w+ password"
-        r"|a password is required|incorrect \w+ password|not in the sudoers|not allowed to execute"
-        r"|sudo: ",
-        SUDO,
-        "no root by sudo",
-        LET_SUDO,
-    ),
-    Symptom(
-        r"no python interpreters? found|interpreter .* was not found|python[0-9.]*: not found"
-        r"|requires a minimum of python",
-        PYTHON,
-        "no usable Python",
-        "install python3 (3.9 or newer), or set ansible_python_interpreter",
-    ),
-    Symptom(
-        r"no start of json",
-        PYTHON,
-        "nothing ran",
-        "run: ssh {address} sudo -n python3 --version; and repair what it complains of",
-    ),
-)
-NO_ANSWER = Symptom(
-    "",
-    REACH,
-    "no answer",
-    "check power and cable, that ansible_host is right, and that ssh {address} works from here",
-)
-NOT_RUN = Symptom("", PYTHON, "cannot run", "see what it said: {said}")
 
 
 @dataclass(frozen=True)
@@ -165,7 +94,9 @@ def judge(
     )
 
 
-def judge_failure(message: str, reached: bool, address: str, user: str) -> dict[str, Any]:
+def judge_failure(
+    message: str, reached: bool, address: str, user: str, port: int = 22
+) -> dict[str, Any]:
     """Judge a node that could not be read.
 
     Args:
@@ -173,19 +104,17 @@ def judge_failure(message: str, reached: bool, address: str, user: str) -> dict[
         reached: False when the connection itself failed.
         address: where the node should be, for the advice.
         user: the login, for the advice.
+        port: sshd's, for the advice.
 
     Returns:
         A row in which one check failed; those before it are ok, those after it unknown.
     """
-    unknown = NOT_RUN if reached else NO_ANSWER
-    symptom = next((one for one in SYMPTOMS if re.search(one.cue, message.lower())), unknown)
-    said = next((line.strip() for line in message.splitlines() if line.strip()), "nothing")
-    action = symptom.action.format(address=address, user=user, said=said)
-    bad = CHECKS.index(symptom.check)
+    found = diagnose(message, reached=reached, address=address, user=user, port=port)
+    bad = CHECKS.index(found.check)
     checks = []
     for place, check in enumerate(CHECKS):
         if place == bad:
-            checks.append(_check(check, FAIL, symptom.detail, action))
+            checks.append(_check(check, FAIL, found.detail, found.action))
         elif check == REACH:
             checks.append(_check(check, OK, "yes"))
         else:
@@ -262,6 +191,8 @@ def _gpu(
     """Tell which GPU software the node gets, or which of its GPUs what is declared can't drive."""
     if software is None:
         return _check(GPU, OK, "-")
+    if facts.get("jetson"):
+        return _check(GPU, FAIL, "Jetson", LEAVE_JETSON.format(name=facts["jetson"]))
     gpus = facts["gpus"]
     if gpus is None:
         action = f"see why the PCI bus can't be read (lspci -nn -d 10de:): {facts['gpus_unread']}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import formatting
+from ..preflight.symptoms import diagnose
 
 
 class Rule(NamedTuple):
@@ -95,8 +96,14 @@ def next_action(message: str, host: str, *, unreachable: bool, rerun: str) -> st
     told = [line.partition(" -> ")[2] for line in message.splitlines() if " -> " in line]
     if told:
         return f"{'; '.join(told)}, then: {rerun}"
-    otherwise = _UNREACHABLE_ELSE.format(host=host) if unreachable else "fix what the message says"
+    otherwise = _of_ssh(message, host) if unreachable else "fix what the message says"
     return f"{remedy(message, host, unreachable=unreachable) or otherwise}, then: {rerun}"
+
+
+def _of_ssh(message: str, host: str) -> str:
+    """What helps against what ssh says, as preflight knows it; else what to look at."""
+    found = diagnose(message, reached=False, address=host, user="its login")
+    return found.action if found.specific else _UNREACHABLE_ELSE.format(host=host)
 
 
 def remedy(message: str, host: str, *, unreachable: bool = False) -> str:

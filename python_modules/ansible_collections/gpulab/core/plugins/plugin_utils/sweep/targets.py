@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ..checks.node_spec import VARIABLES
 from .ssh_options import ssh_words
 
@@ -50,7 +52,7 @@ def describe(
         "ssh_words": ssh_words(options),
         "password": str(options.get("password") or ""),
         # playbooks/verify.yml reads as root; a node may forbid it.
-        "become": bool(variables.get("ansible_become", True)) and method == "sudo",
+        "become": boolean(variables.get("ansible_become", True)) and method == "sudo",
         "python": _python(str(variables.get("ansible_python_interpreter") or "")),
         "problem": problem,
     }
