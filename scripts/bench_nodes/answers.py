@@ -15,6 +15,7 @@ from bench_nodes.questions import Question
 
 #: The folder of both plugins: `recorded/<node>/<key>.json` and `nodes/<simulated node>.json`.
 VARIABLE = "GPULAB_BENCH_NODES"
+_TEMPORARY = "temporary"
 
 
 class AnswerError(Exception):
@@ -71,6 +72,8 @@ def keep(folder: Path, node: Node, question: Question, output: Output) -> None:
     take = own.taker(node.identity)
     path = _path(folder, node, question, take)
     out = output.out
+    if question.temporary:
+        out = out.replace(question.temporary, f"⟦{_TEMPORARY}⟧")
     with contextlib.suppress(ValueError):
         said = own.mark_hardware(questions.strings(json.loads(out), take))
         out = json.dumps(said, ensure_ascii=False)
@@ -97,7 +100,8 @@ def find(folder: Path, node: Node, question: Question) -> Output:
         msg = f"simulated node {node.name}: nobody recorded what {node.like} answers to"
         asked = json.dumps(question.options)[:2000]
         raise AnswerError(f"{msg} {question.module}: {asked}") from None
-    return Output(kept["status"], own.put(kept["out"], node.name, node.identity), kept["err"])
+    texts = {**node.identity, _TEMPORARY: question.temporary}
+    return Output(kept["status"], own.put(kept["out"], node.name, texts), kept["err"])
 
 
 def _path(folder: Path, node: Node, question: Question, take: Callable[[str], str]) -> Path:

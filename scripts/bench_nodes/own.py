@@ -18,8 +18,8 @@ _PLACE = re.compile("⟦(own:)?([^⟧]+)⟧")
 _OWN_KEYS = re.compile(r"(\w+_)?(serial(_number)?|uuid|machine_id|wwn|guid)", re.IGNORECASE)
 _MAC = re.compile(r"(?<![0-9a-f:])[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![0-9a-f:])")
 _LINK_LOCAL = re.compile(r"(?<![0-9a-f:])fe80::[0-9a-f:]+")
-# Shorter ones are words, such as `0` or `none`.
-_LEAST = 6
+# Others are words, such as `none` or `Not Specified`.
+_NUMBER = re.compile(r"(?=.*[0-9])\S{6,}")
 _NO_MAC = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
 
 
@@ -90,7 +90,7 @@ def mark_hardware(answer: Json) -> Json:
     Args:
         answer: What a node said, a JSON value.
     """
-    found = sorted({value for value in _own_values(answer) if len(value) >= _LEAST})
+    found = sorted({value for value in _own_values(answer) if _NUMBER.fullmatch(value)})
     if not found:
         return answer
     own = re.compile("|".join(map(re.escape, sorted(found, key=len, reverse=True))))

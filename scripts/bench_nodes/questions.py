@@ -21,13 +21,14 @@ Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
 _MAIN = b"    _ansiballz_main(\n"
 _COLLECTION = re.compile(r"ansible_collections\.(\w+\.\w+)\.plugins\.modules\.(.+)")
 _MARK = re.compile(r"BECOME-SUCCESS-[a-z]+")
+_TEMPORARY = re.compile(r"ansible-tmp-[0-9.]+-[0-9]+-[0-9]+")
 
 #: Options that follow from how many nodes the lab has, or from whom a node is paired with:
-#: module → paths of keys, `*` for each of a list.
+#: module → paths of keys, `*` for each of a list or a mapping.
 DEPENDENT = {
     "gpulab.core.files": ("files.*.content",),
     "gpulab.core.firewall_info": ("ruleset",),
-    "gpulab.core.commit": ("persist.*.content", "files.*.content", "check", "apply", "undo"),
+    "gpulab.core.commit": ("persist.*.content",),
     "gpulab.core.path_mtu": ("targets",),
     "gpulab.core.pair_server": ("address", "lifetime_s"),
     "gpulab.core.pair_test": ("client", "server", "address", "source", "again"),
@@ -45,11 +46,13 @@ class Question:
         module: `namespace.collection.name`; "a command" for what is no module.
         options: the module's, without Ansible's internal ones.
         root: whether it is asked as another user.
+        temporary: a folder that Ansible has just thought of; "" where it names none.
     """
 
     module: str
     options: dict[str, Any]
     root: bool
+    temporary: str = ""
 
 
 def of_program(program: bytes, *, root: bool) -> Question | None:
@@ -80,7 +83,9 @@ def of_program(program: bytes, *, root: bool) -> Question | None:
 
 def of_command(command: str, *, root: bool) -> Question:
     """Make a question of a command that Ansible runs for itself, such as to find an interpreter."""
-    return Question("a command", {"command": _MARK.sub("BECOME-SUCCESS", command)}, root)
+    found = _TEMPORARY.search(command)
+    always = _TEMPORARY.sub("ansible-tmp", _MARK.sub("BECOME-SUCCESS", command))
+    return Question("a command", {"command": always}, root, found[0] if found else "")
 
 
 def module_name(full: str) -> str:
@@ -125,6 +130,8 @@ def _without(value: Json, path: list[str]) -> Json:
         return _LEFT_OUT
     if path[0] == "*" and isinstance(value, list):
         return [_without(each, path[1:]) for each in value]
+    if path[0] == "*" and isinstance(value, Mapping):
+        return {name: _without(each, path[1:]) for name, each in value.items()}
     if isinstance(value, Mapping) and path[0] in value:
         return {**value, path[0]: _without(value[path[0]], path[1:])}
     return value

@@ -210,6 +210,14 @@ def test_two_answers_to_one_question_are_refused(
             answers.keep(tmp_path, NODE01, question, again)
 
 
+def test_a_folder_that_ansible_thinks_of_is_the_asked_one(tmp_path: Path) -> None:
+    def make(number: int) -> Question:
+        return questions.of_command(f"mkdir ~/ansible-tmp-{number}.5-1-2", root=False)
+
+    answers.keep(tmp_path, NODE01, make(7), Output(0, "made ansible-tmp-7.5-1-2\n", ""))
+    assert answers.find(tmp_path, SIM, make(8)).out == "made ansible-tmp-8.5-1-2\n"
+
+
 def test_text_that_is_no_json_is_kept_as_it_is(tmp_path: Path) -> None:
     question = questions.of_command("/bin/sh -c 'echo ~'", root=False)
     answers.keep(tmp_path, NODE01, question, Output(0, "/root\n", "warning"))
