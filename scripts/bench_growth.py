@@ -46,12 +46,14 @@ class Subject:
         name: of the folder that keeps it.
         recorded: the runs that are recorded; nothing is to change in them any more.
         multiplied: the nodes that there are more of in a large lab.
+        stand_in: node → another of its kind, which answers for it in a large lab.
         runs: what is measured, in this order.
     """
 
     name: str
     recorded: tuple[tuple[str, ...], ...]
     multiplied: tuple[str, ...]
+    stand_in: Mapping[str, str]
     runs: tuple[Run, ...]
 
     @property
@@ -65,6 +67,8 @@ SITE = Subject(
     # Nothing is due in the first; the second trains and measures the pairs.
     (("site.yml",), ("site.yml", "--tags", "verify")),
     ("node01",),
+    # Of a pair, one was asked to measure.
+    {"node02": "node01"},
     (
         # No simulated node has trained before.
         Run("new training", ("site.yml", *ROUNDS), ("benchmark", "pairs", "report")),
@@ -79,6 +83,7 @@ GPU = Subject(
     "gpu",
     (("playbooks/gpu.yml",),),
     ("ubuntu2204", "rocky9", "centos10"),
+    {},
     (Run("nothing to change", ("playbooks/gpu.yml",), ("gpu",)),),
 )
 
@@ -120,7 +125,8 @@ def replay(subject: Subject, count: int) -> dict[str, dict[str, Reading]]:
     hosts, machines = (
         yaml.safe_load((inventory / name).read_text()) for name in ("hosts.yml", "machines.yml")
     )
-    large = lab.simulated(lab.recorded(hosts, machines), list(subject.multiplied), count)
+    small = lab.recorded(hosts, machines)
+    large = lab.simulated(small, subject.multiplied, count, subject.stand_in)
     (inventory / "hosts.yml").write_text(yaml.safe_dump(large.hosts))
     (inventory / "machines.yml").write_text(yaml.safe_dump(large.machines))
     for node in large.nodes.values():

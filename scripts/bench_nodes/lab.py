@@ -7,7 +7,7 @@ writes it) say.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +40,16 @@ def recorded(hosts: Inventory, machines: Inventory) -> Lab:
     return Lab(hosts, machines, _nodes(machines, {name: name for name in names(hosts)}, hosts))
 
 
-def simulated(lab: Lab, multiplied: list[str], count: int) -> Lab:
+def simulated(
+    lab: Lab, multiplied: Sequence[str], count: int, stand_in: Mapping[str, str] | None = None
+) -> Lab:
     """Make a lab with more nodes like some of another's.
 
     Args:
         lab: What `recorded` returned.
         multiplied: Its nodes that there are more of, the same number of each.
         count: How many nodes the lab has in all.
+        stand_in: Node → another of its kind, which answers for it.
 
     Raises:
         ValueError: so many do not fit into a zone, or are fewer than there were.
@@ -55,7 +58,7 @@ def simulated(lab: Lab, multiplied: list[str], count: int) -> Lab:
     if not len(old) <= count <= MOST:
         msg = f"{count} nodes: from {len(old)} to {MOST} can be simulated"
         raise ValueError(msg)
-    like = {name: name for name in old}
+    like = {name: (stand_in or {}).get(name, name) for name in old}
     for number in range(count - len(old)):
         like[f"sim{number + 1:03}"] = multiplied[number % len(multiplied)]
     hosts = copy.deepcopy(lab.hosts)

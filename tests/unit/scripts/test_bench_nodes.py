@@ -248,6 +248,14 @@ def test_each_node_of_a_large_lab_has_addresses_of_its_own() -> None:
     assert LARGE.nodes["sim001"].identity["head management"] == "10.240.0.11"
 
 
+def test_a_node_may_answer_for_another_of_its_kind() -> None:
+    large = lab.simulated(RECORDED, ["node01"], 9, {"node02": "node01"})
+    assert large.nodes["node02"].like == "node01"
+    assert large.nodes["node02"].identity["name"] == "node02"
+    assert lab.names(large.hosts)[:3] == ["head01", "node01", "node02"]
+    assert len(lab.names(large.hosts)) == 9
+
+
 @pytest.mark.parametrize("count", [2, lab.MOST + 1])
 def test_a_lab_that_does_not_fit_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=f"{count} nodes"):
