@@ -19,6 +19,7 @@ from ..finding import Finding
 from . import uniformity
 
 _HISTORY = f"state/{history.FILE}"
+_NO_PAST = baselines.like([])
 
 
 def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
@@ -89,7 +90,7 @@ class _Samples:
         self, record: Record, metric: Mapping[str, Any], key: tuple[str, str, str]
     ) -> baselines.Like:
         if self._connection is None:
-            return baselines.like([])
+            return _NO_PAST
         moment = self._measured_at(self._connection, record, metric)
         if (*key, *moment) not in self._past:
             values = history_queries.samples(self._connection, record["cohort"], metric, moment)
