@@ -18,10 +18,12 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.history import (
 )
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, calls: Counter[str], module: Any, name: str) -> None:
+def counted(
+    monkeypatch: pytest.MonkeyPatch, calls: Counter[str], module: object, name: str
+) -> None:
     real: Callable[..., Any] = getattr(module, name)
 
-    def call(*args: Any, **more: Any) -> Any:
+    def call(*args: Any, **more: Any) -> object:
         calls[name] += 1
         return real(*args, **more)
 
