@@ -9,7 +9,9 @@ import pytest
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import listing
 from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import (
     change,
+    endpoints,
     lockout,
+    reach,
     routing,
     takeover,
 )
@@ -225,6 +227,22 @@ class TestWitness:
     def test_the_first_that_may_reach_it(self, policy: Policy) -> None:
         found = lockout.witness(policy, "head01", ["head01", "edge01", "node01"], 22)
         assert found == {"name": "node01", "address": "10.0.1.10"}
+
+    def test_the_lab_is_looked_through_once_however_many_are_asked_about(
+        self, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Policy] = []
+
+        class Counted(endpoints.Ends):
+            def __init__(self, policy: Policy) -> None:
+                made.append(policy)
+                super().__init__(policy)
+
+        for module in (lockout, reach):
+            monkeypatch.setattr(module, "Ends", Counted)
+        candidates = ["edge01", *policy.nodes]
+        assert lockout.witness(policy, "head01", candidates, 2222)["name"] == ""
+        assert made == [policy]
 
     def test_none_may(self, policy: Policy) -> None:
         assert lockout.witness(policy, "head01", ["edge01"], 22) == {"name": "", "address": ""}

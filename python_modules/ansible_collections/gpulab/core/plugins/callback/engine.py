@@ -14,6 +14,8 @@ description:
   - Lets Ansible's own process finish the tasks that no node takes part in, such as a skipped
     one, an include, C(ansible.builtin.assert) or C(ansible.builtin.set_fact), for which Ansible
     forks a worker per host.
+  - Lets the lookup C(ansible.builtin.template) read the variables that there are, instead of a deep
+    copy of all of them for each file.
   - Keeps what Ansible packs of its modules and of this collection's from one run to the next, below
     C(gpulab-payloads) of Ansible's home folder.
   - Ends the Pythons that the connection C(gpulab.core.ssh) keeps on nodes; without it they end a
@@ -34,7 +36,13 @@ from typing import TYPE_CHECKING
 
 from ansible.plugins.callback import CallbackBase
 
-from ..plugin_utils.engine import inline, payload_cache, preload, resident_client
+from ..plugin_utils.engine import (
+    inline,
+    payload_cache,
+    preload,
+    resident_client,
+    shared_variables,
+)
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -52,6 +60,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, _playbook: Playbook) -> None:
         """Make ready, after the playbook was read and before anything is forked."""
         preload.load_plugins()
+        shared_variables.install()
         with contextlib.suppress(OSError):
             payload_cache.restore()
         if not inline.install():

@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 from ..declaration.flow_ends import GATEWAYS, OUTSIDE
+from .endpoints import Ends
 from .policy import Address, Policy
 from .reach import is_allowed
 
@@ -53,6 +54,7 @@ def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict
     Returns:
         ``name`` and ``address``; both empty where there is none.
     """
+    ends = Ends(policy)
     targets = {
         part.zone: part.addresses for part in policy.nodes[node].interfaces if part.addresses
     }
@@ -62,13 +64,13 @@ def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict
         for part in policy.nodes[name].interfaces:
             for address in targets.get(part.zone, ()):
                 for own in part.addresses:
-                    if own.version == address.version and _open(policy, own, address, port):
+                    if own.version == address.version and _open(ends, own, address, port):
                         return {"name": name, "address": str(address)}
     return {"name": "", "address": ""}
 
 
-def _open(policy: Policy, source: Address, target: Address, port: int) -> bool:
-    return is_allowed(policy, str(source), str(target), "tcp", port).allowed
+def _open(ends: Ends, source: Address, target: Address, port: int) -> bool:
+    return is_allowed(ends.policy, str(source), str(target), "tcp", port, ends).allowed
 
 
 def _end(policy: Policy, client: Address) -> str:

@@ -76,7 +76,14 @@ class Answer:
     hints: tuple[str, ...] = ()
 
 
-def is_allowed(policy: Policy, source: str, target: str, protocol: str, port: int | None) -> Answer:
+def is_allowed(
+    policy: Policy,
+    source: str,
+    target: str,
+    protocol: str,
+    port: int | None,
+    ends: Ends | None = None,
+) -> Answer:
     """Say whether `source` may open a connection to `target`, and by which flow.
 
     Args:
@@ -85,12 +92,13 @@ def is_allowed(policy: Policy, source: str, target: str, protocol: str, port: in
         target: the same.
         protocol: ``tcp``, ``udp`` or ``icmp`` (echo).
         port: the destination port; None for icmp.
+        ends: the policy's, where more than one question is asked.
 
     Raises:
         PolicyError: an end or the protocol is unknown, or the two have no family in common.
     """
     _check_service(protocol, port)
-    ends = Ends(policy)
+    ends = ends or Ends(policy)
     froms, tos = points(ends, source), points(ends, target)
     pairs = [(one, other) for one in froms for other in tos if one.version == other.version]
     if not pairs:

@@ -142,7 +142,38 @@ class Judgement(NamedTuple):
     confirm: bool
 
 
+class Like(NamedTuple):
+    """What numbers are compared with. It is the same for each of a lab's nodes.
+
+    Attributes:
+        n: How many there are.
+        median: Their median; None where there are none.
+        scale: Estimate of their standard deviation; 0 where all are equal.
+    """
+
+    n: int
+    median: float | None
+    scale: float
+
+
+def like(samples: Sequence[float]) -> Like:
+    """Sum up what a number is compared with."""
+    if not samples:
+        return Like(0, None, 0.0)
+    median = statistics.median(samples)
+    deviations = [abs(sample - median) for sample in samples]
+    mad = statistics.median(deviations)
+    return Like(
+        len(samples), median, mad / _MAD if mad else _MEAN_AD * statistics.fmean(deviations)
+    )
+
+
 def judge(value: float, samples: Sequence[float], better: str) -> Judgement:
+    """Compare a number with samples that no other one is compared with: see `judge_by`."""
+    return judge_by(value, like(samples), better)
+
+
+def judge_by(value: float, among: Like, better: str) -> Judgement:
     """Compare a number with its like.
 
     ========  ==============================================================================
@@ -156,14 +187,13 @@ def judge(value: float, samples: Sequence[float], better: str) -> Judgement:
 
     Args:
         value: The number.
-        samples: Those that it is compared with; its own may be one of them.
+        among: Those that it is compared with; its own may be one of them.
         better: `HIGHER` or `LOWER`.
     """
-    n = len(samples)
-    if n < FEW:
+    n, baseline = among.n, among.median
+    if n < FEW or baseline is None:
         return Judgement(None, None, n, 0.0, outlier=False, confirm=False)
-    baseline = statistics.median(samples)
-    z = modified_z(value, samples) if n >= MANY else None
+    z = _z(value, among) if n >= MANY else None
     return Judgement(
         baseline,
         z,
@@ -184,11 +214,13 @@ def is_outlier(metric: Mapping[str, Any]) -> bool:
 
 def modified_z(value: float, samples: Sequence[float]) -> float | None:
     """Return 0.6745 (value - median) / MAD, or None where all samples are equal."""
-    median = statistics.median(samples)
-    deviations = [abs(sample - median) for sample in samples]
-    mad = statistics.median(deviations)
-    scale = mad / _MAD if mad else _MEAN_AD * statistics.fmean(deviations)
-    z = (value - median) / scale if scale else math.inf
+    return _z(value, like(samples))
+
+
+def _z(value: float, among: Like) -> float | None:
+    if among.median is None:
+        return None
+    z = (value - among.median) / among.scale if among.scale else math.inf
     return z if math.isfinite(z) else None
 
 

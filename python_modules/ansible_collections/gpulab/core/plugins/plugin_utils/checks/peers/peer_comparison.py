@@ -20,6 +20,7 @@ from ..hardware.bmc_intrusion import INTRUSION, LOOK, acknowledged_until
 from . import uniformity
 
 _HISTORY = f"state/{history.FILE}"
+_NO_PAST = baselines.like([])
 
 
 def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
@@ -55,29 +56,31 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
 class _Samples:
     """What a metric is compared with: the lab's own past, or else this run's nodes.
 
-    All GPUs of a cohort share the same answer, so each is asked for once.
+    All nodes and GPUs of a cohort share the same answer, so each is worked out once.
     """
 
     def __init__(self, found: Mapping[str, Record], connection: sqlite3.Connection | None) -> None:
         """Take the run's records by node, and the history where it can be read."""
         self._found = found
         self._connection = connection
-        self._past: dict[tuple[str, ...], list[float]] = {}
-        self._peers: dict[tuple[str, str, str], list[float]] = {}
+        self._moments: dict[tuple[str, str], history.Moment] = {}
+        self._past: dict[tuple[str, ...], baselines.Like] = {}
+        values: dict[tuple[str, str, str], list[float]] = {}
         for record in found.values():
             for metric in record["metrics"]:
                 if metric["value"] is not None:
                     key = (record["cohort"], metric["id"], metric["unit"])
-                    self._peers.setdefault(key, []).append(metric["value"])
+                    values.setdefault(key, []).append(metric["value"])
+        self._peers = {key: baselines.like(each) for key, each in values.items()}
 
-    def of(self, record: Record, metric: Mapping[str, Any]) -> tuple[list[float], str]:
-        """Return the values, and in words where they come from."""
+    def of(self, record: Record, metric: Mapping[str, Any]) -> tuple[baselines.Like, str]:
+        """Return what the values amount to, and in words where they come from."""
         key = (record["cohort"], metric["id"], metric["unit"])
-        values = self._of_past(record, metric, key)
-        if len(values) >= baselines.MANY:
-            return values, f"{len(values)} earlier values of the cohort in {_HISTORY}"
-        values = self._peers[key]
-        return values, f"{len(values)} values of the cohort in this run"
+        past = self._of_past(record, metric, key)
+        if past.n >= baselines.MANY:
+            return past, f"{past.n} earlier values of the cohort in {_HISTORY}"
+        peers = self._peers[key]
+        return peers, f"{peers.n} values of the cohort in this run"
 
     def was_outlier(self, record: Record, metric: Mapping[str, Any]) -> bool:
         """Say whether it was an outlier the last time that it was measured there."""
@@ -89,13 +92,13 @@ class _Samples:
 
     def _of_past(
         self, record: Record, metric: Mapping[str, Any], key: tuple[str, str, str]
-    ) -> list[float]:
+    ) -> baselines.Like:
         if self._connection is None:
-            return []
+            return _NO_PAST
         moment = self._measured_at(self._connection, record, metric)
         if (*key, *moment) not in self._past:
             values = history_queries.samples(self._connection, record["cohort"], metric, moment)
-            self._past[(*key, *moment)] = values
+            self._past[(*key, *moment)] = baselines.like(values)
         return self._past[(*key, *moment)]
 
     def _measured_at(
@@ -103,9 +106,12 @@ class _Samples:
     ) -> history.Moment:
         """Return the run that measured it: an earlier training is held against its own past."""
         run_id = records.measured_in(record, metric)
-        if run_id == record["run_id"]:
-            return history.moment_of(connection, run_id, self._found)
-        return history.moment_of(connection, run_id, {"": {"created": record["training"]["at"]}})
+        mine = run_id == record["run_id"]
+        at = "" if mine else record["training"]["at"]
+        if (run_id, at) not in self._moments:
+            found = self._found if mine else {"": {"created": at}}
+            self._moments[run_id, at] = history.moment_of(connection, run_id, found)
+        return self._moments[run_id, at]
 
 
 def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[Finding]:
@@ -117,8 +123,8 @@ def _measure(node: str, found: Mapping[str, Record], samples: _Samples) -> list[
         rule = baselines.RULES.get(metric["id"])
         if rule is None or metric["value"] is None or not record["cohort"]:
             continue
-        values, source = samples.of(record, metric)
-        told = baselines.judge(metric["value"], values, rule.better)
+        among, source = samples.of(record, metric)
+        told = baselines.judge_by(metric["value"], among, rule.better)
         metric["baseline"], metric["z"] = told.baseline, told.z
         if told.baseline is None or not rule.severity:
             continue
