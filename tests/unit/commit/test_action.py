@@ -123,7 +123,10 @@ def test_a_node_that_never_comes_back_is_unreachable() -> None:
 @pytest.mark.parametrize(
     ("error", "helps"),
     [
-        ("Received disconnect from 10.0.0.2 port 22:2: Too many authentication failures", "ssh-add -l"),
+        (
+            "Received disconnect from 10.0.0.2 port 22:2: Too many authentication failures",
+            "ssh-add -l",
+        ),
         (
             "No ED25519 host key is known for 10.0.0.2 and you have requested strict checking.\r\n"
             "Host key verification failed.",

@@ -304,6 +304,54 @@ MISTAKES = {
         "zone 'public' has no VLAN tag",
         "add lab_zones.public.vlan",
     ),
+    "VLAN on what somebody else sets": Mistake(
+        put(
+            "node_interfaces",
+            {
+                "br0": {"zone": "management", "address": "10.20.0.15", "managed": False},
+                "br0.40": {"zone": "storage", "address": "10.20.4.15", "parent": "br0"},
+            },
+            "store01",
+        ),
+        "node_interfaces.br0.40.parent",
+        ("store01",),
+        "somebody else sets 'br0' (managed: false), and what is on top of it",
+        "managed: false here, too, and no parent",
+    ),
+    "MAC of what somebody else sets": Mistake(
+        put(
+            "node_interfaces/wg0",
+            {
+                "zone": "public",
+                "address": "10.20.5.13",
+                "managed": False,
+                "mac": "02:00:00:00:00:01",
+            },
+            "node02",
+        ),
+        "node_interfaces.wg0.mac",
+        ("node02",),
+        "somebody else sets 'wg0' (managed: false), with its mac",
+        "leave it out",
+    ),
+    "default route over what somebody else sets": Mistake(
+        put(
+            "node_interfaces/wg0",
+            {"zone": "public", "address": "10.20.5.13", "managed": False, "gateway": True},
+            "node02",
+        ),
+        "node_interfaces.wg0.gateway",
+        ("node02",),
+        "somebody else sets 'wg0' (managed: false), with its default route",
+        "leave it out",
+    ),
+    "MAC that would hold a name of the kernel's": Mistake(
+        put("node_interfaces/eth0/mac", "02:00:00:00:00:01", "router01"),
+        "node_interfaces.eth0.mac",
+        ("router01",),
+        "a boot may give the name 'eth0' to the card of eth1 or eth2 or eth3 or eth4",
+        "without net.ifnames=0",
+    ),
     "VLAN that is a bond": Mistake(
         put(
             "node_interfaces/bond0.30/bond",

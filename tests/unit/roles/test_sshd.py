@@ -166,7 +166,10 @@ def test_lockouts(
     ("said", "folder"),
     [
         ("Missing privilege separation directory: /run/sshd\r\n", "/run/sshd"),
-        ("Missing privilege separation directory: /usr/share/empty.sshd\n", "/usr/share/empty.sshd"),
+        (
+            "Missing privilege separation directory: /usr/share/empty.sshd\n",
+            "/usr/share/empty.sshd",
+        ),
         ("/run/sshd must be owned by root and not group or world-writable.\r\n", "/run/sshd"),
         ("/etc/ssh/sshd_config: line 3: Bad configuration option: Prot\n", ""),
         ("sshd: no hostkeys available -- exiting.\n", ""),
@@ -243,7 +246,9 @@ class TestChange:
         change = sshd_change(server(), "ssh", DROP_IN, "X11Forwarding no\n")
         assert change["undo"] == [["systemctl", "reload-or-restart", "ssh.service"]]
 
-    def test_where_a_socket_starts_a_server_for_each_connection_none_is_started_beside(self) -> None:
+    def test_where_a_socket_starts_a_server_for_each_connection_none_is_started_beside(
+        self,
+    ) -> None:
         state = server(serves=False, socket={**SOCKET, "follows": False})
         change = sshd_change(state, "ssh", DROP_IN, "X11Forwarding no\n")
         assert (change["apply"][1], change["undo"]) == (RELOAD, [RELOAD])
@@ -281,7 +286,12 @@ class TestChange:
         (server(effective={"port": ["22", "443"]}), [22], {}, ["port 443 too, by another file"]),
         (server(socket=SOCKET), [2222], {}, []),
         (server(socket={**SOCKET, "follows": False}), [22], {}, []),
-        (server(socket={**SOCKET, "follows": False}), [2222], {}, ["ssh.socket listens on 0.0.0.0:22"]),
+        (
+            server(socket={**SOCKET, "follows": False}),
+            [2222],
+            {},
+            ["ssh.socket listens on 0.0.0.0:22"],
+        ),
     ],
 )
 def test_ports_that_would_not_be_in_effect(

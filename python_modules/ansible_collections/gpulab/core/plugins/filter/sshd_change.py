@@ -42,7 +42,9 @@ def sshd_change(
             "content": INCLUDE + (main["content"] if main else ""),
             "mode": main["mode"] if main else "0644",
         }
-    moves = state["socket"]["active"] and _WHERE.findall(before["content"]) != _WHERE.findall(content)
+    moves = state["socket"]["active"] and _WHERE.findall(before["content"]) != _WHERE.findall(
+        content
+    )
     unit = f"{service}.service"
     if moves:
         # systemd listens for it, where a generator says. What is connected stays: the unit ends its
