@@ -79,7 +79,7 @@ def test_what_nft_lists(text: str, closed: bool | None, drops: int | None) -> No
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"nftables": [{"chain": {}}]}', "nonsense"])
 def test_what_nft_does_not_write_is_no_empty_ruleset(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         foreign.of_nft(text)
 
 

@@ -221,7 +221,7 @@ def test_a_tunnel_or_a_bridge_is_no_card_that_is_missing(kind: str) -> None:
 
 
 def test_a_bond_that_somebody_else_sets_from_now_on_is_not_removed() -> None:
-    """gpulab's own files named it before, and what they named goes where nobody declares it."""
+    """Files of gpulab named it before, and what they named goes where nobody declares it."""
     info = machine(files={"/etc/systemd/network/10-gpulab-bond0.netdev": "[NetDev]\nName=bond0\n"})
     info["links"].append(card("bond0", "", ("10.20.3.12", 24), linkinfo={"info_kind": "bond"}))
     interfaces = {"eno1": INTERFACES["eno1"]}

@@ -93,7 +93,7 @@ def _judged(
         problems.append(strangers.undeclared_refusal(node, used))
     elif used or idle:
         warnings.append(
-            f"{node}: in no zone and of no container engine, so all that comes in there is dropped: "
+            f"{node}: in no zone and of no container engine, so what comes in there is dropped: "
             f"{', '.join([*used, *idle])}"
         )
     return [problem for problem in problems if problem], warnings

@@ -89,8 +89,8 @@ def sshd_port_problems(
     named = [option for option in extra if option.lower() == "port"]
     if named:
         problems.append(
-            f"ssh_extra_options.{named[0]}: the firewall's flows would not follow it: set ssh_ports "
-            "instead, in group_vars/all"
+            f"ssh_extra_options.{named[0]}: the firewall's flows would not follow it: set "
+            "ssh_ports instead, in group_vars/all"
         )
     if not ports or not all(1 <= int(port) <= 65535 for port in ports):
         problems.append(f"ssh_ports {ports} is no list of ports, such as [22]")

@@ -12,9 +12,9 @@ description:
   - Reads the node once. Whether nftables is there, whether the table C(inet gpulab) is what
     O(ruleset) says, which other firewalls are active, which tables of others drop packets, which
     interfaces there are, and by which connection Ansible came.
-  - Fails before anything is changed where O(ruleset) would not let that connection in, where another
-    firewall is active and O(existing) says V(refuse), where a table that no known service loads
-    drops what it does not know, and where interfaces would be closed that nobody declared
+  - Fails before anything is changed where O(ruleset) would not let that connection in, where
+    another firewall is active and O(existing) says V(refuse), where a table that no known service
+    loads drops what it does not know, and where interfaces would be closed that nobody declared
     (O(undeclared)).
   - Warns of what other tables drop besides, and of what could not be read.
   - Returns what M(gpulab.core.commit) needs to make the change.

@@ -63,7 +63,7 @@ sshd:
         The folder that sshd shuts its processes into, where that is missing: then it neither reads
         its configuration nor lets anybody in.
       type: str
-    files: {description: "Path to C(content) and C(mode) of those of O(files) that are there.", type: dict}
+    files: {description: "Of O(files) that are there, C(content) and C(mode).", type: dict}
     enabled: {description: Whether the service or its socket starts at boot., type: bool}
     active: {description: Whether the service or its socket is up., type: bool}
     serves: {description: Whether the service itself is up., type: bool}
@@ -87,7 +87,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.sshd import parse
 
-#: Makes ssh.socket listen where sshd_config says (Ubuntu's openssh-server from 1:9.6p1-3ubuntu3 on).
+#: Makes ssh.socket listen where sshd_config says (Ubuntu 24.04 and later).
 GENERATORS = ("/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
 GENERATOR = "sshd-socket-generator"
 POLICY = Path("/etc/crypto-policies/back-ends/opensshserver.config")

@@ -1,8 +1,8 @@
 """Read which tables of others decide over packets too, and what they drop. Pure.
 
 A packet that one table accepts still meets the base chains of all others at the same hook: one
-``drop`` anywhere is the end of it (nft(8), "Chains": an accept verdict "isn't final"). So what
-other tables drop is dropped, whatever ours says.
+``drop`` anywhere is the end of it (nft(8) of nftables 1.1, verdict statements). So what other
+tables drop is dropped, whatever ours says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .listing import FAMILY, TABLE
 
 #: Keys of nft's JSON (libnftables-json(5)) that select no packets.
 _NO_MATCH = frozenset({"counter", "log", "comment", "mangle", "set", "notrack"})
+_DROPS = ("drop", "reject")
 #: Targets of iptables' extensions that nft cannot translate and lists by name.
 _XT_DROPS = frozenset({"DROP", "REJECT", "TARPIT"})
 #: What iptables-nft's own tables are called. Of their rules, nft before 1.0.6 does not show all.
@@ -146,7 +147,7 @@ def _nft_rule(expression: list[Any]) -> Rule:
     always, rule = True, Rule("")
     for part in expression:
         ((key, value),) = part.items()
-        if key in ("drop", "reject"):
+        if key in _DROPS:
             rule = Rule("drop")
         elif key in ("accept", "return"):
             rule = Rule(key)
@@ -178,13 +179,10 @@ def _iptables_rule(words: list[str]) -> tuple[str, Rule] | None:
                 rule = Rule("drop")
             elif target in ("ACCEPT", "RETURN"):
                 rule = Rule(target.lower())
-            elif target.isupper() and target in ("LOG", "NFLOG", "MARK", "CONNMARK", "CT"):
-                rule = Rule("")
             else:
+                # An extension that decides nothing, such as LOG, is a chain that is not there.
                 rule = Rule("jump" if word == "-j" else "goto", target)
-        elif (word, rest[:1]) == ("-m", ["comment"]):
-            rest = rest[1:]
-        elif word == "--comment":
+        elif (word, rest[:1]) == ("-m", ["comment"]) or word == "--comment":
             rest = rest[1:]
         else:
             selects = True

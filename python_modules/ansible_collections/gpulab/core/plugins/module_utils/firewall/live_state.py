@@ -16,8 +16,8 @@ from . import foreign, interfaces, listing
 RULESET = Path("/etc/gpulab/firewall.nft")
 UNIT = "gpulab-firewall.service"
 #: What else rules over packets on some platform, by its unit. nftables.service is one of them
-#: because it flushes *all* tables whenever it starts or stops. The last three load what iptables-save
-#: has written: on Debian (package iptables-persistent), on EL (iptables-services).
+#: because it flushes *all* tables whenever it starts or stops. The last three load what
+#: iptables-save has written: on Debian (iptables-persistent), on EL (iptables-services).
 OTHERS = ("firewalld", "ufw", "nftables", "netfilter-persistent", "iptables", "ip6tables")
 #: The kernel's names of the tables of the legacy iptables, which nft does not list.
 LEGACY = {"ip": "ip_tables_names", "ip6": "ip6_tables_names"}
@@ -41,8 +41,8 @@ def read(ruleset: str) -> dict[str, Any]:
         ``nft`` (whether it is installed), ``live``, ``persisted``, ``enabled``, ``others``,
         ``forwarding``, ``connection``, ``interfaces`` (of `interfaces.parse`; None where nothing
         could be read) and ``foreign``. ``others`` says of each other firewall that
-        rules now or will after a reboot whether it does so now. ``foreign`` has ``chains``, the base
-        chains of other tables that drop packets, and ``unread``, why some of them are not known.
+        rules now or will after a reboot whether it does so now. ``foreign`` has ``chains``, the
+        base chains of other tables that drop packets, and ``unread``, why some are not known.
     """
     installed = shutil.which("nft") is not None
     return {

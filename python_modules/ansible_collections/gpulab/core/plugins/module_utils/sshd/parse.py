@@ -102,8 +102,8 @@ def count_keys(text: str) -> int:
 def missing_folder(said: str) -> str:
     """Name the folder that keeps sshd from starting, of what it says on standard error, or "".
 
-    sshd shuts the half of it that talks to strangers into an empty folder. Where that is missing, or
-    others may write it, ``sshd -t``, ``-T`` and each new connection end there, whatever the
+    sshd shuts the half of it that talks to strangers into an empty folder. Where that is missing,
+    or others may write it, ``sshd -t``, ``-T`` and each new connection end there, whatever the
     configuration says (OpenSSH 8.7 to 10.2, sshd.c). The service makes it when it starts; where
     only a socket is up, or somebody cleaned ``/run``, it is not there.
     """

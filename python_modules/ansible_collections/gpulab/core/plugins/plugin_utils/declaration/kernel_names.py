@@ -7,8 +7,8 @@ import re
 #: What drivers of the kernel call their interfaces: ``eth%d`` (alloc_etherdev), ``ib%d`` (ipoib),
 #: ``wlan%d``, ``wwan%d``, ``usb%d``.
 _KERNEL_NAME = re.compile(r"(eth|ib|wlan|wwan|usb)\d+")
-#: systemd.link(5), "Name=": such a name is dangerous, "because the name assignment done by udev will
-#: race with the assignment done by the kernel". While another card has it, udev cannot give it.
+#: systemd.link(5) of systemd 257, on "Name=": to ask for such a name is dangerous, because udev and
+#: the kernel race for it, and only one interface may have it.
 ADVICE = (
     "let the machine name its cards by their place (without net.ifnames=0 on the kernel's command "
     "line, after a reboot: eno1, enp5s0), or name them yourself (systemd.link(5): a file with "

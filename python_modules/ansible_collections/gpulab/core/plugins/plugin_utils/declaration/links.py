@@ -8,8 +8,8 @@ from typing import Any
 from .addresses import Network, network_mistake, parse_address, parse_network
 from .claims import Claim, conflicts
 from .default_route import default_routes, routers
-from .kernel_names import ADVICE, kind_of_name
 from .interfaces import Interfaces, interfaces_of, is_managed
+from .kernel_names import ADVICE, kind_of_name
 from .model import Host, Path, Problem, mapping, sequence, show, text, whole
 from .suggest import did_you_mean
 from .zones import Zone

@@ -43,8 +43,8 @@ def lockout(
         )
     if at and at["name"] not in {part.name for part in policy.nodes[node].interfaces}:
         return (
-            f"this would lock out Ansible: {server}, where it is connected, is on {at['name']}, and "
-            f"node_interfaces of {node} has it on {declared[server]}, so nothing is let in on "
+            f"this would lock out Ansible: {server}, where it is connected, is on {at['name']}, "
+            f"and node_interfaces of {node} has it on {declared[server]}, so nothing is let in on "
             f"{at['name']}. Nothing was changed. -> declare it by that name{_as(at)}"
         )
     answer = is_allowed(policy, client, server, "tcp", port)

@@ -105,10 +105,10 @@ def unexplained(
 def closing_refusal(node: str, named: list[str]) -> str:
     """Say that somebody else's table drops what the lab's flows let in."""
     return (
-        f"{' and '.join(named)} of {node} drops what it does not know, whatever lab_flows say, and "
-        "goes with no service that could be stopped. Nothing was changed. -> remove the table (`nft "
-        "delete table FAMILY TABLE`; of iptables: policies to ACCEPT, then --flush) and what loads it "
-        "at boot"
+        f"{' and '.join(named)} of {node} drops what it does not know, whatever lab_flows say, "
+        "and goes with no service that could be stopped. Nothing was changed. -> remove the table "
+        "(`nft delete table FAMILY TABLE`; of iptables: policies to ACCEPT, then --flush) and what "
+        "loads it at boot"
     )
 
 

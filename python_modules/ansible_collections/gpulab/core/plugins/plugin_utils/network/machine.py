@@ -143,8 +143,8 @@ def problems(model: Model, there: Mapping[str, Present]) -> Iterator[str]:
             rivals = sorted(set(_rivals(link.name, cards.values())) - {link.name})
             if rivals:
                 yield (
-                    f"{at}.mac: {link.name} is a name that the kernel gives in the order in which it "
-                    f"finds the cards, so a boot may give it to {' or '.join(rivals)}, and the "
+                    f"{at}.mac: {link.name} is a name that the kernel gives in the order in which "
+                    f"it finds the cards, so a boot may give it to {' or '.join(rivals)}, and the "
                     f"firewall with it: {ADVICE}"
                 )
 

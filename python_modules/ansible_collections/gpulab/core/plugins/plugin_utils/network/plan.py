@@ -145,9 +145,9 @@ def _foreign_problems(
         if file.others:
             others = ", ".join(file.others)
             yield (
-                f"{file.path} cannot be taken over: it is about {others}, too, which gpulab does not "
-                f"set: declare {others} in node_interfaces (without managed: false), or move what is "
-                "about it to a file of its own"
+                f"{file.path} cannot be taken over: it is about {others}, too, which gpulab does "
+                f"not set: declare {others} in node_interfaces (without managed: false), or move "
+                "what is about it to a file of its own"
             )
         if file.nameservers and not options.nameservers:
             servers = ", ".join(file.nameservers)
