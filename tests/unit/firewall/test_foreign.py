@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import foreign, interfaces
-from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import strangers
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import asked, strangers
 from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
     policy_from_plain,
 )
+from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.reach import Answer, is_allowed
 
 COUNTER: dict[str, Any] = {"counter": {"packets": 0, "bytes": 0}}
 TCP_22: dict[str, Any] = {
@@ -139,7 +140,7 @@ def test_rules_that_nft_does_not_show_are_asked_of_iptables() -> None:
     assert foreign.without_iptables(chains) == [{"family": "inet", "table": "filter"}]
 
 
-def lab(**node: Any) -> Policy:
+def lab(flows: list[dict[str, Any]] | None = None, **node: Any) -> Policy:
     zones = {
         "management": {"cidr": "10.0.1.0/24", "gateway": "10.0.1.10"},
         "fabric": {"cidr": "10.0.2.0/24"},
@@ -150,7 +151,7 @@ def lab(**node: Any) -> Policy:
         "bond0.20": {"zone": "fabric", "address": "10.0.2.11"},
     }
     nodes = {"head01": {"interfaces": head}, "node01": {"interfaces": own, **node}}
-    return policy_from_plain({"zones": zones, "nodes": nodes, "flows": []})
+    return policy_from_plain({"zones": zones, "nodes": nodes, "flows": flows or []})
 
 
 def chain(hook: str, *, closed: bool = True, table: str = "filter") -> dict[str, Any]:
@@ -284,3 +285,44 @@ class TestInterfaces:
             "firewall_undeclared_interfaces: warn",
         ):
             assert way in said
+
+
+def told(*chains: dict[str, Any], unread: str = "") -> dict[str, Any]:
+    return {"chains": list(chains), "unread": unread}
+
+
+class TestAsked:
+    """A yes of the declaration is one only where no table of others drops the packet."""
+
+    @pytest.fixture
+    def answer(self) -> Answer:
+        flow = {"name": "ssh", "from": "head01", "to": "node01", "protocol": "tcp", "ports": [22]}
+        return is_allowed(lab(flows=[flow]), "head01", "node01", "tcp", 22)
+
+    @pytest.mark.parametrize(
+        ("head", "node", "doubt"),
+        [
+            (told(), told(), ""),
+            # What is not on the packet's way.
+            (told(chain("input"), chain("forward")), told(chain("output"), chain("forward")), ""),
+            (told(), told(chain("input")), "node01 (receiver) drops what it does not know"),
+            (told(), told(chain("input", closed=False)), "node01 (receiver) drops some packets"),
+            (told(), told(chain("prerouting")), "node01 (receiver) drops what it does not know"),
+            (told(chain("output")), told(), "head01 (sender) drops what it does not know"),
+            (told(), told(unread="nft: no"), "node01 (receiver) does not tell all of it: nft: no"),
+            (told(), {"msg": "timed out", "unreachable": True}, "could not be asked: timed out"),
+            (told(), {}, "could not be asked: it did not answer"),
+        ],
+    )
+    def test_what_the_machines_say_counts(
+        self, answer: Answer, head: dict[str, Any], node: dict[str, Any], doubt: str
+    ) -> None:
+        certain, lines = asked.asked_lines(answer, {"head01": head, "node01": node})
+        assert certain is not bool(doubt)
+        assert lines[0].startswith("unknown: " if doubt else "yes: ")
+        assert doubt in lines[-1]
+
+    def test_those_on_the_way_are_asked_where_it_is_declared(self, answer: Answer) -> None:
+        assert asked.machines_of(lab(), answer) == ["head01", "node01"]
+        no = is_allowed(lab(), "head01", "node01", "tcp", 22)
+        assert asked.machines_of(lab(), no) == []

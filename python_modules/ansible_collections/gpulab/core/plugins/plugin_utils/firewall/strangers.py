@@ -75,13 +75,13 @@ def undeclared_refusal(node: str, used: list[str]) -> str:
 
 def closing(policy: Policy, node: str, chains: Iterable[Mapping[str, Any]]) -> list[str]:
     """Name the base chains of others that drop what they do not know: firewalls beside ours."""
-    return [_named(chain) for chain in chains if chain["closed"] and _meant(policy, node, chain)]
+    return [named(chain) for chain in chains if chain["closed"] and _meant(policy, node, chain)]
 
 
 def dropping(policy: Policy, node: str, chains: Iterable[Mapping[str, Any]]) -> list[str]:
     """Name the base chains of others that drop some packets and let the rest pass."""
     return [
-        f"{_named(chain)} by {chain['drops']} rule{'s' if chain['drops'] > 1 else ''}"
+        f"{named(chain)} by {chain['drops']} rule{'s' if chain['drops'] > 1 else ''}"
         for chain in chains
         if not chain["closed"] and _meant(policy, node, chain)
     ]
@@ -117,5 +117,6 @@ def _meant(policy: Policy, node: str, chain: Mapping[str, Any]) -> bool:
     return hook in _OWN_HOOKS or (hook == "forward" and bool(forwarding(policy, node)))
 
 
-def _named(chain: Mapping[str, Any]) -> str:
+def named(chain: Mapping[str, Any]) -> str:
+    """Name a base chain: its table, and where it meets packets."""
     return f"table {chain['family']} {chain['table']}, chain {chain['chain']} ({chain['hook']})"
