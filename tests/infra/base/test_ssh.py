@@ -287,7 +287,7 @@ def test_a_port_that_ansible_does_not_use_brings_the_former_one_back(
     assert "rolled_back" in host.run("gpulab-rollback status").stdout
 
 
-def test_a_port_is_moved_in_three_runs(host: Host, apply: Play) -> None:
+def test_a_port_is_moved_in_three_runs(apply: Play) -> None:
     try:
         assert apply("ssh", ssh_ports=[22, 2222]).returncode == 0
         assert apply("ssh", ssh_ports=[2222], ansible_port=2222).returncode == 0
@@ -301,8 +301,17 @@ def test_the_folder_that_sshd_needs_is_made_where_it_is_missing(
 ) -> None:
     """Nobody gets in any more over a new connection, and Ansible has one that is open."""
     way = tmp_path / "way"
-    opened = login("-o", "ControlMaster=yes", "-o", f"ControlPath={way}", "-fN")
-    assert opened.returncode == 0, opened.stderr
+    options = ["-F", host.backend.ssh_config, "-o", "ControlMaster=yes", "-o", f"ControlPath={way}"]
+    # Its ends are closed: what stays in the background would hold them.
+    opened = subprocess.run(
+        ["ssh", *options, "-fN", host.backend.get_hostname()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=30,
+    )
+    assert opened.returncode == 0
     host.check_output("rmdir /run/sshd")
     run = apply("ssh", ansible_control_path=str(way))
     assert run.returncode == 0, run.stdout

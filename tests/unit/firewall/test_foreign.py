@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gpulab.core.plugins.module_utils.firewall import foreign, interfaces
+from ansible_collections.gpulab.core.plugins.module_utils.firewall import (
+    conntrack,
+    foreign,
+    interfaces,
+)
 from ansible_collections.gpulab.core.plugins.plugin_utils.firewall import asked, strangers
 from ansible_collections.gpulab.core.plugins.plugin_utils.firewall.policy import (
     Policy,
@@ -326,3 +330,44 @@ class TestAsked:
         assert asked.machines_of(lab(), answer) == ["head01", "node01"]
         no = is_allowed(lab(), "head01", "node01", "tcp", 22)
         assert asked.machines_of(lab(), no) == []
+
+
+# Linux 6.12, two processors; the columns behind are cut off.
+STAT = """\
+entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop
+00000067  00000000 0000000c 00000000 0 0 0 00000000 00000000 00000000 00000004 {}
+00000067  00000000 00000003 00000000 0 0 0 00000000 00000000 00000000 00000000 {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("stat", "lost"),
+    [
+        (STAT.format("00000000", "00000000"), 0),
+        (STAT.format("0000000a", "00000011"), 27),
+        ("", None),
+        ("entries drop\n00000010 00000001\n", None),
+        ("entries early_drop\n00000010\n", None),
+        (STAT.format("-", "-"), None),
+    ],
+)
+def test_connections_that_found_no_room(stat: str, lost: int | None) -> None:
+    assert conntrack.parse_lost(stat) == lost
+
+
+@pytest.mark.parametrize(
+    ("connections", "said"),
+    [
+        (None, ""),
+        ({"now": 10, "max": 262144, "lost": 0}, ""),
+        ({"now": 10, "max": 262144, "lost": None}, ""),
+        ({"now": 131072, "max": 262144, "lost": 0}, "131072 connections of at most 262144"),
+        ({"now": 10, "max": 262144, "lost": 27}, "27 had to make room since boot"),
+    ],
+)
+def test_a_table_of_connections_that_is_nearly_full(
+    connections: dict[str, Any] | None, said: str
+) -> None:
+    found = strangers.full("node01", connections)
+    assert said in found
+    assert bool(found) is bool(said)

@@ -80,6 +80,7 @@ def _judged(
         warnings.append(
             f"{node}: others drop packets too, whatever lab_flows say: {'; '.join(some)}"
         )
+    warnings += [said] if (said := strangers.full(node, read["connections"])) else []
     if foreign["unread"]:
         warnings.append(
             f"{node}: whether other tables drop packets is unknown: {foreign['unread']}"

@@ -93,6 +93,12 @@ interfaces:
   type: list
   elements: dict
   returned: always
+connections:
+  description: >-
+    How many connections the kernel follows C(now), at most C(max), and how many were C(lost) since
+    boot to make room for others; none where it follows none.
+  type: dict
+  returned: always
 foreign:
   description: >-
     C(chains), base chains of other tables that drop packets, and C(unread), why some are not known.

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..commit import session
 from ..process import Outcome, run_group
-from . import foreign, interfaces, listing
+from . import conntrack, foreign, interfaces, listing
 
 RULESET = Path("/etc/gpulab/firewall.nft")
 UNIT = "gpulab-firewall.service"
@@ -39,8 +39,9 @@ def read(ruleset: str) -> dict[str, Any]:
 
     Returns:
         ``nft`` (whether it is installed), ``live``, ``persisted``, ``enabled``, ``others``,
-        ``forwarding``, ``connection``, ``interfaces`` (of `interfaces.parse`; None where nothing
-        could be read) and ``foreign``. ``others`` says of each other firewall that
+        ``forwarding``, ``connection``, ``connections`` (how many the kernel follows, at most, and
+        how many had to make room since boot; None where it follows none), ``interfaces`` (of
+        `interfaces.parse`; None where nothing could be read) and ``foreign``. ``others`` says of each other firewall that
         rules now or will after a reboot whether it does so now. ``foreign`` has ``chains``, the
         base chains of other tables that drop packets, and ``unread``, why some are not known.
     """
@@ -55,6 +56,7 @@ def read(ruleset: str) -> dict[str, Any]:
         "connection": _connection(),
         "interfaces": _interfaces(),
         "foreign": read_foreign(),
+        "connections": _connections(),
     }
 
 
@@ -92,6 +94,15 @@ def _saved(family: str, flavour: str, unread: list[str]) -> list[dict[str, Any]]
         unread.append(f"{program}: {saved.start_error or saved.stderr_tail.strip()[-300:]}")
         return []
     return foreign.of_iptables(saved.stdout, family, flavour)
+
+
+def _connections() -> dict[str, int | None] | None:
+    folder = Path("/proc/sys/net/netfilter")
+    now, most = (_text(folder / f"nf_conntrack_{what}").strip() for what in ("count", "max"))
+    if not (now.isdecimal() and most.isdecimal()):
+        return None
+    lost = conntrack.parse_lost(_text(Path("/proc/net/stat/nf_conntrack")))
+    return {"now": int(now), "max": int(most), "lost": lost}
 
 
 def _interfaces() -> list[dict[str, Any]] | None:

@@ -14,6 +14,9 @@ from .routing import forwarding
 _OWN_HOOKS = ("ingress", "prerouting", "input", "output", "postrouting", "egress")
 #: What is there for what is on top of it, or for nothing yet, as long as it has no address.
 _IDLE_KINDS = ("", "bridge", "bond", "team", "dummy", "ifb", "vlan")
+#: A part of the table of connections that leaves no room for a job that starts: all of its ranks
+#: open theirs at once, so what is in use doubles. Our own estimate.
+_NEARLY_FULL = 0.5
 #: The tables that each of the firewalls that can be taken over loads.
 _TABLES = {
     "firewalld": ("firewalld",),
@@ -100,6 +103,26 @@ def unexplained(
     """
     theirs = {table for name in others for table in _TABLES.get(name, ())}
     return [chain for chain in chains if chain["table"].partition(" ")[0] not in theirs]
+
+
+def full(node: str, connections: Mapping[str, Any] | None) -> str:
+    """Say that new connections find no room in the kernel's table, or soon will, or "".
+
+    Args:
+        node: the machine.
+        connections: ``now``, ``max`` and ``lost``; None where the kernel follows none.
+    """
+    if not connections:
+        return ""
+    now, most, lost = connections["now"], connections["max"], connections["lost"]
+    if not lost and now < _NEARLY_FULL * most:
+        return ""
+    since = f", and {lost} had to make room since boot" if lost else ""
+    return (
+        f"{node} follows {now} connections of at most {most}{since}: new ones are dropped where "
+        "there is no room. -> raise net.netfilter.nf_conntrack_max (base_sysctl, with the module nf_conntrack "
+        "loaded at boot), or look who opens so many: conntrack -L"
+    )
 
 
 def closing_refusal(node: str, named: list[str]) -> str:
