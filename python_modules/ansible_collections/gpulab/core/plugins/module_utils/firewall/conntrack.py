@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: The column of /proc/net/stat/nf_conntrack that counts connections that were forgotten to make room
-#: for new ones (early_drop() of net/netfilter/nf_conntrack_core.c, Linux 6.12). The column ``drop``
-#: counts races, too, which are harmless.
+#: The column of /proc/net/stat/nf_conntrack that counts connections that were forgotten to make
+#: room for new ones (early_drop() of net/netfilter/nf_conntrack_core.c, Linux 6.12). The column
+#: ``drop`` counts races, too, which are harmless.
 _LOST = "early_drop"
 
 

@@ -41,9 +41,10 @@ def read(ruleset: str) -> dict[str, Any]:
         ``nft`` (whether it is installed), ``live``, ``persisted``, ``enabled``, ``others``,
         ``forwarding``, ``connection``, ``connections`` (how many the kernel follows, at most, and
         how many had to make room since boot; None where it follows none), ``interfaces`` (of
-        `interfaces.parse`; None where nothing could be read) and ``foreign``. ``others`` says of each other firewall that
-        rules now or will after a reboot whether it does so now. ``foreign`` has ``chains``, the
-        base chains of other tables that drop packets, and ``unread``, why some are not known.
+        `interfaces.parse`; None where nothing could be read) and ``foreign``. ``others`` says of
+        each other firewall that rules now or will after a reboot whether it does so now.
+        ``foreign`` has ``chains``, the base chains of other tables that drop packets, and
+        ``unread``, why some are not known.
     """
     installed = shutil.which("nft") is not None
     return {

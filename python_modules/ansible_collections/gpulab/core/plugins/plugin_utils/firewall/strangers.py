@@ -120,8 +120,8 @@ def full(node: str, connections: Mapping[str, Any] | None) -> str:
     since = f", and {lost} had to make room since boot" if lost else ""
     return (
         f"{node} follows {now} connections of at most {most}{since}: new ones are dropped where "
-        "there is no room. -> raise net.netfilter.nf_conntrack_max (base_sysctl, with the module nf_conntrack "
-        "loaded at boot), or look who opens so many: conntrack -L"
+        "there is no room. -> raise net.netfilter.nf_conntrack_max (base_sysctl, with the module "
+        "nf_conntrack loaded at boot), or look who opens so many: conntrack -L"
     )
 
 
