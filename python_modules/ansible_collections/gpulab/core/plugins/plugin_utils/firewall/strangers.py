@@ -49,7 +49,8 @@ def undeclared(
     declared = {part.name for part in own.interfaces}
     found = list(interfaces)
     carriers = {link["parent"] for link in found if link["name"] in declared}
-    used, idle = [], []
+    used: list[str] = []
+    idle: list[str] = []
     for link in found:
         name = link["name"]
         known = name in declared or any(
