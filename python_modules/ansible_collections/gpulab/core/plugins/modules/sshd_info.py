@@ -11,8 +11,7 @@ short_description: Read what the SSH server can do, has and does
 description:
   - Reads the algorithms that the installed sshd offers by default, the system's crypto policy,
     the host keys, the effective configuration, and whether a user could log in by key.
-  - Reads also how the server is started, by its service or by a socket, and by which connection
-    Ansible came.
+  - Reads also how the server is started, by its service or by a socket.
   - Changes nothing.
 options:
   user:
