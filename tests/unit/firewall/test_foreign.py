@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gpulab.core.plugins.action import firewall_info
 from ansible_collections.gpulab.core.plugins.module_utils.firewall import (
     conntrack,
     foreign,
@@ -371,3 +372,67 @@ def test_a_table_of_connections_that_is_nearly_full(
     found = strangers.full("node01", connections)
     assert said in found
     assert bool(found) is bool(said)
+
+
+CNI = link("cni0", "bridge", addresses=["10.244.0.1"])
+ETH0 = link("eth0", "veth", addresses=["10.0.1.11"])
+
+
+def judged(*shown: dict[str, Any], **more: Any) -> tuple[list[str], list[str]]:
+    """Judge a node whose connection comes from the head, over eth0."""
+    undeclared = more.pop("undeclared", "refuse")
+    read = {
+        "connection": {"client": "10.0.1.10", "server": "10.0.1.11", "port": 22},
+        "interfaces": interfaces.parse([ETH0, *shown]),
+        "foreign": told(),
+        "connections": None,
+        "others": {},
+        "live": {"same": False},
+        **more,
+    }
+    flow = {"name": "ssh", "from": "head01", "to": "node01", "protocol": "tcp", "ports": [22]}
+    options = {"existing": "refuse", "undeclared": undeclared}
+    return firewall_info._judged(lab(flows=[flow]), "node01", read, options)
+
+
+class TestBeforeTheChange:
+    def test_a_node_of_which_all_is_known_is_told_nothing(self) -> None:
+        assert judged() == ([], [])
+
+    def test_what_would_be_closed_is_refused(self) -> None:
+        problems, warnings = judged(CNI)
+        assert (len(problems), warnings) == (1, [])
+        assert problems[0].startswith("cni0 (bridge, 10.244.0.1) of node01 is up, in no zone")
+
+    @pytest.mark.parametrize("more", [{"undeclared": "warn"}, {"live": {"same": True}}])
+    def test_what_is_closed_already_or_shall_be_is_listed(self, more: dict[str, Any]) -> None:
+        problems, warnings = judged(CNI, **more)
+        assert (problems, len(warnings)) == ([], 1)
+        assert "cni0 (bridge, 10.244.0.1)" in warnings[0]
+
+    def test_a_closed_table_of_nobody_is_refused_and_some_rules_are_told(self) -> None:
+        problems, _ = judged(foreign=told(chain("input", table="mine")))
+        assert "table ip mine, chain X (input) of node01 drops what it does not know" in problems[0]
+        problems, warnings = judged(foreign=told(chain("input", closed=False)))
+        assert (problems, "chain X (input) by 1 rule" in warnings[0]) == ([], True)
+
+    def test_what_a_known_service_loads_goes_with_it(self) -> None:
+        (said,), _ = judged(foreign=told(chain("input")), others={"iptables": True})
+        assert "firewall_existing: take_over" in said
+
+    def test_what_could_not_be_read_is_unknown(self) -> None:
+        problems, warnings = judged(foreign=told(unread="nft: no"), interfaces=None)
+        assert problems == []
+        assert [" is unknown" in said for said in warnings] == [True, True]
+
+    def test_a_connection_over_an_interface_that_is_declared_otherwise_is_refused(self) -> None:
+        shown = link("br0", "bridge", addresses=["10.0.1.11"])
+        (said, *_), _ = judged(interfaces=interfaces.parse([shown]))
+        assert "10.0.1.11, where it is connected, is on br0" in said
+        assert "(br0, with managed: false: something else makes this bridge)" in said
+
+    def test_a_connection_over_a_vpn_says_how_to_declare_it(self) -> None:
+        shown = link("tailscale0", "tun", addresses=["100.64.0.3"])
+        here = {"client": "100.64.0.9", "server": "100.64.0.3", "port": 22}
+        (said, *_), _ = judged(shown, connection=here)
+        assert "declare it in node_interfaces of node01 (tailscale0, with managed: false" in said
