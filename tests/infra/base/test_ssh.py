@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playbook_run import Play
+import yaml
+from playbook_run import PROJECT, Play
 from testinfra.host import Host
 
 TARGETS = ["node01"]
@@ -166,7 +167,7 @@ def test_nonsense_leaves_file_and_daemon_alone(host: Host, apply: Play, login: L
     run = apply("ssh", ssh_extra_options={"NoSuchOption": "yes"})
     assert run.returncode != 0
     assert "Bad configuration option: NoSuchOption" in run.stdout
-    assert "nothing was written" in run.stdout
+    assert "nothing was changed" in run.stdout
     assert (host.file(DROP_IN).sha256sum, main_pid(host)) == before
     assert login().returncode == 0
 
@@ -211,3 +212,115 @@ def test_a_drop_in_that_overrides_ours_is_found(host: Host, apply: Play) -> None
         assert "overrides passwordauthentication" in " ".join(run.stdout.split())
     finally:
         host.check_output(f"rm {earlier}")
+
+
+# What cuts off whoever makes the change: each time the node goes back by itself, and says why.
+
+
+@pytest.fixture(scope="module")
+def strangers_keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options that offer five keys that nobody trusts, before the right one."""
+    folder = tmp_path_factory.mktemp("keys")
+    for number in range(5):
+        file = str(folder / f"k{number}")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file], check=True)
+    return [word for number in range(5) for word in ("-i", str(folder / f"k{number}"))]
+
+
+def test_more_keys_than_the_server_tries_bring_the_former_state_back(
+    host: Host, apply: Play, strangers_keys: list[str]
+) -> None:
+    config = f"-F {host.backend.ssh_config}"
+    many = f"{' '.join(strangers_keys)} {config}"
+    try:
+        assert apply("ssh", ssh_max_auth_tries=10).returncode == 0
+        before = (host.file(DROP_IN).sha256sum, main_pid(host))
+        run = apply("ssh", ssh_max_auth_tries=4, ansible_ssh_common_args=many)
+        assert run.returncode != 0
+        assert "the former state is back" in run.said
+        assert "Too many authentication failures" in run.said
+        assert "raise it above what `ssh-add -l` lists" in run.said
+        assert (host.file(DROP_IN).sha256sum, main_pid(host)) == before
+        assert effective(host)["maxauthtries"] == "10"
+    finally:
+        assert apply("ssh").returncode == 0
+
+
+def test_a_controller_that_knows_another_host_key_brings_the_former_state_back(
+    host: Host, apply: Play, tmp_path: Path
+) -> None:
+    ecdsa = "ecdsa-sha2-nistp256"
+    algorithms = yaml.safe_load((PROJECT / "roles/ssh/defaults/main.yml").read_text())
+    kept = {**algorithms["ssh_algorithms"], "hostkeyalgorithms": [ecdsa]}
+    key = "/etc/ssh/ssh_host_ecdsa_key"
+    host.check_output(f"sh -c 'test -e {key} || ssh-keygen -q -t ecdsa -N \"\" -f {key}'")
+    known = tmp_path / "known_hosts"
+    known.write_text(f"node {' '.join(host.check_output(f'cat {key}.pub').split()[:2])}\n")
+    only = (
+        f"-o UserKnownHostsFile={known} -o HostKeyAlias=node -o StrictHostKeyChecking=yes "
+        f"-F {host.backend.ssh_config}"
+    )
+    extra = {"HostKey": key}
+    try:
+        # The last run over the key that the sandbox knows, and from then on only over the other.
+        both = {**kept, "hostkeyalgorithms": ["ssh-ed25519", ecdsa]}
+        run = apply("ssh", ssh_algorithms=both, ssh_extra_options=extra)
+        assert run.returncode == 0, run.stdout
+        before = host.file(DROP_IN).sha256sum
+        run = apply("ssh", ansible_ssh_common_args=only)
+        assert run.returncode != 0
+        assert "the former state is back" in run.said
+        assert "the controller knows another host key" in run.said
+        assert host.file(DROP_IN).sha256sum == before
+    finally:
+        assert apply("ssh").returncode == 0
+
+
+def test_a_port_that_ansible_does_not_use_brings_the_former_one_back(
+    host: Host, apply: Play
+) -> None:
+    run = apply("ssh", ssh_ports=[2222])
+    assert run.returncode != 0
+    assert "the former state is back" in run.said
+    assert "keep its port (ansible_port) in ssh_ports" in run.said
+    assert effective(host)["port"] == "22"
+    assert "rolled_back" in host.run("gpulab-rollback status").stdout
+
+
+def test_a_port_is_moved_in_three_runs(apply: Play) -> None:
+    try:
+        assert apply("ssh", ssh_ports=[22, 2222]).returncode == 0
+        assert apply("ssh", ssh_ports=[2222], ansible_port=2222).returncode == 0
+    finally:
+        assert apply("ssh", ssh_ports=[22, 2222], ansible_port=2222).returncode == 0
+        assert apply("ssh").returncode == 0
+
+
+def test_the_folder_that_sshd_needs_is_made_where_it_is_missing(
+    host: Host, apply: Play, login: Login, tmp_path: Path
+) -> None:
+    """Nobody gets in any more over a new connection, and Ansible has one that is open."""
+    way = tmp_path / "way"
+    options = ["-F", host.backend.ssh_config, "-o", "ControlMaster=yes", "-o", f"ControlPath={way}"]
+    # Its ends are closed: what stays in the background would hold them.
+    opened = subprocess.run(
+        ["ssh", *options, "-fN", host.backend.get_hostname()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=30,
+    )
+    assert opened.returncode == 0
+    host.check_output("rmdir /run/sshd")
+    run = apply("ssh", ansible_control_path=str(way))
+    assert run.returncode == 0, run.stdout
+    assert host.file("/run/sshd").is_directory
+    assert login().returncode == 0
+
+
+def test_a_change_with_nothing_to_do_asks_for_no_confirmation(apply: Play) -> None:
+    assert apply("ssh").returncode == 0
+    run = apply("ssh")
+    assert run.returncode == 0
+    assert "Confirm the change" not in run.said

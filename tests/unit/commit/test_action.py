@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gpulab.core.plugins.action import commit
+from ansible_collections.gpulab.core.plugins.plugin_utils.commit.advice import next_action
 
 WON = {"changed": False, "again": False, "proved": True}
 LOST = {**WON, "failed": True, "msg": "nobody confirmed it within 30 s; the former state is back"}
@@ -116,3 +117,36 @@ def test_a_node_that_has_gone_back_may_take_its_time_to_answer() -> None:
 def test_a_node_that_never_comes_back_is_unreachable() -> None:
     with pytest.raises(AnsibleConnectionFailure, match="`gpulab-rollback status` at its console"):
         confirm("No route to host")
+
+
+DISCONNECTED = "Received disconnect from 10.0.0.2 port 22:2: "
+NEGOTIATE = "Unable to negotiate with 10.0.0.2 port 22: "
+UNKNOWN = "No ED25519 host key is known for 10.0.0.2 and you have requested strict checking.\r\n"
+
+
+# What ssh of OpenSSH 9.2 and 10.0 prints.
+@pytest.mark.parametrize(
+    ("error", "helps"),
+    [
+        (f"{DISCONNECTED}Too many authentication failures", "ssh-add -l"),
+        (f"{UNKNOWN}Host key verification failed.", "known_hosts"),
+        (
+            f"{NEGOTIATE}no matching host key type found. Their offer: ssh-ed25519",
+            "ssh_algorithms.hostkeyalgorithms",
+        ),
+        (f"{NEGOTIATE}no matching key exchange method found. Their offer: x", "ssh -Q"),
+        (f"{NEGOTIATE}no matching cipher found. Their offer: x", "ssh -Q"),
+        ("ops@10.0.0.2: Permission denied (publickey).", "ssh_allow_users"),
+        ("ssh: connect to host 10.0.0.2 port 22: Connection refused", "ssh_ports"),
+        ("ssh: connect to host 10.0.0.2 port 22: Connection timed out", "ssh_ports"),
+        ("", "journal"),
+        ("kex_exchange_identification: read: Connection reset by peer", "journal"),
+    ],
+)
+def test_what_helps_after_a_change_of_the_ssh_server(error: str, helps: str) -> None:
+    assert helps in next_action("ssh", error)
+
+
+def test_a_firewall_and_a_network_are_corrected_where_they_are_declared() -> None:
+    assert "lab_flows" in next_action("firewall", "Connection refused")
+    assert "node_interfaces" in next_action("network", "Permission denied")

@@ -304,6 +304,52 @@ MISTAKES = {
         "zone 'public' has no VLAN tag",
         "add lab_zones.public.vlan",
     ),
+    "VLAN on what somebody else sets": Mistake(
+        lambda _, hosts: hosts["store01"]["node_interfaces"].update(
+            {
+                "br0": {"zone": "public", "address": "10.20.5.15", "managed": False},
+                "br0.40": {"zone": "storage", "address": "10.20.4.25", "parent": "br0"},
+            }
+        ),
+        "node_interfaces.br0.40.parent",
+        ("store01",),
+        "somebody else sets 'br0' (managed: false), and what is on top of it",
+        "managed: false here, too, and no parent",
+    ),
+    "MAC of what somebody else sets": Mistake(
+        lambda _, hosts: hosts["node02"]["node_interfaces"].update(
+            wg0={
+                "zone": "public",
+                "address": "10.20.5.17",
+                "managed": False,
+                "mac": "02:00:00:00:00:01",
+            }
+        ),
+        "node_interfaces.wg0.mac",
+        ("node02",),
+        "somebody else sets 'wg0' (managed: false), with its mac",
+        "leave it out",
+    ),
+    "default route over what somebody else sets": Mistake(
+        lambda _, hosts: hosts["edge01"]["node_interfaces"].update(
+            wg1={"zone": "public", "address": "10.20.5.18", "managed": False, "gateway": True}
+        ),
+        "node_interfaces.wg1.gateway",
+        ("edge01",),
+        "somebody else sets 'wg1' (managed: false), with its default route",
+        "leave it out",
+    ),
+    "MAC that would hold a name of the kernel's": Mistake(
+        lambda _, hosts: hosts["head01"]["node_interfaces"].update(
+            eth6={"zone": "public", "address": "10.20.5.19", "mac": "02:00:00:00:00:02"},
+            eth7={"zone": "edge", "address": "10.20.3.19"},
+        ),
+        "node_interfaces.eth6.mac",
+        ("head01",),
+        "a boot may give the name 'eth6' to the card of eth7: the kernel gives such names in the "
+        "order in which it finds the cards",
+        "without net.ifnames=0",
+    ),
     "VLAN that is a bond": Mistake(
         put(
             "node_interfaces/bond0.30/bond",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,100 @@ def test_a_member_shows_the_bonds_mac_and_is_known_by_its_own() -> None:
     info = machine()
     info["links"][1]["address"] = "3c:ec:ef:00:00:0b"
     assert decide(info)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "more", "refused"),
+    [
+        ("eth0", "eth1", {}, True),
+        # udev has named the other; the kernel called it eth1 or eth0 first.
+        ("eth0", "enp5s0", {}, True),
+        ("eth0", "lan0", {}, True),
+        ("eno1", "eth0", {}, False),
+        ("lan0", "lan1", {}, False),
+        # Two cards, and of each kind one.
+        ("eth0", "wlan0", {}, False),
+        ("eth0", "wlp3s0", {}, False),
+        ("eth0", "ib0", {"link_type": "infiniband"}, False),
+    ],
+)
+def test_a_name_that_the_kernel_gives_by_order_is_held_by_no_mac(
+    name: str, other: str, more: dict[str, Any], refused: bool
+) -> None:
+    mac = "3c:ec:ef:00:00:0a"
+    info = machine(
+        links=[card(name, mac, ("10.20.0.12", 24)), card(other, "3c:ec:ef:00:00:0b", **more)],
+        cards={name: "ice", other: "ice"},
+        permanent={name: mac, other: "3c:ec:ef:00:00:0b"},
+    )
+    body = {"zone": "management", "address": "10.20.0.12", "mac": mac}
+    found = plan(info, {name: body}, ZONES, Options())["problems"]
+    assert [f"a boot may give it to {other}" in said for said in found] == [True] * refused
+    # Without a MAC nobody promises that the name stays.
+    del body["mac"]
+    assert plan(info, {name: body}, ZONES, Options())["problems"] == []
+
+
+# What somebody else sets.
+
+
+FOREIGN: dict[str, Any] = {
+    "br0": {"zone": "management", "address": "10.20.0.12", "managed": False},
+    "store": {"zone": "storage", "address": "10.20.3.12", "parent": "eno2"},
+}
+
+
+def test_what_somebody_else_sets_is_left_to_them() -> None:
+    info = machine(files={"/etc/systemd/network/20-br0.network": "[Match]\nName=br0 eno1\n"})
+    info["links"][1]["master"] = "br0"
+    info["links"] += [
+        card("br0", "3c:ec:ef:00:00:0a", ("10.20.0.12", 24), linkinfo={"info_kind": "bridge"})
+    ]
+    found = plan(info, FOREIGN, ZONES, Options())
+    assert found["problems"] == []
+    text = json.dumps([found[key] for key in ("files", "apply", "undo")])
+    assert ("br0" in text, "eno1" in text) == (False, False)
+    assert "store" in text
+    # Its default route, too: no other interface gets one.
+    assert "Gateway" not in text
+    assert compare(info, {"br0": FOREIGN["br0"]}, ZONES) == []
+
+
+@pytest.mark.parametrize("kind", ["tun", "wireguard", "team", "macvlan", "bridge"])
+def test_a_tunnel_or_a_bridge_is_no_card_that_is_missing(kind: str) -> None:
+    info = machine()
+    info["links"].append(card("x0", "", ("10.20.0.12", 24), linkinfo={"info_kind": kind}))
+    interfaces = {"x0": {"zone": "management", "address": "10.20.0.12", "managed": False}}
+    found = plan(info, interfaces, ZONES, Options())
+    assert (found["problems"], found["differences"], found["files"]) == ([], [], {})
+
+
+def test_a_bond_that_somebody_else_sets_from_now_on_is_not_removed() -> None:
+    """Files of gpulab named it before, and what they named goes where nobody declares it."""
+    info = machine(files={"/etc/systemd/network/10-gpulab-bond0.netdev": "[NetDev]\nName=bond0\n"})
+    info["links"].append(card("bond0", "", ("10.20.3.12", 24), linkinfo={"info_kind": "bond"}))
+    interfaces = {"eno1": INTERFACES["eno1"]}
+    assert "link delete dev bond0" in str(plan(info, interfaces, ZONES, Options())["apply"])
+    foreign = {"zone": "storage", "address": "10.20.3.12", "managed": False}
+    found = plan(info, {**interfaces, "bond0": foreign}, ZONES, Options())
+    assert "bond0" not in str(found["apply"])
+
+
+def test_no_vlan_is_put_on_what_somebody_else_sets() -> None:
+    interfaces = {
+        "br0": FOREIGN["br0"],
+        "br0.30": {"zone": "storage", "address": "10.20.3.12", "parent": "br0"},
+    }
+    (said,) = plan(machine(), interfaces, ZONES, Options())["problems"]
+    assert "somebody else sets br0 (managed: false)" in said
+
+
+def test_a_node_that_others_set_wholly_is_told_nothing() -> None:
+    ours = {"/etc/systemd/network/10-gpulab-eno1.network": "[Match]\nName=eno1\n"}
+    interfaces = {"eno1": {**INTERFACES["eno1"], "managed": False}}
+    del interfaces["eno1"]["mac"]
+    found = plan(machine(files=ours), interfaces, ZONES, Options())
+    assert found["apply"] == [["networkctl", "reload"]]
 
 
 def test_a_vlan_named_like_a_card() -> None:

@@ -9,11 +9,13 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gpulab.core.plugins.filter.accounts import (
     accounts,
+    ageing,
     key_files,
     sudoers,
     uid_problems,
     user_changes,
 )
+from ansible_collections.gpulab.core.plugins.filter.arp_settings import arp_settings
 from ansible_collections.gpulab.core.plugins.filter.base_differences import base_differences
 from ansible_collections.gpulab.core.plugins.filter.hosts_entries import hosts_entries
 from ansible_collections.gpulab.core.plugins.filter.time import (
@@ -201,6 +203,7 @@ def test_accounts() -> None:
         "shell": "/bin/bash",
         "comment": "Alice",
         "locked": True,
+        "ages": False,
         "groups": ["alice", "trainers"],
     }
     assert not found["root"]["locked"]
@@ -372,3 +375,56 @@ def test_a_machine_as_declared(said: dict[str, str], declared: dict[str, Any]) -
 def test_a_machine_that_differs(said: dict[str, str], declared: dict[str, Any], words: str) -> None:
     (sentence,) = differences(said, declared)
     assert sentence.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("shadow", "ages"),
+    [
+        # Day of the last change, days that it lasts (getent shadow).
+        ("20787:90", True),
+        ("20787:1", True),
+        # An image wants it changed at the first login.
+        ("0:99999", True),
+        ("0:", True),
+        ("20787:99999", False),
+        ("20787:", False),
+        # What chage writes for -1 and -1.
+        (":", False),
+        (":90", False),
+    ],
+)
+def test_a_password_that_nobody_can_change_must_not_grow_old(shadow: str, ages: bool) -> None:
+    names = ("alice", "ops", "image")
+    lines = [f"passwd {name}:x:1001:1001::/home/{name}:/bin/bash" for name in names]
+    lines += [f"ageing {name}:{shadow}" for name in names]
+    declared = [{"name": "alice"}, {"name": "not-yet-there"}]
+    assert ageing(declared, accounts(lines), "ops") == ["alice"] * ages
+    # Whom Ansible connects as has it locked by the image, declared or not.
+    locked = accounts([*lines, "locked ops"])
+    assert ageing(declared, locked, "ops") == ["alice", "ops"] * ages
+    assert ageing([*declared, {"name": "ops"}], accounts(lines), "ops") == ["alice"] * ages
+
+
+IN_FABRIC: dict[str, Any] = {"zone": "fabric", "address": "10.0.2.11"}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "concerned"),
+    [
+        ({"eno1": {"zone": "management", "address": "10.0.1.11"}, "ens1": IN_FABRIC}, []),
+        ({"ens1": IN_FABRIC, "ens2": {**IN_FABRIC, "address": "10.0.2.12"}}, ["ens1", "ens2"]),
+        (
+            {"bond0.20": IN_FABRIC, "ens2": {**IN_FABRIC, "address": "10.0.2.12"}},
+            ["bond0/20", "ens2"],
+        ),
+        # What carries VLANs alone answers for nothing.
+        ({"ens1": IN_FABRIC, "ens2": {}, "ens3": {}}, []),
+        ({}, []),
+    ],
+)
+def test_each_of_two_cards_in_a_zone_answers_for_itself(
+    interfaces: dict[str, Any], concerned: list[str]
+) -> None:
+    wanted = {f"net.ipv4.conf.{name}.arp_ignore": 1 for name in concerned}
+    wanted |= {f"net.ipv4.conf.{name}.arp_announce": 2 for name in concerned}
+    assert arp_settings(interfaces) == wanted

@@ -10,6 +10,10 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gpulab.core.plugins.filter.sshd_algorithms import sshd_algorithms
+from ansible_collections.gpulab.core.plugins.filter.sshd_change import (
+    sshd_change,
+    sshd_port_problems,
+)
 from ansible_collections.gpulab.core.plugins.filter.sshd_lockouts import sshd_lockouts
 from ansible_collections.gpulab.core.plugins.module_utils.sshd import parse
 
@@ -153,5 +157,146 @@ def test_lockouts(
     info: dict[str, Any], users: list[str], groups: list[str], require: bool, said: list[str]
 ) -> None:
     found = sshd_lockouts(info, users, groups, require)
+    assert len(found) == len(said)
+    assert all(words in reason for words, reason in zip(said, found))
+
+
+# What sshd -t of OpenSSH 9.2 and 10.0 says on standard error.
+@pytest.mark.parametrize(
+    ("said", "folder"),
+    [
+        ("Missing privilege separation directory: /run/sshd\r\n", "/run/sshd"),
+        (
+            "Missing privilege separation directory: /usr/share/empty.sshd\n",
+            "/usr/share/empty.sshd",
+        ),
+        ("/run/sshd must be owned by root and not group or world-writable.\r\n", "/run/sshd"),
+        ("/etc/ssh/sshd_config: line 3: Bad configuration option: Prot\n", ""),
+        ("sshd: no hostkeys available -- exiting.\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_folder_that_sshd_misses_is_no_mistake_of_the_configuration(
+    said: str, folder: str
+) -> None:
+    assert parse.missing_folder(said) == folder
+
+
+def test_where_a_socket_listens() -> None:
+    # systemctl show --property=Listen ssh.socket, systemd 255.
+    shown = "Listen=0.0.0.0:2222 (Stream)\nListen=[::]:2222 (Stream)\nListen=/run/x (Stream)\n"
+    assert parse.parse_listen(shown) == ["0.0.0.0:2222", "[::]:2222"]
+    assert parse.parse_listen("") == []
+
+
+DROP_IN = "/etc/ssh/sshd_config.d/00-gpulab.conf"
+RELOAD = ["systemctl", "try-reload-or-restart", "ssh.service"]
+
+
+def server(content: str | None = "MaxAuthTries 4\n", **different: Any) -> dict[str, Any]:
+    """A server of Debian 12, as the module tells it."""
+    ours = {} if content is None else {DROP_IN: {"content": content, "mode": "0600"}}
+    return {
+        "reads_drop_ins": True,
+        "files": {**ours, "/etc/ssh/sshd_config": {"content": "UsePAM yes\n", "mode": "0644"}},
+        "effective": {"port": ["22"]},
+        "serves": True,
+        "socket": {"active": False, "listens": [], "follows": False},
+        **different,
+    }
+
+
+SOCKET = {"active": True, "listens": ["0.0.0.0:22", "[::]:22"], "follows": True}
+
+
+class TestChange:
+    def test_what_is_there_is_not_written_again(self) -> None:
+        assert sshd_change(server(), "ssh", DROP_IN, "MaxAuthTries 4\n")["files"] == {}
+
+    @pytest.mark.parametrize(
+        "state",
+        [
+            server(None),
+            server("MaxAuthTries 6\n"),
+            server(files={DROP_IN: {"content": "MaxAuthTries 4\n", "mode": "0644"}}),
+        ],
+    )
+    def test_what_differs_is(self, state: dict[str, Any]) -> None:
+        change = sshd_change(state, "ssh", DROP_IN, "MaxAuthTries 4\n")
+        assert change["files"] == {DROP_IN: {"content": "MaxAuthTries 4\n", "mode": "0600"}}
+        assert change["check"] == [["sshd", "-t", "-f", f"{{stage}}{DROP_IN}"]]
+
+    def test_a_configuration_that_reads_no_drop_ins_does_so_first(self) -> None:
+        change = sshd_change(server(reads_drop_ins=False), "ssh", DROP_IN, "MaxAuthTries 4\n")
+        assert change["files"] == {
+            "/etc/ssh/sshd_config": {
+                "content": "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
+                "mode": "0644",
+            }
+        }
+
+    def test_all_files_together_are_tried_before_the_server_reads_them(self) -> None:
+        change = sshd_change(server(), "sshd", DROP_IN, "Port 2222\n")
+        assert change["apply"][:2] == [
+            ["sshd", "-t"],
+            ["systemctl", "try-reload-or-restart", "sshd.service"],
+        ]
+
+    def test_a_server_that_ended_is_started_by_the_way_back(self) -> None:
+        change = sshd_change(server(), "ssh", DROP_IN, "X11Forwarding no\n")
+        assert change["undo"] == [["systemctl", "reload-or-restart", "ssh.service"]]
+
+    def test_where_a_socket_starts_a_server_for_each_connection_none_is_started_beside(
+        self,
+    ) -> None:
+        state = server(serves=False, socket={**SOCKET, "follows": False})
+        change = sshd_change(state, "ssh", DROP_IN, "X11Forwarding no\n")
+        assert (change["apply"][1], change["undo"]) == (RELOAD, [RELOAD])
+
+    @pytest.mark.parametrize(
+        "line", ["Port 2222", "port 22\nPort 2222", "ListenAddress 10.0.0.1", "AddressFamily inet"]
+    )
+    def test_a_socket_listens_where_the_change_says(self, line: str) -> None:
+        change = sshd_change(server(socket=SOCKET), "ssh", DROP_IN, f"{line}\n")
+        moves = [
+            ["systemctl", "daemon-reload"],
+            ["systemctl", "stop", "ssh.service"],
+            ["systemctl", "restart", "ssh.socket"],
+        ]
+        assert change["apply"][1:4] == moves == change["undo"]
+        assert change["boot"] == [["systemctl", "daemon-reload"]]
+
+    def test_a_socket_stays_where_it_listens_otherwise(self) -> None:
+        change = sshd_change(server(socket=SOCKET), "ssh", DROP_IN, "LogLevel INFO\n")
+        assert (change["apply"][1], change["boot"]) == (RELOAD, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "ports", "extra", "said"),
+    [
+        (server(), [22], {}, []),
+        (server(None), [22, 2222], {}, []),
+        (server("Port 2222\n", effective={"port": ["2222"]}), [2222], {}, []),
+        # The port that is about to go.
+        (server("Port 22\nPort 2222\n", effective={"port": ["22", "2222"]}), [2222], {}, []),
+        (server(), [22], {"port": 2222}, ["ssh_extra_options.port"]),
+        (server(), [], {}, ["is no list of ports"]),
+        (server(), [0], {}, ["is no list of ports"]),
+        (server(effective={"port": ["2222"]}), [22], {}, ["port 2222 too, by another file"]),
+        (server(effective={"port": ["22", "443"]}), [22], {}, ["port 443 too, by another file"]),
+        (server(socket=SOCKET), [2222], {}, []),
+        (server(socket={**SOCKET, "follows": False}), [22], {}, []),
+        (
+            server(socket={**SOCKET, "follows": False}),
+            [2222],
+            {},
+            ["ssh.socket listens on 0.0.0.0:22"],
+        ),
+    ],
+)
+def test_ports_that_would_not_be_in_effect(
+    state: dict[str, Any], ports: list[int], extra: dict[str, Any], said: list[str]
+) -> None:
+    found = sshd_port_problems(state, "ssh", ports, extra)
     assert len(found) == len(said)
     assert all(words in reason for words, reason in zip(said, found))

@@ -14,6 +14,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils.commit.advice import next_action
+
 MODULE = "gpulab.core.commit"
 #: What is asked of the node over a connection that is newer than the change.
 _OVER_A_NEW_ONE = ("reached", "confirmed")
@@ -22,10 +24,6 @@ _SETTLE_S = 1.5
 _PAUSE_S = 1.0
 #: One attempt must not take the whole time that there is to confirm.
 _CONNECT_S = 5
-_NEXT = {
-    "firewall": "correct lab_zones or lab_flows; playbooks/firewall_show.yml shows what they allow",
-    "network": "correct node_interfaces or lab_zones",
-}
 #: A node that has gone back is reachable once what it undid has taken effect.
 _GRACE_S = 60.0
 
@@ -111,7 +109,8 @@ def _told(found: dict[str, Any], tries: _Tries, subject: str) -> dict[str, Any]:
             else f"This was {tries.spent_s:.0f} s after it was asked for"
         )
         # The summary of the run takes what is behind the arrow as the next action.
-        return {**found, "msg": f"{found.get('msg')}. {seen}. -> {_NEXT[subject]}"}
+        advice = next_action(subject, tries.last_error)
+        return {**found, "msg": f"{found.get('msg')}. {seen}. -> {advice}"}
     if not found.get("proved"):
         return {**found, "msg": "Reached; this connection proves nothing about the way in by SSH."}
     return {**found, "msg": f"Reached over a new SSH connection after {tries.spent_s:.1f} s."}

@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.firewall import change, lockout, routing
-from ..plugin_utils.firewall.policy import policy_from_plain
+from ..plugin_utils.firewall import change, lockout, routing, strangers
+from ..plugin_utils.firewall.policy import Policy, policy_from_plain
 
 MODULE = "gpulab.core.firewall_info"
 _SSH = 22
@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
                     "choices": ["refuse", "take_over"],
                     "default": "refuse",
                 },
+                "undeclared": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
                 "witnesses": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -48,13 +49,52 @@ class ActionModule(ActionBase):
         node = str((task_vars or {})["inventory_hostname"])
         policy = policy_from_plain(options["policy"])
         connection = result["connection"]
-        problem = lockout.lockout(policy, node, connection) if connection else ""
-        if result["others"] and options["existing"] == "refuse":
-            problem = problem or change.refusal(result["others"], node)
-        if problem:
-            return result | {"failed": True, "msg": problem}
+        problems, warnings = _judged(policy, node, result, options)
+        if warnings:
+            result["warnings"] = [*result.get("warnings", []), *warnings]
+        if problems:
+            return result | {"failed": True, "msg": problems[0]}
         port = connection["port"] if connection else _SSH
         return result | {
             "change": change.plan(ruleset, result, routing.forwarding(policy, node)),
             "witness": lockout.witness(policy, node, options["witnesses"], port),
         }
+
+
+def _judged(
+    policy: Policy, node: str, read: dict[str, Any], options: dict[str, Any]
+) -> tuple[list[str], list[str]]:
+    """Say what forbids the change, the worst first, and what is worth knowing before it."""
+    links, foreign = read["interfaces"], read["foreign"]
+    connection = read["connection"]
+    problems = [lockout.lockout(policy, node, connection, links or ())] if connection else []
+    warnings = []
+    if read["others"] and options["existing"] == "refuse":
+        problems.append(change.refusal(read["others"], node))
+    chains = strangers.unexplained(foreign["chains"], read["others"])
+    named = strangers.closing(policy, node, chains)
+    if named:
+        problems.append(strangers.closing_refusal(node, named))
+    some = strangers.dropping(policy, node, chains)
+    if some:
+        warnings.append(
+            f"{node}: others drop packets too, whatever lab_flows say: {'; '.join(some)}"
+        )
+    warnings += [said] if (said := strangers.full(node, read["connections"])) else []
+    if foreign["unread"]:
+        warnings.append(
+            f"{node}: whether other tables drop packets is unknown: {foreign['unread']}"
+        )
+    if links is None:
+        warnings.append(f"{node}: whether interfaces would be closed is unknown: `ip` says nothing")
+        links = []
+    used, idle = strangers.undeclared(policy, node, links)
+    # Where the rules are loaded, what they close is closed: no change of this run does it.
+    if used and options["undeclared"] == "refuse" and not read["live"]["same"]:
+        problems.append(strangers.undeclared_refusal(node, used))
+    elif used or idle:
+        warnings.append(
+            f"{node}: in no zone and of no container engine, so what comes in there is dropped: "
+            f"{', '.join([*used, *idle])}"
+        )
+    return [problem for problem in problems if problem], warnings

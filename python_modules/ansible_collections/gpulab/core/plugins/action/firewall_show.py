@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.declaration.suggest import did_you_mean
-from ..plugin_utils.firewall import reach, show
+from ..plugin_utils.firewall import asked, reach, show
 from ..plugin_utils.firewall.compile import compile_rulesets
 from ..plugin_utils.firewall.matrix import matrix
 from ..plugin_utils.firewall.policy import Policy, PolicyError, policy_from_plain
@@ -39,6 +39,8 @@ class ActionModule(ActionBase):
                 "to": {"type": "str"},
                 "protocol": {"type": "str", "choices": ["tcp", "udp", "icmp"], "default": "tcp"},
                 "ruleset_of": {"type": "str"},
+                "ask": {"type": "bool", "default": False},
+                "told": {"type": "dict"},
             },
             required_together=[("from", "to")],
             mutually_exclusive=[("from", "ruleset_of")],
@@ -60,8 +62,17 @@ def _show(policy: Policy, options: dict[str, Any]) -> dict[str, Any]:
         target, port = show.read_target(options["to"])
         source = show.read_source(options["from"])
         answer = reach.is_allowed(policy, source, target, options["protocol"], port)
+        lines, certain = list(show.answer_lines(answer)), True
+        machines = asked.machines_of(policy, answer)
+        if machines and options["told"] is not None:
+            certain, lines = asked.asked_lines(answer, options["told"])
+        elif machines:
+            # Printed once they have been asked.
+            lines = [] if options["ask"] else [*lines, asked.NOT_ASKED]
         return {
-            "lines": list(show.answer_lines(answer)),
+            "lines": lines,
+            "machines": machines,
+            "certain": certain,
             "allowed": answer.allowed,
             "flows": [flow.name for flow in answer.flows],
             "sides": [dataclasses.asdict(side) for side in answer.sides],

@@ -1,6 +1,6 @@
 # Copyright: The gpulab maintainers
 # Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)
-"""The filters ``accounts``, ``user_changes``, ``key_files`` and ``sudoers``: users and their keys.
+"""Filters of users and their keys: ``accounts``, ``ageing``, ``user_changes`` and others.
 
 A task per user and node costs 0.4 s even when there is nothing to do; one look at all accounts
 costs that once.
@@ -13,18 +13,22 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 SHELL = "/bin/bash"
+#: As many days as login.defs(5) of every distribution has for "never": 273 years.
+NEVER_DAYS = 99999
 
 
 def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
     """Parse what ``getent`` says of users, groups and locks.
 
     Args:
-        lines: any lines; used are ``passwd <passwd entry>``, ``group <group entry>`` and
-            ``locked <name>`` (the password is locked).
+        lines: any lines; used are ``passwd <passwd entry>``, ``group <group entry>``,
+            ``locked <name>`` (the password is locked) and ``ageing <name>:<last>:<most>``: the day
+            of the last change of the password and the days that it lasts (shadow(5)).
 
     Returns:
-        Name to ``{"uid", "home", "gid", "shell", "comment", "locked", "groups"}``, the primary
-        group included; ``uid`` and ``gid`` are numbers, as text.
+        Name to ``{"uid", "home", "gid", "shell", "comment", "locked", "ages", "groups"}``, the
+        primary group included; ``uid`` and ``gid`` are numbers, as text, ``ages`` says whether the
+        password has to be changed.
     """
     found: dict[str, dict[str, Any]] = {}
     rows = [line.partition(" ")[::2] for line in lines]
@@ -39,6 +43,7 @@ def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
                 "shell": shell,
                 "comment": comment,
                 "locked": False,
+                "ages": False,
                 "groups": [],
             }
     for kind, rest in rows:
@@ -50,7 +55,33 @@ def accounts(lines: list[str]) -> dict[str, dict[str, Any]]:
                     account["groups"].append(fields[0])
         elif kind == "locked" and rest in found:
             found[rest]["locked"] = True
+        elif kind == "ageing" and len(fields) == 3 and fields[0] in found:
+            found[fields[0]]["ages"] = _ages(*fields[1:])
     return found
+
+
+def _ages(last: str, most: str) -> bool:
+    """Say whether a password has to be changed some day, or at the next login (day 0)."""
+    return last == "0" or (last != "" and most.isdecimal() and int(most) < NEVER_DAYS)
+
+
+def ageing(
+    users: list[dict[str, Any]], present: dict[str, dict[str, Any]], connecting: str
+) -> list[str]:
+    """Name the accounts that come in by key alone, and whose password will have to be changed.
+
+    Then a login by key is refused, too ("You are required to change your password immediately", of
+    pam_unix), and whoever has no password can't change it.
+
+    Args:
+        users: those of ``lab_users`` that are to be there; their passwords are locked.
+        present: what `accounts` returns.
+        connecting: the user that Ansible connects as; concerned where its password is locked.
+    """
+    locked = {user["name"] for user in users} - {connecting}
+    if present.get(connecting, {}).get("locked"):
+        locked.add(connecting)
+    return sorted(name for name in locked & present.keys() if present[name]["ages"])
 
 
 def user_changes(
@@ -157,6 +188,7 @@ class FilterModule:
         """Name the filters."""
         return {
             "accounts": accounts,
+            "ageing": ageing,
             "user_changes": user_changes,
             "uid_problems": uid_problems,
             "key_files": key_files,

@@ -24,7 +24,7 @@ options:
     description: What is changed. A node has at most one change under way, whatever its subject.
     type: str
     required: true
-    choices: [firewall, network]
+    choices: [firewall, network, ssh]
   state:
     description:
       - V(applied) does nothing where O(files) and O(persist) are there and O(live) is true.
@@ -170,7 +170,7 @@ from ..module_utils.commit.store import Store
 from ..module_utils.process import run_group
 
 ARGUMENTS = {
-    "subject": {"type": "str", "required": True, "choices": ["firewall", "network"]},
+    "subject": {"type": "str", "required": True, "choices": ["firewall", "network", "ssh"]},
     "state": {
         "type": "str",
         "required": True,

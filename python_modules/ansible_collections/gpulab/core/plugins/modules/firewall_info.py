@@ -10,9 +10,13 @@ version_added: 0.1.0
 short_description: Compare a node's firewall with what was compiled for it, and plan the change
 description:
   - Reads the node once. Whether nftables is there, whether the table C(inet gpulab) is what
-    O(ruleset) says, which other firewalls are active, and by which connection Ansible came.
-  - Fails before anything is changed where O(ruleset) would not let that connection in, and where
-    another firewall is active and O(existing) says V(refuse).
+    O(ruleset) says, which other firewalls are active, which tables of others drop packets, which
+    interfaces there are, and by which connection Ansible came.
+  - Fails before anything is changed where O(ruleset) would not let that connection in, where
+    another firewall is active and O(existing) says V(refuse), where a table that no known service
+    loads drops what it does not know, and where interfaces would be closed that nobody declared
+    (O(undeclared)).
+  - Warns of what other tables drop besides, and of what could not be read.
   - Returns what M(gpulab.core.commit) needs to make the change.
 options:
   ruleset:
@@ -27,6 +31,13 @@ options:
     description: What to do with another firewall that is active.
     type: str
     choices: [refuse, take_over]
+    default: refuse
+  undeclared:
+    description: >-
+      What to do where an interface is in use, in no zone, and named by no pattern of the node's
+      C(firewall_container_interfaces).
+    type: str
+    choices: [refuse, warn]
     default: refuse
   witnesses:
     description: Nodes that could try SSH access after the change, the best first.
@@ -73,6 +84,24 @@ others:
   sample: {firewalld: true}
 forwarding:
   description: Whether the kernel forwards, by the name of the sysctl.
+  type: dict
+  returned: always
+interfaces:
+  description: >-
+    The node's interfaces, each with C(name), C(up), C(kind), C(master), C(parent) and C(addresses);
+    none where they could not be read.
+  type: list
+  elements: dict
+  returned: always
+connections:
+  description: >-
+    How many connections the kernel follows C(now), at most C(max), and how many were C(lost) since
+    boot to make room for others; none where it follows none.
+  type: dict
+  returned: always
+foreign:
+  description: >-
+    C(chains), base chains of other tables that drop packets, and C(unread), why some are not known.
   type: dict
   returned: always
 connection:

@@ -11,7 +11,8 @@ description:
   - Prints who may open connections to whom as a matrix; with O(from) and O(to) whether one
     connection may be opened, by which flow and where that is declared; with O(ruleset_of) one
     node's ruleset.
-  - Answers from the declaration. It asks no node, so it does not say what is loaded there.
+  - Answers from the declaration. It asks no node, so it does not say what is loaded there; what
+    nodes said is given by O(told).
   - Runs on the controller and connects to nothing.
 options:
   policy:
@@ -33,6 +34,17 @@ options:
     type: str
     choices: [tcp, udp, icmp]
     default: tcp
+  ask:
+    description: >-
+      Whether the nodes on the way are asked next, so that a yes is not printed yet, and
+      RV(machines) names them.
+    type: bool
+    default: false
+  told:
+    description: >-
+      What M(gpulab.core.firewall_others) returned of each of RV(machines). Where a table of others
+      drops packets, or a node did not answer, the answer is no yes.
+    type: dict
   ruleset_of:
     description: The node whose ruleset is wanted.
     type: str
@@ -62,6 +74,15 @@ allowed:
   description: Whether the connection may be opened.
   returned: with O(from)
   type: bool
+certain:
+  description: Whether a yes is not doubted by what nodes said.
+  returned: with O(from)
+  type: bool
+machines:
+  description: The nodes on the way, where the declaration says yes.
+  returned: with O(from)
+  type: list
+  elements: str
 flows:
   description: The names of the flows that let it through.
   returned: with O(from)

@@ -11,6 +11,7 @@ short_description: Read what the SSH server can do, has and does
 description:
   - Reads the algorithms that the installed sshd offers by default, the system's crypto policy,
     the host keys, the effective configuration, and whether a user could log in by key.
+  - Reads also how the server is started, by its service or by a socket.
   - Changes nothing.
 options:
   user:
@@ -21,6 +22,11 @@ options:
     description: Name of the server's systemd unit.
     type: str
     default: sshd
+  files:
+    description: Files of the server's configuration to read.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: Reads only.
@@ -51,8 +57,20 @@ sshd:
     reads_drop_ins: {description: Whether sshd_config reads its drop-ins first., type: bool}
     effective: {description: "Option to list of values, for O(user) (C(sshd -T -C)).", type: dict}
     error: {description: Why the configuration in place can't be read., type: str}
+    missing_folder:
+      description: >-
+        The folder that sshd shuts its processes into, where that is missing: then it neither reads
+        its configuration nor lets anybody in.
+      type: str
+    files: {description: "Of O(files) that are there, C(content) and C(mode).", type: dict}
     enabled: {description: Whether the service or its socket starts at boot., type: bool}
     active: {description: Whether the service or its socket is up., type: bool}
+    serves: {description: Whether the service itself is up., type: bool}
+    socket:
+      description: >-
+        C(active), C(listens) (addresses and ports), and C(follows), whether a generator makes the
+        socket listen where C(Port) in sshd_config says (Ubuntu from 24.04 on).
+      type: dict
     user:
       description: "C(name), C(exists), C(groups), C(authorized_keys) (how many) of O(user)."
       type: dict
@@ -68,6 +86,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.sshd import parse
 
+#: Makes ssh.socket listen where sshd_config says (Ubuntu 24.04 and later).
+GENERATORS = ("/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
+GENERATOR = "sshd-socket-generator"
 POLICY = Path("/etc/crypto-policies/back-ends/opensshserver.config")
 CONFIG = Path("/etc/ssh/sshd_config")
 
@@ -92,12 +113,18 @@ def user_state(name: str) -> dict[str, Any]:
     return {"name": name, "exists": True, "groups": sorted(groups), "authorized_keys": keys}
 
 
+def file_state(path: Path) -> dict[str, str]:
+    """Read a file's text, and its permissions as an octal number."""
+    return {"content": text_of(path), "mode": f"{path.stat().st_mode & 0o7777:04o}"}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "user": {"type": "str", "required": True},
             "service": {"type": "str", "default": "sshd"},
+            "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -112,8 +139,14 @@ def main() -> None:
         "reads_drop_ins": parse.reads_drop_ins(text_of(CONFIG)),
         "effective": {},
         "error": "",
+        "missing_folder": "",
+        "files": {
+            file: file_state(Path(file)) for file in module.params["files"] if Path(file).is_file()
+        },
         "enabled": False,
         "active": False,
+        "serves": False,
+        "socket": {"active": False, "listens": [], "follows": False},
         "user": user_state(user),
     }
     if sshd is not None:
@@ -126,6 +159,7 @@ def main() -> None:
             state["effective"] = parse.parse_effective(out)
         else:
             state["error"] = err.strip() or f"sshd -T: exit status {rc}"
+            state["missing_folder"] = parse.missing_folder(err)
         _, _, err = module.run_command([sshd, "-V"])
         state["version"] = next((w for w in err.replace(",", " ").split() if "SSH_" in w), "")
         for key in sorted(Path("/etc/ssh").glob("ssh_host_*_key")):
@@ -137,6 +171,15 @@ def main() -> None:
         _, active, _ = module.run_command(["systemctl", "is-active", *units])
         state["enabled"] = "enabled" in enabled.split()
         state["active"] = "active" in active.split()
+        # In the order that was asked for.
+        state["serves"] = active.split()[:1] == ["active"]
+        if active.split()[1:] == ["active"]:
+            _, shown, _ = module.run_command(["systemctl", "show", "--property=Listen", units[1]])
+            state["socket"] = {
+                "active": True,
+                "listens": parse.parse_listen(shown),
+                "follows": any(Path(folder, GENERATOR).is_file() for folder in GENERATORS),
+            }
     module.exit_json(changed=False, sshd=state)
 
 

@@ -52,7 +52,7 @@ class Change:
 
     Attributes:
         id: names it, its timer and its units.
-        subject: ``firewall`` or ``network``.
+        subject: ``firewall``, ``network`` or ``ssh``.
         timeout_s: seconds from `armed_at` until the node goes back.
         armed_at: when the timer was started, in seconds since boot.
         applied_at: when the last command of `apply` had ended, in seconds since boot; None before.

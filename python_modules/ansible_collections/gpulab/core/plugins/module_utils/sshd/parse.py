@@ -14,6 +14,11 @@ ALGORITHM_OPTIONS = (
     "casignaturealgorithms",
 )
 
+_FOLDER = re.compile(
+    r"Missing privilege separation directory: (/\S+)"
+    r"|(/\S+) must be owned by root and not group or world-writable"
+)
+
 
 def parse_effective(text: str) -> dict[str, list[str]]:
     """Parse the output of ``sshd -T``.
@@ -92,3 +97,24 @@ def count_keys(text: str) -> int:
     return sum(
         1 for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
     )
+
+
+def missing_folder(said: str) -> str:
+    """Name the folder that keeps sshd from starting, of what it says on standard error, or "".
+
+    sshd shuts the half of it that talks to strangers into an empty folder. Where that is missing,
+    or others may write it, ``sshd -t``, ``-T`` and each new connection end there, whatever the
+    configuration says (OpenSSH 8.7 to 10.2, sshd.c). The service makes it when it starts; where
+    only a socket is up, or somebody cleaned ``/run``, it is not there.
+    """
+    found = _FOLDER.search(said)
+    return (found[1] or found[2]) if found else ""
+
+
+def parse_listen(shown: str) -> list[str]:
+    """Parse ``systemctl show --property=Listen`` of a socket: its addresses that have a port.
+
+    Args:
+        shown: one line ``Listen=[::]:22 (Stream)`` for each.
+    """
+    return re.findall(r"^Listen=(\S+:\d+) \(Stream\)$", shown, re.MULTILINE)

@@ -20,6 +20,11 @@ def interfaces_of(host: Host) -> Interfaces:
     return {str(name): mapping(body) for name, body in found.items()}
 
 
+def is_managed(body: Mapping[Any, Any]) -> bool:
+    """Say whether gpulab makes and sets an interface, and not somebody else on the node."""
+    return body.get("managed") is not False
+
+
 def interface_problems(host: Host, zones: Mapping[str, Zone]) -> Iterator[Problem]:
     """Check the zones, addresses and packet sizes of one node's interfaces."""
     interfaces = interfaces_of(host)

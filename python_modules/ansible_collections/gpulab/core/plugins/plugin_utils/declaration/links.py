@@ -14,7 +14,8 @@ from .addresses import (
 )
 from .claims import Claim, conflicts
 from .default_route import default_routes, routers
-from .interfaces import Interfaces, interfaces_of
+from .interfaces import Interfaces, interfaces_of, is_managed
+from .kernel_names import ADVICE, kind_of_name
 from .model import Host, Path, Problem, mapping, sequence, show, text, whole
 from .suggest import did_you_mean
 from .zones import Zone
@@ -36,6 +37,8 @@ MODES_OF_OPTION = {
     "hash_policy": ("802.3ad", "balance-xor", "balance-tlb"),
 }
 EXAMPLE = "10.99.0.0/16"
+#: What only whoever sets an interface can give it.
+SETTINGS = ("mac", "parent", "bond")
 
 
 def link_problems(
@@ -56,12 +59,41 @@ def link_problems(
             right += "another one names as its parent can do without"
             path: Path = ("node_interfaces", name, "zone")
             yield Problem(host.name, path, "this key is missing", right)
-        if "parent" in body:
+        if not is_managed(body):
+            yield from _foreign(host.name, name, body)
+        elif "parent" in body:
             yield from _vlan(host.name, name, interfaces, zones)
         yield from _bond(host.name, name, mapping(body.get("bond")), interfaces)
         yield from _routes(host.name, name, body, interfaces, zones)
+    yield from _kernel_names(host.name, interfaces)
     yield from _claims(host.name, interfaces)
     yield from _default_route(host.name, interfaces, declared)
+
+
+def _foreign(owner: str, name: str, body: Mapping[Any, Any]) -> Iterator[Problem]:
+    """What gpulab does not set it cannot make so."""
+    right = "leave it out, or leave managed: false out, so that gpulab sets the interface"
+    for key in SETTINGS:
+        if key in body:
+            wrong = f"somebody else sets '{name}' (managed: false), with its {key}"
+            yield Problem(owner, ("node_interfaces", name, key), wrong, right)
+    if body.get("gateway") is True:
+        wrong = f"somebody else sets '{name}' (managed: false), with its default route"
+        yield Problem(owner, ("node_interfaces", name, "gateway"), wrong, right)
+
+
+def _kernel_names(owner: str, interfaces: Interfaces) -> Iterator[Problem]:
+    """Refuse a MAC to hold a name that the kernel gives to the first card that it finds."""
+    cards = {name for name, body in interfaces.items() if not {"parent", "bond"} & body.keys()}
+    for body in interfaces.values():
+        cards |= set(map(text, sequence(mapping(body.get("bond")).get("members"))))
+    for name, body in sorted(interfaces.items()):
+        kind = kind_of_name(name)
+        rivals = sorted(card for card in cards - {name} if kind_of_name(card) == kind)
+        if kind and rivals and "mac" in body and name in cards and is_managed(body):
+            wrong = f"a boot may give the name '{name}' to the card of {' or '.join(rivals)}: the "
+            wrong += "kernel gives such names in the order in which it finds the cards"
+            yield Problem(owner, ("node_interfaces", name, "mac"), wrong, ADVICE)
 
 
 def _vlan(
@@ -87,6 +119,9 @@ def _vlan(
         right = f"declare it in node_interfaces ({parent}: {{}} carries VLANs and nothing else); "
         right += did_you_mean(parent, others)
         yield Problem(owner, (*at, "parent"), f"there is no interface '{parent}'", right)
+    elif not is_managed(interfaces[parent]):
+        wrong = f"somebody else sets '{parent}' (managed: false), and what is on top of it"
+        yield Problem(owner, (*at, "parent"), wrong, "managed: false here, too, and no parent")
     elif "parent" in interfaces[parent]:
         right = "the interface below both"
         if text(interfaces[parent]["parent"]):

@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..declaration.flow_ends import GATEWAYS, OUTSIDE
+from ..network.machine import MADE_KINDS
 from .endpoints import Ends
 from .policy import Address, Policy
 from .reach import is_allowed
 
 
-def lockout(policy: Policy, node: str, connection: dict[str, Any]) -> str:
+def lockout(
+    policy: Policy,
+    node: str,
+    connection: dict[str, Any],
+    interfaces: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Say that the policy would lock out whoever is connected, and by which flow it would not.
 
     Args:
         policy: the policy.
         node: the machine.
         connection: ``client``, ``server`` and ``port`` of the connection, as the node sees it.
+        interfaces: those of the node, with their ``addresses``; without any, which of them has the
+            connection's address is not looked at.
 
     Returns:
         A message, or "" when the connection could be opened again.
     """
     client, server, port = connection["client"], connection["server"], connection["port"]
-    declared = {str(one) for part in policy.nodes[node].interfaces for one in part.addresses}
+    declared = {
+        str(one): part.name for part in policy.nodes[node].interfaces for one in part.addresses
+    }
+    at = next((link for link in interfaces if server in link["addresses"]), None)
     if server not in declared:
         return (
             f"this would lock out Ansible: {server}, where it is connected, is no declared address "
             f"of {node}, so nothing is let in there. Nothing was changed. -> declare it in "
-            f"node_interfaces of {node}"
+            f"node_interfaces of {node}{_as(at)}"
+        )
+    if at and at["name"] not in {part.name for part in policy.nodes[node].interfaces}:
+        return (
+            f"this would lock out Ansible: {server}, where it is connected, is on {at['name']}, "
+            f"and node_interfaces of {node} has it on {declared[server]}, so nothing is let in on "
+            f"{at['name']}. Nothing was changed. -> declare it by that name{_as(at)}"
         )
     answer = is_allowed(policy, client, server, "tcp", port)
     if answer.allowed:
@@ -67,6 +85,15 @@ def witness(policy: Policy, node: str, candidates: list[str], port: int) -> dict
                     if own.version == address.version and _open(ends, own, address, port):
                         return {"name": name, "address": str(address)}
     return {"name": "", "address": ""}
+
+
+def _as(link: Mapping[str, Any] | None) -> str:
+    """Say by which name, and that gpulab does not make interfaces of its kind."""
+    if link is None:
+        return ""
+    foreign = link["kind"] not in ("", *MADE_KINDS, "veth")
+    how = f", with managed: false: something else makes this {link['kind']}" if foreign else ""
+    return f" ({link['name']}{how})"
 
 
 def _open(ends: Ends, source: Address, target: Address, port: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _UFW_INIT = "/usr/lib/ufw/ufw-init"
+_PERSISTENT = "netfilter-persistent"
 _UNITS = "/etc/systemd/system"
 #: Stopping it flushes all tables, those of container engines too. Masked it neither starts nor
 #: stops any more; what it has loaded stays until the next boot.
@@ -29,6 +30,8 @@ def commands(others: dict[str, bool]) -> dict[str, list[list[str]]]:
         *(["systemctl", "stop", f"{name}.service"] for name in stopped),
         # `ufw enable` loads its rules without its unit, so there may be no unit to stop.
         *([_UFW_INIT, "force-stop"] for name in stopped if name == "ufw"),
+        # Its unit leaves the rules in the kernel when it stops (FLUSH_ON_STOP in its defaults).
+        *([_PERSISTENT, "flush"] for name in stopped if name == _PERSISTENT),
     ]
     undo = [
         *(["systemctl", "unmask", "--runtime", f"{name}.service"] for name in names),

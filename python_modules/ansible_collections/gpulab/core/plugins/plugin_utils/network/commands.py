@@ -45,7 +45,7 @@ def apply(
     if backend == NETPLAN:
         commands += _netplan(stale)
     elif backend == NETWORKD:
-        commands += [_networkd(stale), ["networkctl", "reconfigure", *kept]]
+        commands += [_networkd(stale), *([["networkctl", "reconfigure", *kept]] if kept else [])]
     elif backend == MANAGER:
         commands.append(["nmcli", "connection", "reload"])
         commands += [_up(link.name) for link in model.links]
@@ -53,7 +53,8 @@ def apply(
         # What another program or a lease has set would stay beside ours.
         commands += [_release(name) for name in kept if there[name].leased]
         commands += [["ip", "address", "flush", "dev", name, "scope", "global"] for name in kept]
-        commands.append(["ifup", "--force", *(link.name for link in model.links)])
+        names = [link.name for link in model.links]
+        commands += [["ifup", "--force", *names]] if names else []
     return [*commands, *([_RDMA_AGAIN] if stale else [])]
 
 
@@ -94,7 +95,7 @@ def undo(
         commands = [["netplan", "generate"], *gone, *made, *mtus, *_netplan(stale)]
     elif backend == NETWORKD:
         commands = [*gone, _networkd(stale), *made, *mtus]
-        commands.append(["networkctl", "reconfigure", *names])
+        commands += [["networkctl", "reconfigure", *names]] if names else []
     elif backend == MANAGER:
         commands = [["nmcli", "connection", "reload"], *gone, *made, *mtus]
         commands += [_connect(name) for name in names]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..declaration.kernel_names import ADVICE, kind_of_name
 from .model import Link, Model
 
 #: Kinds of interface that this role makes; all others are left alone.
 MADE_KINDS = ("bond", "vlan", "ipoib")
+#: What the kernel called a card first that udev has named so since (systemd.net-naming-scheme(7)).
+_FIRST_NAMES = {"ib": "ib", "wl": "wlan", "ww": "wwan"}
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,22 @@ def problems(model: Model, there: Mapping[str, Present]) -> Iterator[str]:
                 f"{at}.mac: {link.name} of this machine has {present.mac}, not {link.mac}: correct "
                 "the MAC, or look whether a card was exchanged"
             )
+        elif link.mac and kind_of_name(link.name):
+            rivals = sorted(set(_rivals(link.name, cards.values())) - {link.name})
+            if rivals:
+                yield (
+                    f"{at}.mac: {link.name} is a name that the kernel gives in the order in which "
+                    f"it finds the cards, so a boot may give it to {' or '.join(rivals)}, and the "
+                    f"firewall with it: {ADVICE}"
+                )
+
+
+def _rivals(name: str, cards: Iterable[Present]) -> Iterator[str]:
+    """Name the cards to which the kernel gives names of the same kind at first."""
+    for card in cards:
+        first = "ib" if card.infiniband else _FIRST_NAMES.get(card.name[:2], "eth")
+        if (kind_of_name(card.name) or first) == kind_of_name(name):
+            yield card.name
 
 
 def differences(model: Model, there: Mapping[str, Present], ways: list[Way]) -> Iterator[str]:
@@ -171,7 +190,12 @@ def _is_made_so(link: Link, present: Present) -> bool:
     return present.tag == link.tag and present.parent == link.parent
 
 
-def stale(model: Model, there: Mapping[str, Present], former: set[str]) -> list[str]:
+def stale(
+    model: Model,
+    there: Mapping[str, Present],
+    former: set[str],
+    foreign: Collection[str] = (),
+) -> list[str]:
     """Name the interfaces that must go before they are made again, or for good.
 
     No back end changes what a VLAN or a bond is made of while it exists. What is on top of one goes
@@ -181,11 +205,12 @@ def stale(model: Model, there: Mapping[str, Present], former: set[str]) -> list[
         model: as declared.
         there: as is.
         former: words of the files that this role wrote before.
+        foreign: interfaces that somebody else sets, from now on if not before.
     """
     declared = {link.name: link for link in model.links}
     gone = []
     for name, present in there.items():
-        if present.kind not in MADE_KINDS:
+        if present.kind not in MADE_KINDS or name in foreign:
             continue
         link = declared.get(name)
         if (link is None and name.lower() in former) or (link and not _is_made_so(link, present)):

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..declaration.addresses import on_every_link
 from ..declaration.default_route import default_routes
+from ..declaration.interfaces import is_managed
 
 ETHERNET_MTU = 1500  # IEEE 802.3, what a link carries when nobody says otherwise
 #: An InfiniBand packet of 4096 bytes, less the four of the IPoIB header (RFC 4391). More needs
@@ -127,6 +128,9 @@ def build(
 ) -> Model:
     """Make a node's network of what is declared.
 
+    What somebody else sets (``managed: false``) is left out. A default route that would go over it
+    is somebody else's, too, and goes over no other.
+
     Args:
         interfaces: ``node_interfaces`` of the node, in the declaration's order.
         zones: ``lab_zones``.
@@ -140,7 +144,11 @@ def build(
     for name, of in interfaces.items():
         _check(name, of, interfaces, zones)
     gateways = _gateway_interfaces(interfaces, zones)
-    links = [_link(name, of, zones, gateways, infiniband) for name, of in interfaces.items()]
+    links = [
+        _link(name, of, zones, gateways, infiniband)
+        for name, of in interfaces.items()
+        if is_managed(of)
+    ]
     links += _implied(links, infiniband)
     links = _with_carriers_mtu(links, interfaces, zones)
     ranks = {"physical": 0, "bond": 1, "vlan": 2, "ipoib": 2}
@@ -172,6 +180,9 @@ def _check(
     zone = _zone_of(name, of, zones)
     parent = of.get("parent")
     if parent is not None:
+        if not is_managed(interfaces.get(parent, {})):
+            msg = f"{at}.parent: somebody else sets {parent} (managed: false), and what is on it"
+            raise NetworkError(msg)
         if parent == name or interfaces.get(parent, {}).get("parent"):
             msg = f"{at}.parent: {parent} is a VLAN itself: name the card or the bond"
             raise NetworkError(msg)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils.network.programs import IFUPDOWN
+from ..declaration.interfaces import is_managed
 from . import commands
 from .backends import choose, in_use, is_ours
 from .files import Files
@@ -87,7 +88,8 @@ def plan(
         return {**done, "problems": wrong, **nothing}
     former = set[str]().union(*(words(text) for text in info["files"].values()))
     own = set[str]().union(*(words(text) for path, text in info["files"].items() if is_ours(path)))
-    going = stale(model, there, own)
+    foreign = [name for name, body in interfaces.items() if not is_managed(body)]
+    going = stale(model, there, own, foreign)
     return {
         **done,
         "taken_over": [file.path for file in found],
@@ -143,9 +145,9 @@ def _foreign_problems(
         if file.others:
             others = ", ".join(file.others)
             yield (
-                f"{file.path} cannot be taken over: it is about {others}, too, which "
-                f"node_interfaces does not declare: declare {others}, or move what is about it to "
-                "a file of its own"
+                f"{file.path} cannot be taken over: it is about {others}, too, which gpulab does "
+                f"not set: declare {others} in node_interfaces (without managed: false), or move "
+                "what is about it to a file of its own"
             )
         if file.nameservers and not options.nameservers:
             servers = ", ".join(file.nameservers)
