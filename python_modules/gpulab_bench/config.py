@@ -45,19 +45,28 @@ class ModelConfig:
             raise ValueError(msg)
 
 
+# What is asked about a source: see `TaskConfig`.
+QUESTIONS = 2
+# Classes of symbols, of which one leads. Four: few enough that a macro average over 4096 answers
+# is steady, enough that guessing is right a quarter of the time.
+CLASSES = 4
+
+
 @dataclass(frozen=True)
 class TaskConfig:
-    """The learnable stream: reverse a sequence of random symbols.
+    """The learnable stream: two questions about a sequence of random symbols.
 
-    An item is ``source, separator, reversed source``. The symbols are ``0 .. symbols - 1`` and the
-    separator is ``symbols``, so the vocabulary must hold ``symbols + 1`` tokens. It may be far
-    shorter than the model's context and use few of its tokens: it shows that the model learns.
+    An item is ``source, question, answer``. The symbols are ``0 .. symbols - 1``. The question
+    ``symbols`` asks for the source backwards. The question ``symbols + 1`` asks, for each symbol of
+    the source, which of `CLASSES` leads up to there (see `gpulab_bench.data.votes`). So the
+    vocabulary must hold ``symbols + 2`` tokens. The task may be far shorter than the model's
+    context and use few of its tokens: it shows that the model learns.
 
     Attributes:
         symbols: size of the alphabet.
         source_tokens: K, length of the source and of the answer.
-        train_items: items in the training split; one pass over as many items is an epoch.
-        heldout_items: items in the held-out split.
+        train_items: items in the training split; an epoch asks each of them once.
+        heldout_items: items in the held-out split, of each question.
     """
 
     symbols: int
@@ -144,9 +153,14 @@ class Preset:
         if self.model.context < self.task.tokens:
             msg = f"{self.name}: context must be at least twice source_tokens"
             raise ValueError(msg)
-        if self.model.vocab_size <= self.task.symbols:
-            msg = f"{self.name}: vocab_size must be at least symbols + 1"
+        if self.model.vocab_size < self.task.symbols + QUESTIONS:
+            msg = f"{self.name}: vocab_size must be at least symbols + {QUESTIONS}"
             raise ValueError(msg)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps that ask each item of the training split once; a rest of a batch is left out."""
+        return max(1, self.task.train_items // self.batch_items)
 
     @property
     def tokens_per_step(self) -> int:
@@ -192,11 +206,16 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
     )
 
 
+# What ``--preset auto`` takes: on a GPU one of the hardware guide's own, on a CPU one of seconds.
+AUTO = "auto"
+GPU_PRESET = "japanese-small"
+CPU_PRESET = "xs"
+
 # How a run for speed runs the model: operation by operation, or compiled by torch.compile.
 SPEED_MODES = ("eager", "compile")
 
 # Long enough to be learned only by looking back, short enough for seconds.
-_TASK = TaskConfig(symbols=32, source_tokens=8, train_items=16384, heldout_items=512)
+_TASK = TaskConfig(symbols=32, source_tokens=8, train_items=8192, heldout_items=512)
 # 10 steps choose kernels and fill caches, 50 are timed.
 _SPEED = SpeedConfig(batch_items=32, steps=60, warmup_steps=10)
 _CPU_THREADS = 2
@@ -239,7 +258,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="xs",
             model=ModelConfig(
-                vocab_size=33,
+                vocab_size=34,
                 context=16,
                 d_model=64,
                 layers=2,

@@ -6,12 +6,14 @@ from typing import Literal
 
 import torch
 
-from gpulab_bench.config import TaskConfig
+from gpulab_bench.config import CLASSES, TaskConfig
 
 Split = Literal["train", "heldout"]
 
 # One source in eight is held out, by a checksum of its symbols.
 HELDOUT_SHARE = 8
+# One item in three of the training asks for the leading class, the others for the source backwards.
+VOTE_SHARE = 3
 
 
 def is_heldout(source: torch.Tensor) -> torch.Tensor:
@@ -42,6 +44,56 @@ def draw_items(task: TaskConfig, split: Split, generator: torch.Generator) -> to
     Returns:
         Tokens, [N, 2K + 1], N = the size of the split.
     """
+    source = _draw_sources(task, split, generator)
+    return torch.cat([source, _asked(source, task.symbols), source.flip(1)], dim=1)
+
+
+def draw_votes(task: TaskConfig, split: Split, generator: torch.Generator) -> torch.Tensor:
+    """Draw a split of ``source, question, leading classes``; the rest as `draw_items`."""
+    return _ask_votes(task, _draw_sources(task, split, generator))
+
+
+def draw_training(task: TaskConfig, generator: torch.Generator) -> torch.Tensor:
+    """Draw the data set of a training: `draw_items`, every `VOTE_SHARE`-th with the other question.
+
+    Returns:
+        Tokens, [N, 2K + 1], N = the size of the training split.
+    """
+    items = draw_items(task, "train", generator)
+    items[::VOTE_SHARE] = _ask_votes(task, items[::VOTE_SHARE, : task.source_tokens])
+    return items
+
+
+def votes(source: torch.Tensor) -> torch.Tensor:
+    """Say which class leads after each symbol: the one that most symbols so far belong to.
+
+    The class of a symbol is its number modulo `CLASSES`; of classes that are level, the lowest
+    number leads. So class 0 leads most often, and the last one least: the classes are uneven, and
+    precision and recall are two things. Many leads are narrow, so a model that counts a little
+    wrong answers a little worse.
+
+    Args:
+        source: symbols, [N, K].
+
+    Returns:
+        Classes, [N, K], of the same type.
+    """
+    # By hand: argmax does not promise which of several highest it takes.
+    classes = torch.arange(CLASSES, device=source.device)
+    seen = (source[:, :, None] % CLASSES == classes).long().cumsum(dim=1)
+    return (CLASSES * seen + CLASSES - 1 - classes).argmax(dim=2).to(source.dtype)
+
+
+def _ask_votes(task: TaskConfig, source: torch.Tensor) -> torch.Tensor:
+    return torch.cat([source, _asked(source, task.symbols + 1), votes(source)], dim=1)
+
+
+def _asked(source: torch.Tensor, question: int) -> torch.Tensor:
+    return torch.full_like(source[:, :1], question)
+
+
+def _draw_sources(task: TaskConfig, split: Split, generator: torch.Generator) -> torch.Tensor:
+    """Draw the sources of a split, [N, K]."""
     wanted = task.heldout_items if split == "heldout" else task.train_items
     kept: list[torch.Tensor] = []
     while sum(len(part) for part in kept) < wanted:
@@ -52,6 +104,4 @@ def draw_items(task: TaskConfig, split: Split, generator: torch.Generator) -> to
             device=generator.device,
         )
         kept.append(source[is_heldout(source) == (split == "heldout")])
-    source = torch.cat(kept)[:wanted]
-    separator = torch.full_like(source[:, :1], task.symbols)
-    return torch.cat([source, separator, source.flip(1)], dim=1)
+    return torch.cat(kept)[:wanted]

@@ -24,6 +24,14 @@ def values(document: Document) -> dict[str, Any]:
     return {metric["id"]: metric["value"] for metric in metrics_of(document)}
 
 
+# 5 s, of which 30 and 10 MB/s, and 0.8 and 0.4 Gb/s.
+TRAINED = {
+    "seconds": 5.0,
+    "disk": {"read_bytes": 150_000_000, "written_bytes": 50_000_000},
+    "network": {"received_bytes": 500_000_000, "sent_bytes": 250_000_000},
+}
+
+
 def telemetry_of(document: Document) -> dict[str, Any]:
     return {
         "gpus": [
@@ -40,7 +48,8 @@ def telemetry_of(document: Document) -> dict[str, Any]:
 def test_every_metric_of_the_guide_has_a_value_on_a_gpu(gpu_document: Document) -> None:
     gpu_document["telemetry"] = telemetry_of(gpu_document)
     gpu_document["usage"] = {
-        "host_memory": {"total_bytes": 128_000_000_000, "used_max_bytes": 32_000_000_000}
+        "host_memory": {"total_bytes": 128_000_000_000, "used_max_bytes": 32_000_000_000},
+        "windows": {"train": TRAINED},
     }
     gpu_document["user"] = {"satisfaction": 4.5, "ratings": 12}
     found = values(gpu_document)
@@ -62,10 +71,34 @@ def test_every_metric_of_the_guide_has_a_value_on_a_gpu(gpu_document: Document) 
         "reliability.crash_rate": 0.0,
         "reliability.error_rate": 0.0,
         "reliability.restarts": 0,
-        "train.epoch_s": pytest.approx(1.088),
+        "train.disk_read": 30.0,
+        "train.disk_write": 10.0,
+        "train.epoch_s": 1.3,
+        "train.network_received": 0.8,
+        "train.network_sent": 0.4,
         "train.tokens_per_s": pytest.approx(60_235, abs=1),
         "user.satisfaction": 4.5,
     }
+
+
+@pytest.mark.parametrize(
+    "window",
+    [None, {**TRAINED, "disk": None, "network": None}, {**TRAINED, "seconds": 0.0}],
+)
+def test_rates_in_training_that_are_not_known_are_null(
+    gpu_document: Document, window: Document | None
+) -> None:
+    """Also those of a document from before they were told of: it has no windows."""
+    names = ("disk_read", "disk_write", "network_received", "network_sent")
+    for usage in ({"windows": {"train": window}}, {}):
+        gpu_document["usage"] = usage
+        found = values(gpu_document)
+        assert [found[f"train.{name}"] for name in names] == [None] * 4
+
+
+def test_the_epoch_says_how_many_were_timed(gpu_document: Document) -> None:
+    (epoch,) = [one for one in metrics_of(gpu_document) if one["id"] == "train.epoch_s"]
+    assert (epoch["value"], epoch["n"]) == (1.3, 1)
 
 
 def test_each_number_belongs_to_what_it_was_measured_on(gpu_document: Document) -> None:

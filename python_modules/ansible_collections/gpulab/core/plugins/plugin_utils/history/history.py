@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils.file_lock import exclusive_lock
 from .. import formatting
 from ..records import parts, paths, records
-from . import baselines
+from . import baselines, launches
 
 FILE = "history.sqlite3"
 # A report's own writing takes less than a second.
@@ -26,7 +26,19 @@ MIGRATIONS: tuple[str, ...] = (
     # The stage benchmark's checks had the name smoke.
     """UPDATE findings SET check_id = 'benchmark' || substr(check_id, 6)
     WHERE check_id LIKE 'smoke.%';""",
+    # Launches of the benchmark's workers. Of runs from before, `rebuild` brings them.
+    """CREATE TABLE launches (
+      run_id TEXT NOT NULL REFERENCES runs,
+      node TEXT NOT NULL,
+      attempted INTEGER NOT NULL,
+      failed INTEGER NOT NULL,
+      restarts INTEGER NOT NULL,
+      PRIMARY KEY (run_id, node)
+    ) STRICT;""",
 )
+
+# Tables whose rows are a run's and a node's.
+BY_NODE = ("node_runs", "sightings", "findings", "metrics", "launches")
 
 # When a run began, UTC, and its id, for runs of the same second.
 Moment = tuple[str, str]
@@ -114,6 +126,7 @@ def ingest(
             _write_parts(connection, moment[1], node["name"], fitted.get(node["name"], []))
             if record:
                 _write_metrics(connection, record)
+                launches.write(connection, record)
         _write_findings(connection, moment, summary, found, fitted, before)
 
 
@@ -191,7 +204,7 @@ def _why(path: Path, error: Exception) -> str:
 
 
 def _forget(connection: sqlite3.Connection, run_id: str, node: str) -> None:
-    for table in ("node_runs", "sightings", "findings", "metrics"):
+    for table in BY_NODE:
         connection.execute(
             f"DELETE FROM {table} WHERE run_id = ? AND node = ?",  # noqa: S608  names of ours
             (run_id, node),

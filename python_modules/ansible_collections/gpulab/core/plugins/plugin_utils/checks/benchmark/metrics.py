@@ -29,6 +29,10 @@ GUIDE = frozenset(
         "memory.host_utilization",
         "disk.read",
         "disk.write",
+        "train.disk_read",
+        "train.disk_write",
+        "train.network_received",
+        "train.network_sent",
         "reliability.crash_rate",
         "reliability.restarts",
         "reliability.error_rate",
@@ -38,7 +42,6 @@ GUIDE = frozenset(
 
 # id, unit, path in the document. Of the device that was trained on.
 _OF_DEVICE = (
-    ("train.epoch_s", "s", ("training", "epoch_s")),
     ("train.loss_first", "nat", ("training", "loss_first")),
     ("train.loss_last", "nat", ("training", "loss_last")),
     ("train.nonfinite_steps", "steps", ("training", "nonfinite_steps")),
@@ -47,6 +50,7 @@ _OF_DEVICE = (
     ("accuracy.f1", "", ("evaluation", "f1")),
     ("accuracy.pass_at_1", "", ("evaluation", "exact_match")),
     ("accuracy.token", "", ("evaluation", "token_accuracy")),
+    ("accuracy.class", "", ("evaluation", "class_accuracy")),
     ("memory.gpu_peak", "B", ("memory", "gpu_peak_bytes")),
 )
 _OF_NODE = (
@@ -54,6 +58,14 @@ _OF_NODE = (
     ("reliability.crash_rate", "", ("reliability", "crash_rate")),
     ("reliability.restarts", "", ("reliability", "restarts")),
     ("reliability.error_rate", "", ("reliability", "error_rate")),
+)
+# What the node moved while a device trained. id, unit, path below the window, and what makes its
+# bytes per second the unit: 1e6 bytes are 1 MB, 1e9 / 8 bytes are 1 Gb.
+_IN_TRAINING = (
+    ("train.disk_read", "MB/s", ("disk", "read_bytes"), 1e6),
+    ("train.disk_write", "MB/s", ("disk", "written_bytes"), 1e6),
+    ("train.network_received", "Gb/s", ("network", "received_bytes"), 1e9 / 8),
+    ("train.network_sent", "Gb/s", ("network", "sent_bytes"), 1e9 / 8),
 )
 # id, unit, stage, key of each of its devices.
 _OF_DEVICES = (
@@ -87,6 +99,7 @@ def metrics_of(result: Result) -> list[Metric]:
     scope = scope_of(result)
     everything = [
         *(_metric(name, scope, number_at(result, *path), unit) for name, unit, path in _OF_DEVICE),
+        _epoch(result, scope),
         *_train_speed(result, scope),
         *_inference(result, scope),
         *_of_gpus(result),
@@ -106,11 +119,18 @@ def metrics_of(result: Result) -> list[Metric]:
             for key, unit in (("tokens_per_s", "1/s"), ("efficiency", ""))
         ),
         *_disk(result),
+        *in_training(section_at(result, "usage", "windows", "train")),
         _host_utilization(result),
         *(_metric(name, "node", number_at(result, *path), unit) for name, unit, path in _OF_NODE),
         _satisfaction(result),
     ]
     return [one for one in everything if one["value"] is not None or one["id"] in GUIDE]
+
+
+def _epoch(result: Result, scope: str) -> Metric:
+    training = section_at(result, "training")
+    timed = number_at(training, "epochs_timed")
+    return _metric("train.epoch_s", scope, number_at(training, "epoch_s"), "s", n=timed)
 
 
 def _train_speed(result: Result, scope: str) -> list[Metric]:
@@ -199,6 +219,22 @@ def _disk(result: Result) -> list[Metric]:
         )
         for direction in ("read", "write")
     ]
+
+
+def in_training(window: Result, prefix: str = "train") -> list[Metric]:
+    """Return what the node moved per second while it trained; null where that is not known.
+
+    Args:
+        window: of the document's section ``usage``.
+        prefix: of the metrics' names.
+    """
+    seconds = number_at(window, "seconds")
+    metrics = []
+    for name, unit, path, divisor in _IN_TRAINING:
+        moved = number_at(window, *path)
+        rate = None if moved is None or not seconds else moved / seconds / divisor
+        metrics.append(_metric(name.replace("train", prefix, 1), "node", rate, unit))
+    return metrics
 
 
 def _host_utilization(result: Result) -> Metric:
