@@ -45,11 +45,8 @@ class ModelConfig:
             raise ValueError(msg)
 
 
-# What is asked about a source: see `TaskConfig`.
-QUESTIONS = 2
-# Classes of symbols, of which one leads. Four: few enough that a macro average over 4096 answers
-# is steady, enough that guessing is right a quarter of the time.
-CLASSES = 4
+# Tokens of the answers to the second question of `TaskConfig`: more even symbols, more odd ones.
+CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,11 @@ class TaskConfig:
     """The learnable stream: two questions about a sequence of random symbols.
 
     An item is ``source, question, answer``. The symbols are ``0 .. symbols - 1``. The question
-    ``symbols`` asks for the source backwards. The question ``symbols + 1`` asks, for each symbol of
-    the source, which of `CLASSES` leads up to there (see `gpulab_bench.data.votes`). So the
-    vocabulary must hold ``symbols + 2`` tokens. The task may be far shorter than the model's
-    context and use few of its tokens: it shows that the model learns.
+    ``symbols`` asks for the source backwards. The question 0, where no symbol of a source can
+    stand, asks which kind of symbol prevails, for the whole source and then for ever less of it
+    (see `gpulab_bench.data.prevailing`). So the vocabulary must hold ``symbols + 1`` tokens. The
+    task may be far shorter than the model's context and use few of its tokens: it shows that the
+    model learns.
 
     Attributes:
         symbols: size of the alphabet.
@@ -153,8 +151,8 @@ class Preset:
         if self.model.context < self.task.tokens:
             msg = f"{self.name}: context must be at least twice source_tokens"
             raise ValueError(msg)
-        if self.model.vocab_size < self.task.symbols + QUESTIONS:
-            msg = f"{self.name}: vocab_size must be at least symbols + {QUESTIONS}"
+        if self.model.vocab_size <= self.task.symbols:
+            msg = f"{self.name}: vocab_size must be at least symbols + 1"
             raise ValueError(msg)
 
     @property
@@ -258,7 +256,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="xs",
             model=ModelConfig(
-                vocab_size=34,
+                vocab_size=33,
                 context=16,
                 d_model=64,
                 layers=2,

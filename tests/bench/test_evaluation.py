@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gpulab_bench.config import PRESETS, Preset
-from gpulab_bench.data import draw_items, draw_training, draw_votes
+from gpulab_bench.data import draw_items, draw_prevailing, draw_training
 from gpulab_bench.device import Device
 from gpulab_bench.evaluate import Evaluation, evaluate
 from gpulab_bench.model import Decoder
@@ -32,16 +32,16 @@ def trained(preset: Preset, device: Device) -> Decoder:
 
 
 def scores(model: Decoder, device: Device) -> tuple[Evaluation, Evaluation]:
-    """As the stage evaluation: of the source backwards, and of the leading class."""
+    """As the stage evaluation: of the source backwards, and of the prevailing kind."""
     generator = torch.Generator(device.torch_device).manual_seed(1235)
     found = [
         evaluate(model, draw(XS.task, "heldout", generator), device, ENDLESS)
-        for draw in (draw_items, draw_votes)
+        for draw in (draw_items, draw_prevailing)
     ]
-    backwards, leading = found
+    backwards, kinds = found
     assert backwards is not None
-    assert leading is not None
-    return backwards, leading
+    assert kinds is not None
+    return backwards, kinds
 
 
 @pytest.fixture(scope="module")
@@ -49,30 +49,30 @@ def healthy(device: Device) -> Decoder:
     return trained(XS, device)
 
 
-def test_a_healthy_model_answers_backwards_and_mostly_who_leads(
+def test_a_healthy_model_answers_backwards_and_mostly_which_kind_prevails(
     healthy: Decoder, device: Device
 ) -> None:
-    backwards, leading = scores(healthy, device)
+    backwards, kinds = scores(healthy, device)
     assert backwards.exact_match >= 0.95
     # No constant: none is 1, and each is a number of its own.
-    values = {leading.precision, leading.recall, leading.f1, leading.token_accuracy}
+    values = {kinds.precision, kinds.recall, kinds.f1, kinds.token_accuracy}
     assert len(values) == 4
     assert all(0.55 < value < 0.95 for value in values)
-    assert leading.exact_match < 0.6
+    assert kinds.exact_match < 0.7
 
 
 @pytest.mark.parametrize(
     ("steps", "most"),
-    [(1, 0.15), (40, 0.5), (80, 0.6)],
+    [(1, 0.2), (40, 0.75), (80, 0.82)],
     ids=["untrained", "40 steps", "80 steps"],
 )
 def test_an_undertrained_model_is_told_by_its_f1(
     steps: int, most: float, healthy: Decoder, device: Device
 ) -> None:
     short = replace(XS, steps=steps, warmup_steps=0)
-    _, leading = scores(trained(short, device), device)
+    _, kinds = scores(trained(short, device), device)
     _, best = scores(healthy, device)
-    assert leading.f1 < min(most, best.f1)
+    assert kinds.f1 < min(most, best.f1 - 0.02)
 
 
 def _noise(weight: torch.Tensor) -> torch.Tensor:
