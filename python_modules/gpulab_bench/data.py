@@ -70,9 +70,10 @@ def draw_training(task: TaskConfig, generator: torch.Generator) -> torch.Tensor:
 def prevailing(source: torch.Tensor) -> torch.Tensor:
     """Say which kind of symbol prevails: in the whole source, without its last symbol, and so on.
 
-    1 where more of the symbols are odd than even, else 0. Even ones prevail more often, since they
-    do so where both are level; so the kinds are uneven, and precision and recall are two things.
-    Often one symbol decides, so a model that counts a little wrong answers a little worse.
+    A symbol's kind is its number modulo `CLASSES`; of kinds that are level, the lowest prevails. So
+    kind 0 prevails most often and the last one least: the kinds are uneven, and precision and
+    recall are two things. Often one symbol decides, so a model that counts a little wrong answers a
+    little worse.
 
     Args:
         source: symbols, [N, K].
@@ -80,8 +81,10 @@ def prevailing(source: torch.Tensor) -> torch.Tensor:
     Returns:
         Kinds, [N, K], of the same type.
     """
-    lead = (2 * (source % CLASSES) - 1).cumsum(dim=1)
-    return (lead > 0).to(source.dtype).flip(1)
+    kinds = torch.arange(CLASSES, device=source.device)
+    seen = (source[:, :, None] % CLASSES == kinds).long().cumsum(dim=1)
+    # No two are level: argmax does not promise which of several highest it takes.
+    return (CLASSES * seen - kinds).argmax(dim=2).to(source.dtype).flip(1)
 
 
 def _ask_prevailing(source: torch.Tensor) -> torch.Tensor:

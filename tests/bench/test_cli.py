@@ -28,9 +28,9 @@ def test_a_complete_run(start: Start, schema: dict[str, Any]) -> None:
     assert {stage["status"] for stage in document["stages"]} == {"done"}
     assert document["evaluation"]["exact_match"] >= 0.9
     scores = [document["evaluation"][name] for name in ("precision", "recall", "f1")]
-    assert all(0.7 < score < 1 for score in scores)
+    assert all(0.5 < score < 1 for score in scores)
     assert len(set(scores)) == 3
-    assert document["evaluation"]["classes"] == 2
+    assert document["evaluation"]["classes"] == 4
     assert document["training"]["epochs_timed"] == 1
     assert document["training"]["epoch_s"] > 0
     assert document["preset"] == "xs"

@@ -63,7 +63,7 @@ def test_a_healthy_model_answers_backwards_and_mostly_which_kind_prevails(
 
 @pytest.mark.parametrize(
     ("steps", "most"),
-    [(1, 0.2), (40, 0.75), (80, 0.82)],
+    [(1, 0.3), (40, 0.6), (80, 0.7)],
     ids=["untrained", "40 steps", "80 steps"],
 )
 def test_an_undertrained_model_is_told_by_its_f1(
@@ -76,17 +76,19 @@ def test_an_undertrained_model_is_told_by_its_f1(
 
 
 def _noise(weight: torch.Tensor) -> torch.Tensor:
-    return weight + 0.3 * weight.std() * torch.randn_like(weight)
+    """Half as much as the weights themselves."""
+    return weight + 0.5 * weight.std() * torch.randn_like(weight)
 
 
 def _lost(weight: torch.Tensor) -> torch.Tensor:
+    """One weight of seven is 0."""
     return weight * (torch.rand_like(weight) > 0.15)
 
 
 def _flipped(weight: torch.Tensor) -> torch.Tensor:
-    """The exponent's second highest bit, in one weight of 500: what a memory error does."""
-    hit = torch.rand_like(weight) < 0.002
-    return torch.where(hit, (weight.view(torch.int32) ^ (1 << 29)).view(torch.float32), weight)
+    """Bit 25, of the exponent, in one weight of 200: what memory errors do."""
+    hit = torch.rand_like(weight) < 0.005
+    return torch.where(hit, (weight.view(torch.int32) ^ (1 << 25)).view(torch.float32), weight)
 
 
 @pytest.mark.parametrize("damage", [_noise, _lost, _flipped])
