@@ -16,6 +16,7 @@ import pytest
 from gpulab_bench import counters, fio, nccl, ratings, reliability
 from gpulab_bench.context import DiskError
 from gpulab_bench.scores import macro
+from gpulab_bench.stages import inference
 from gpulab_bench.stages.disk import nameless_file, size_for
 from gpulab_bench.stages.inference import Request, gather, summarise
 from gpulab_bench.stats import median_interval
@@ -345,13 +346,15 @@ def test_the_interval_of_a_median(n: int, interval: list[int] | None) -> None:
     assert median_interval([float(n - rank) for rank in range(n)]) == interval
 
 
-def test_a_batch_waits_for_all_clients_but_not_for_long() -> None:
+def test_a_batch_waits_for_all_clients_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting: queue.Queue[Any] = queue.Queue()
     prompt: Any = None  # there is no server that would look at it
     first, second = Request(prompt), Request(prompt)
+    monkeypatch.setattr(inference, "QUEUE_DELAY_S", 30.0)
     waiting.put(first)
-    threading.Timer(0.001, waiting.put, [second]).start()
+    threading.Timer(0.05, waiting.put, [second]).start()
     assert gather(waiting, 2) == [first, second]
+    monkeypatch.setattr(inference, "QUEUE_DELAY_S", 0.001)
     waiting.put(first)
     assert gather(waiting, 8) == [first]
     waiting.put(None)

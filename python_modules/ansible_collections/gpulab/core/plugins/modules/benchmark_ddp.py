@@ -164,7 +164,8 @@ def command(module: AnsibleModule) -> list[str]:
     argv += ["--interface", plan["interfaces"][params["node"]]]
     argv += ["--processes", str(params["processes"] or max(gpus, 1))]
     argv += ["--preset", params["preset"], "--device", device, "--seed", str(params["seed"])]
-    argv += ["--parallel", params["parallel"]]
+    if params["parallel"] != "auto":
+        argv += ["--parallel", params["parallel"]]
     argv += ["--rendezvous-s", str(params["rendezvous_s"])]
     return [*argv, "--budget-s", str(params["timeout_s"] * BUDGET_SHARE)]
 
