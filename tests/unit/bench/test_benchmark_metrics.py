@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
@@ -14,7 +15,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.metri
     metrics_of,
 )
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
-from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import cohort, records
 from gpulab_bench.result import to_json
 
 Document = dict[str, Any]
@@ -173,3 +174,38 @@ def test_a_judged_run_fits_into_the_nodes_record(
     loaded = records.load(records.save(record, folder))
     assert loaded["stages"] == {"benchmark": "pass"}
     assert {metric["id"] for metric in loaded["metrics"]} >= GUIDE
+
+
+def as_before(document: Document) -> Document:
+    """The document as the benchmark of gpulab 0.1.0 wrote it."""
+    old = {key: value for key, value in document.items() if key != "method"}
+    old["training"] = {k: v for k, v in document["training"].items() if k != "epochs_timed"}
+    return old
+
+
+def test_a_stored_document_of_before_is_still_read(
+    cpu_document: Document, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    old = as_before(cpu_document)
+    jsonschema.validate(old, schema)
+    wanted = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [])
+    judged = judge(Outcome(0, stdout=to_json(old), wall_s=45.5), wanted)
+    assert judged["verdict"] == "pass"
+    found = {metric["id"]: metric["value"] for metric in judged["metrics"]}
+    assert found["accuracy.f1"] == cpu_document["evaluation"]["f1"]
+    assert found["inference.requests_per_s.c8"] == 960.0
+    assert found["train.disk_read"] is None
+    folder = tmp_path / "20261125T120000Z"
+    folder.mkdir()
+    record = records.new(folder.name, {"name": "node01"})
+    records.add_benchmark(record, {**judged, "profile": "smoke"})
+    assert records.load(records.save(record, folder))["benchmark"]["schema"] == 2
+
+
+def test_numbers_of_two_methods_are_not_compared(cpu_document: Document) -> None:
+    facts = {"cpu": {"model": "AMD EPYC 9554", "cores": 64}}
+    assert cohort.of(facts, cpu_document) == (
+        "64 cores AMD EPYC 9554, xs, method 2, torch 2.13.0+cpu"
+    )
+    before = cohort.of(facts, as_before(cpu_document))
+    assert before == "64 cores AMD EPYC 9554, xs, torch 2.13.0+cpu"
