@@ -5,6 +5,7 @@ A model of which no rank can hold a copy is shared by the ranks: see `gpulab_ben
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -208,8 +209,13 @@ def _alike(model: Decoder, weights: object, common: torch.Tensor, device: Device
 
 
 def _least_available(device: Device) -> int | None:
-    """Free bytes of the rank that has the fewest; None where a rank does not know."""
+    """Free bytes of the rank that has the fewest; None where a rank does not know.
+
+    On CPUs the ranks of a node share its memory.
+    """
     available = available_bytes(device)
+    if available is not None and device.torch_device.type == "cpu":
+        available //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     least = torch.tensor([-1 if available is None else available], device=device.torch_device)
     distributed.all_reduce(least, op=distributed.ReduceOp.MIN)
     return None if int(least) < 0 else int(least)
