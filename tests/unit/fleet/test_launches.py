@@ -101,6 +101,13 @@ def test_the_report_once_more_gives_the_same(reports: Path) -> None:
     assert rates(metrics_of(reports / "20261101T060000Z")) == (0.25, 1)
 
 
+def test_a_new_baseline_forgets_no_crash(reports: Path) -> None:
+    run(reports, 0, document(1, 1))
+    with history.connect() as connection:
+        assert history.forget_metrics(connection) > 0
+    assert rates(run(reports, 1, document(0, 0))) == (0.125, 1)
+
+
 def test_the_page_and_prometheus_name_them(reports: Path) -> None:
     run(reports, 0, document(1, 1))
     folder = reports / "20261101T060000Z"
@@ -127,11 +134,7 @@ def test_a_history_from_before_gets_them_from_the_reports(
     reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(history, "MIGRATIONS", history.MIGRATIONS[:2])
         patched.setattr(launches, "write", lambda *_: None)
-        patched.setattr(launches, "before", lambda *_: launches.Launches())
-        tables = ("node_runs", "sightings", "findings", "metrics")
-        patched.setattr(history, "BY_NODE", tables)
         run(reports, 0, document(1, 1))
     taken, problems = rebuild_history.from_reports(reports)
     assert (taken, problems) == (1, [])

@@ -26,19 +26,7 @@ MIGRATIONS: tuple[str, ...] = (
     # The stage benchmark's checks had the name smoke.
     """UPDATE findings SET check_id = 'benchmark' || substr(check_id, 6)
     WHERE check_id LIKE 'smoke.%';""",
-    # Launches of the benchmark's workers. Of runs from before, `rebuild` brings them.
-    """CREATE TABLE launches (
-      run_id TEXT NOT NULL REFERENCES runs,
-      node TEXT NOT NULL,
-      attempted INTEGER NOT NULL,
-      failed INTEGER NOT NULL,
-      restarts INTEGER NOT NULL,
-      PRIMARY KEY (run_id, node)
-    ) STRICT;""",
 )
-
-# Tables whose rows are a run's and a node's.
-BY_NODE = ("node_runs", "sightings", "findings", "metrics", "launches")
 
 # When a run began, UTC, and its id, for runs of the same second.
 Moment = tuple[str, str]
@@ -150,9 +138,14 @@ def note_admission(
 
 
 def forget_metrics(connection: sqlite3.Connection) -> int:
-    """Forget all numbers, for a baseline that starts again; returns how many there were."""
+    """Forget all numbers, for a baseline that starts again; returns how many there were.
+
+    Launches have no baseline, and stay.
+    """
     with transaction(connection):
-        return connection.execute("DELETE FROM metrics").rowcount
+        return connection.execute(
+            "DELETE FROM metrics WHERE id NOT IN (?, ?, ?)", launches.STORED
+        ).rowcount
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -204,7 +197,7 @@ def _why(path: Path, error: Exception) -> str:
 
 
 def _forget(connection: sqlite3.Connection, run_id: str, node: str) -> None:
-    for table in BY_NODE:
+    for table in ("node_runs", "sightings", "findings", "metrics"):
         connection.execute(
             f"DELETE FROM {table} WHERE run_id = ? AND node = ?",  # noqa: S608  names of ours
             (run_id, node),

@@ -20,6 +20,10 @@ CRASH_RATE = f"reliability.crash_rate.{DAYS}d"
 RESTARTS = f"reliability.restarts.{DAYS}d"
 
 
+# In the history's table of metrics: launches, those that failed, and restarts.
+STORED = ("launches.attempted", "launches.failed", "launches.restarts")
+
+
 class Launches(NamedTuple):
     """What was launched: in one run, or in ``runs`` of them.
 
@@ -61,9 +65,10 @@ def write(connection: sqlite3.Connection, record: records.Record) -> None:
     """Write a run's launches on a node down."""
     found = of_record(record)
     if found:
-        connection.execute(
-            "INSERT OR REPLACE INTO launches VALUES (?, ?, ?, ?, ?)",
-            (record["run_id"], record["host"]["name"], *found[:3]),
+        where = (record["run_id"], record["host"]["name"], record["cohort"])
+        connection.executemany(
+            "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, 'node', '', ?, 0, 0)",
+            [(*where, name, count) for name, count in zip(STORED, found[:3], strict=True)],
         )
 
 
@@ -77,13 +82,14 @@ def before(connection: sqlite3.Connection, node: str, moment: tuple[str, str]) -
     """
     at = datetime.datetime.fromisoformat(moment[0].replace("Z", "+00:00"))
     since = (at - datetime.timedelta(days=DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    row = connection.execute(
-        "SELECT total(attempted), total(failed), total(restarts), count(*) "
-        "FROM launches JOIN runs USING (run_id) "
-        "WHERE node = ? AND at >= ? AND (at, run_id) < (?, ?)",
-        (node, since, *moment),
-    ).fetchone()
-    return Launches(*(int(number) for number in row))
+    rows = connection.execute(
+        "SELECT id, total(value), count(*) FROM metrics JOIN runs USING (run_id) "
+        "WHERE node = ? AND id IN (?, ?, ?) AND at >= ? AND (at, run_id) < (?, ?) GROUP BY id",
+        (node, *STORED, since, *moment),
+    )
+    totals = {name: (int(total), int(runs)) for name, total, runs in rows}
+    attempted, failed, restarts = (totals.get(name, (0, 0)) for name in STORED)
+    return Launches(attempted[0], failed[0], restarts[0], attempted[1])
 
 
 def metrics(record: records.Record, past: Launches | None) -> list[dict[str, Any]]:
