@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
+from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
 from gpulab_bench.children import die_with_parent
 from gpulab_bench.context import (
     Context,
@@ -175,9 +176,8 @@ def write_result(folder: Path, name: str, result: dict[str, Any]) -> None:
 
 def write_windows(folder: Path, name: str, windows: Mapping[str, Any]) -> None:
     """Leave when this node's devices worked: of a group over several nodes, each leaves its own."""
-    draft = folder / f".{name}.windows.{os.getpid()}"
-    draft.write_text(json.dumps(windows), encoding="utf-8")
-    draft.replace(folder / f"{name}.windows")
+    with replacing(folder / f"{name}.windows") as draft:
+        draft.write_text(json.dumps(windows), encoding="utf-8")
 
 
 def read_windows(folder: Path, name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..ddp.traffic import in_training
 from .result import items_at, number_at, section_at, text_at
 
 Metric = dict[str, Any]
@@ -59,14 +60,6 @@ _OF_NODE = (
     ("reliability.restarts", "", ("reliability", "restarts")),
     ("reliability.error_rate", "", ("reliability", "error_rate")),
 )
-# What the node moved while a device trained. id, unit, path below the window, and what makes its
-# bytes per second the unit: 1e6 bytes are 1 MB, 1e9 / 8 bytes are 1 Gb.
-_IN_TRAINING = (
-    ("train.disk_read", "MB/s", ("disk", "read_bytes"), 1e6),
-    ("train.disk_write", "MB/s", ("disk", "written_bytes"), 1e6),
-    ("train.network_received", "Gb/s", ("network", "received_bytes"), 1e9 / 8),
-    ("train.network_sent", "Gb/s", ("network", "sent_bytes"), 1e9 / 8),
-)
 # id, unit, stage, key of each of its devices.
 _OF_DEVICES = (
     ("gemm.tflops", "TFLOP/s", "gemm", "tflops"),
@@ -119,7 +112,7 @@ def metrics_of(result: Result) -> list[Metric]:
             for key, unit in (("tokens_per_s", "1/s"), ("efficiency", ""))
         ),
         *_disk(result),
-        *in_training(section_at(result, "usage", "windows", "train")),
+        *in_training(section_at(result, "usage", "windows", "train"), "train"),
         _host_utilization(result),
         *(_metric(name, "node", number_at(result, *path), unit) for name, unit, path in _OF_NODE),
         _satisfaction(result),
@@ -219,22 +212,6 @@ def _disk(result: Result) -> list[Metric]:
         )
         for direction in ("read", "write")
     ]
-
-
-def in_training(window: Result, prefix: str = "train") -> list[Metric]:
-    """Return what the node moved per second while it trained; null where that is not known.
-
-    Args:
-        window: of the document's section ``usage``.
-        prefix: of the metrics' names.
-    """
-    seconds = number_at(window, "seconds")
-    metrics = []
-    for name, unit, path, divisor in _IN_TRAINING:
-        moved = number_at(window, *path)
-        rate = None if moved is None or not seconds else moved / seconds / divisor
-        metrics.append(_metric(name.replace("train", prefix, 1), "node", rate, unit))
-    return metrics
 
 
 def _host_utilization(result: Result) -> Metric:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ....module_utils.process import Outcome
-from ..benchmark.metrics import in_training
 from ..finding import Check, Finding, part
 from ..verdict import verdict_of
 from .catalogue import AGAIN, LOSS_RATIO_MAX, LOSS_SPREAD_MAX, RUN, SECTION_CHECKS, TRANSPORT
+from .traffic import in_training
 from .transport import judge_ways
 
 _CHECKS = {check.id.partition(".")[2]: check for check in SECTION_CHECKS}
