@@ -38,6 +38,9 @@ The answer is also in the task's result, for other playbooks (`ansible-doc gpula
 - Parts, and where each was seen: node, slot, PCI address.
 - Findings that did not pass, and the pass that follows one. Passes one by one are in the records.
 - Metrics by part, with whether each was an outlier.
+- How many of the benchmark's programs were launched on each node, how many of these launches
+  failed, and how many were restarts. From these the report has the crash rate and the restarts of
+  the last 30 days. Runs from before gpulab kept this are counted after `rebuild` (below).
 - Who was taken in or out of service, when, by whom and why ([admission](admission.md)).
 
 A GPU that has fallen off the bus does not tell its name: its failure is noted of the GPU that was

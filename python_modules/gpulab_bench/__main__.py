@@ -2,7 +2,8 @@
 
 The process that is started this way supervises; the work is done by workers, which are this program
 again with ``--worker``. ``ddp`` as the first word is one node's part of a training over several
-nodes, ``tensorflow`` a run with TensorFlow: see `ddp_node` and `tensorflow_backend.run`.
+nodes, ``tensorflow`` a run with TensorFlow, ``evaluate`` an evaluation of the user's own model: see
+`ddp_node`, `tensorflow_backend.run` and `service.run`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpulab_bench import ddp_node, ratings, reliability, worker
-from gpulab_bench.config import PRESETS, SPEED_MODES
+from gpulab_bench import ddp_node, ratings, reliability, telemetry, worker
+from gpulab_bench.config import AUTO, CPU_PRESET, GPU_PRESET, PRESETS, SPEED_MODES
 from gpulab_bench.context import Order
 from gpulab_bench.counters import Usage
 from gpulab_bench.gpu_source import open_source
+from gpulab_bench.memory import REPLICATED, SHARDED
 from gpulab_bench.profiles import GROUP, PLAIN, PROFILES, SINGLE, WORKERS, Profile
 from gpulab_bench.result import Report, to_json
 from gpulab_bench.sampler import Sampler
+from gpulab_bench.service import run as service_run
 from gpulab_bench.stop import Stop
 from gpulab_bench.supervisor import Supervisor
 from gpulab_bench.tensorflow_backend import run as tensorflow_run
@@ -75,7 +78,12 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="smoke")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="xs")
+    parser.add_argument(
+        "--preset",
+        choices=[AUTO, *sorted(PRESETS)],
+        default=AUTO,
+        help=f"{AUTO}: {GPU_PRESET} on a GPU that holds it, else {CPU_PRESET} (default)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=1234)
     parser.add_argument(
@@ -98,6 +106,12 @@ def make_parser() -> argparse.ArgumentParser:
         choices=(*SPEED_MODES, "both"),
         default="both",
         help="how the stage speed runs the model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--parallel",
+        choices=("auto", REPLICATED, SHARDED),
+        default="auto",
+        help="whether the processes of the stage ddp share one model (default: where they must)",
     )
     parser.add_argument(
         "--ratings", type=Path, metavar="FILE", help="users' ratings, 1 to 5, as CSV or JSON"
@@ -131,7 +145,9 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
     started = time.perf_counter()
     stop = Stop(arguments.budget_s or profile.budget_s, started)
     stop.listen()
-    report = Report(PRESETS[arguments.preset], profile, arguments.seed, arguments.device)
+    # Until the probe has seen the device: without one, nothing else is trained either.
+    asked = CPU_PRESET if arguments.preset == AUTO else arguments.preset
+    report = Report(PRESETS[asked], profile, arguments.seed, arguments.device)
     if arguments.ratings is not None:
         report.user = ratings.summarise(ratings.parse(arguments.ratings))
     folder = Path(tempfile.mkdtemp(prefix="gpulab_bench."))
@@ -143,15 +159,19 @@ def supervise(arguments: argparse.Namespace, profile: Profile) -> int:
             seed=arguments.seed,
             disk_folder=arguments.disk_folder,
             mode=arguments.mode,
+            parallel=arguments.parallel,
         ).write(folder)
         supervisor = Supervisor(profile, folder, stop, progress)
-        sampler = Sampler(open_source(), Usage())
+        usage = Usage()
+        sampler = Sampler(open_source(), usage)
         sampler.start()
         supervisor.run()
         report.telemetry, report.usage = sampler.stop(supervisor.results)
+        report.usage["windows"] = usage.during(telemetry.windows_of(supervisor.results))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report.results = supervisor.results
+    report.preset = PRESETS[(report.data("probe") or {}).get("preset", asked)]
     report.error = supervisor.core_error()
     report.stopped_by = stop.reason() if supervisor.unfinished() else None
     report.reliability = reliability.summarise(
@@ -191,6 +211,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["ddp"]:
         return ddp_node.main(words[1:], progress)
+    if words[:1] == ["evaluate"]:
+        return service_run.main(words[1:], progress)
     if words[:1] == ["tensorflow"]:
         return tensorflow_run.main(words[1:], progress)
     parser = make_parser()

@@ -45,19 +45,27 @@ class ModelConfig:
             raise ValueError(msg)
 
 
+# Kinds of symbols, one of which prevails: see `TaskConfig`. Of four, a guess is right a quarter of
+# the time, and a model that counts a little wrong soon takes one for another.
+CLASSES = 4
+
+
 @dataclass(frozen=True)
 class TaskConfig:
-    """The learnable stream: reverse a sequence of random symbols.
+    """The learnable stream: two questions about a sequence of random symbols.
 
-    An item is ``source, separator, reversed source``. The symbols are ``0 .. symbols - 1`` and the
-    separator is ``symbols``, so the vocabulary must hold ``symbols + 1`` tokens. It may be far
-    shorter than the model's context and use few of its tokens: it shows that the model learns.
+    An item is ``source, question, answer``. The symbols are ``0 .. symbols - 1``. The question
+    ``symbols`` asks for the source backwards. The question 0, where no symbol of a source can
+    stand, asks which kind of symbol prevails, for the whole source and then for ever less of it
+    (see `gpulab_bench.data.prevailing`). So the vocabulary must hold ``symbols + 1`` tokens. The
+    task may be far shorter than the model's context and use few of its tokens: it shows that the
+    model learns.
 
     Attributes:
         symbols: size of the alphabet.
         source_tokens: K, length of the source and of the answer.
-        train_items: items in the training split; one pass over as many items is an epoch.
-        heldout_items: items in the held-out split.
+        train_items: items in the training split; an epoch asks each of them once.
+        heldout_items: items in the held-out split, of each question.
     """
 
     symbols: int
@@ -149,6 +157,11 @@ class Preset:
             raise ValueError(msg)
 
     @property
+    def epoch_steps(self) -> int:
+        """Steps that ask each item of the training split once; a rest of a batch is left out."""
+        return max(1, self.task.train_items // self.batch_items)
+
+    @property
     def tokens_per_step(self) -> int:
         """Positions that the model processes in one step of the task, B x 2K."""
         return self.batch_items * self.task.tokens
@@ -192,11 +205,16 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
     )
 
 
+# What ``--preset auto`` takes: on a GPU one of the hardware guide's own, on a CPU one of seconds.
+AUTO = "auto"
+GPU_PRESET = "japanese-small"
+CPU_PRESET = "xs"
+
 # How a run for speed runs the model: operation by operation, or compiled by torch.compile.
 SPEED_MODES = ("eager", "compile")
 
 # Long enough to be learned only by looking back, short enough for seconds.
-_TASK = TaskConfig(symbols=32, source_tokens=8, train_items=16384, heldout_items=512)
+_TASK = TaskConfig(symbols=32, source_tokens=8, train_items=8192, heldout_items=512)
 # 10 steps choose kernels and fill caches, 50 are timed.
 _SPEED = SpeedConfig(batch_items=32, steps=60, warmup_steps=10)
 _CPU_THREADS = 2

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
 from gpulab_bench import nccl
-from gpulab_bench.config import PRESETS, Preset
+from gpulab_bench.config import AUTO, PRESETS, Preset
+from gpulab_bench.memory import (
+    SHARDED,
+    DoesNotFitError,
+    check_fits,
+    default_preset,
+    fit_group,
+)
 from gpulab_bench.profiles import PROFILES, StagePlan
 from gpulab_bench.stop import Stop
 
@@ -47,12 +54,13 @@ class Order:
     """What the supervisor asks of its workers, handed over in a file.
 
     Attributes:
-        preset: name of the preset.
+        preset: name of the preset, or ``auto``.
         profile: name of the profile.
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of data and weights.
         disk_folder: where the stage disk makes its file.
         mode: of the stage speed: ``eager``, ``compile`` or ``both``.
+        parallel: of the stage ddp: ``auto``, ``replicated`` or ``sharded``.
     """
 
     preset: str
@@ -61,6 +69,7 @@ class Order:
     seed: int
     disk_folder: str
     mode: str = "both"
+    parallel: str = "auto"
 
     def write(self, folder: Path) -> None:
         """Leave the order for the workers."""
@@ -99,11 +108,47 @@ class Context:
     world_size: int = 1
     _device: Device | None = None
     _model: Decoder | None = None
+    _chosen: str | None = None
 
     @property
     def preset(self) -> Preset:
-        """The preset by its name."""
-        return PRESETS[self.order.preset]
+        """The preset by its name; ``auto`` is what the first device holds, of whatever is free."""
+        if self.order.preset != AUTO:
+            return PRESETS[self.order.preset]
+        if self._chosen is None:
+            self._chosen = self._choose_preset()
+        return PRESETS[self._chosen]
+
+    def _choose_preset(self) -> str:
+        if not self.on_gpu:
+            return default_preset("fp32", None)
+        import torch
+
+        from gpulab_bench.device import choose_precision
+
+        first = torch.cuda.get_device_properties(0)
+        return default_preset(choose_precision((first.major, first.minor)), first.total_memory)
+
+    def only_shared(self) -> str:
+        """Say that no single device holds the preset, while all of them together do; else ''.
+
+        Asked by stages of one device. What fits neither way is left to them to refuse.
+        """
+        from gpulab_bench.device import available_bytes
+
+        device, ranks = self.device, len(self.devices())
+        available = available_bytes(device)
+        try:
+            check_fits(self.preset, device.precision, available)
+        except DoesNotFitError:
+            pass
+        else:
+            return ""
+        try:
+            fit_group(self.preset, device.precision, available, ranks, SHARDED)
+        except DoesNotFitError:
+            return ""
+        return f"no single GPU holds {self.preset.name}: the stage ddp trains it over all {ranks}"
 
     @property
     def device(self) -> Device:

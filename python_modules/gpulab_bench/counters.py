@@ -1,19 +1,37 @@
-"""What the whole machine uses during a run, from /proc. Parsers are pure functions."""
+"""What the whole machine uses during a run, from /proc and /sys. Parsers are pure functions."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar
+
+from gpulab_bench.telemetry import Window
 
 # Of /proc/diskstats, whatever the disk's own sectors are (Documentation/admin-guide/iostats.rst).
 SECTOR_BYTES = 512
 # Built on other disks, which are counted themselves, or in memory.
 _VIRTUAL_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "nbd")
+# ``port_rcv_data`` and ``port_xmit_data`` count four bytes each
+# (Documentation/ABI/stable/sysfs-class-infiniband).
+IB_WORD_BYTES = 4
+# /sys/class/net/<name>/type of IP over InfiniBand: ARPHRD_INFINIBAND of linux/if_arp.h.
+_IPOIB = "32"
+# What is told of: a training on one device, and one by all processes of the node.
+WINDOWS = ("train", "ddp")
 
 # Name of a disk or interface -> bytes in, bytes out.
 Counts = dict[str, tuple[int, int]]
 Read = TypeVar("Read")
+
+
+class Reading(NamedTuple):
+    """Counters at one moment (CLOCK_MONOTONIC); None where they could not be read."""
+
+    at: float
+    disk: Counts | None
+    network: Counts | None
 
 
 def parse_memory(meminfo: str) -> tuple[int, int] | None:
@@ -69,6 +87,54 @@ def grown(before: Counts, after: Counts) -> tuple[int, int]:
     return total[0], total[1]
 
 
+def growth(readings: Sequence[Reading], windows: Iterable[Window]) -> dict[str, Any] | None:
+    """How much the counters grew within windows; None where none holds two readings.
+
+    Only readings within a window count, so nothing of what was done before or after it does.
+
+    Args:
+        readings: in order of time.
+        windows: spans of the same clock.
+
+    Returns:
+        ``seconds`` between the readings, and ``disk`` and ``network`` as in the document.
+    """
+    spans = []
+    for window in windows:
+        within = [one for one in readings if window.started <= one.at <= window.ended]
+        if len(within) > 1:
+            spans.append((within[0], within[-1]))
+    if not spans:
+        return None
+    return {
+        "seconds": sum(last.at - first.at for first, last in spans),
+        "disk": _named(
+            _sum(_grown(first.disk, last.disk) for first, last in spans),
+            "read_bytes",
+            "written_bytes",
+        ),
+        "network": _named(
+            _sum(_grown(first.network, last.network) for first, last in spans),
+            "received_bytes",
+            "sent_bytes",
+        ),
+    }
+
+
+def _grown(before: Counts | None, after: Counts | None) -> tuple[int, int] | None:
+    return None if before is None or after is None else grown(before, after)
+
+
+def _sum(pairs: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Add pairs up; one that is not known leaves the sum unknown."""
+    total = (0, 0)
+    for pair in pairs:
+        if pair is None:
+            return None
+        total = (total[0] + pair[0], total[1] + pair[1])
+    return total
+
+
 class Usage:
     """Counts from its making to the last `observe`."""
 
@@ -79,40 +145,81 @@ class Usage:
             root: where ``proc`` and ``sys`` lie.
         """
         self._root = Path(root)
-        self._started = self._ended = time.monotonic()
-        self._first = self._last = self._counters()
+        self._disks = physical_disks(self._names("sys/block"))
+        self._interfaces = self._cards()
         self._memory: tuple[int, int] | None = None
+        self._readings: list[Reading] = []
         self.observe()
 
     def observe(self) -> None:
-        """Take a reading of the memory, of which the highest stays."""
-        self._ended = time.monotonic()
+        """Take a reading: of the memory, of which the highest stays, and of the counters."""
         now = self._read("proc/meminfo", parse_memory)
         if now is not None and (self._memory is None or now[1] > self._memory[1]):
             self._memory = now
+        self._readings.append(Reading(time.monotonic(), *self._counters()))
 
     def summarise(self) -> dict[str, Any]:
         """Return the document's section ``usage``; what could not be read is null."""
         self.observe()
-        self._last = self._counters()
-        disk, network = (
-            None if before is None or after is None else grown(before, after)
-            for before, after in zip(self._first, self._last)
-        )
+        first, last = self._readings[0], self._readings[-1]
         return {
-            "seconds": self._ended - self._started,
             "host_memory": _named(self._memory, "total_bytes", "used_max_bytes"),
-            "disk": _named(disk, "read_bytes", "written_bytes"),
-            "network": _named(network, "received_bytes", "sent_bytes"),
+            **(growth([first, last], [Window("", first.at, last.at, ())]) or {}),
+        }
+
+    def during(self, windows: Iterable[Window]) -> dict[str, Any]:
+        """Return, for each of `WINDOWS`, what was used in the windows of that name, or null."""
+        windows = list(windows)
+        return {
+            name: growth(self._readings, [each for each in windows if each.name == name])
+            for name in WINDOWS
         }
 
     def _counters(self) -> tuple[Counts | None, Counts | None]:
+        disk = self._read("proc/diskstats", lambda text: parse_disks(text, self._disks))
+        network = self._read("proc/net/dev", parse_network)
+        if network is not None:
+            ports = self._rdma_ports()
+            network = {
+                name: counts
+                for name, counts in network.items()
+                if (name in self._interfaces or not self._interfaces)
+                and not (ports and self._is_ipoib(name))
+            } | ports
+        return disk if self._disks else None, network
+
+    def _cards(self) -> set[str]:
+        """Interfaces of a card. Bonds, bridges and VLANs on top would count its bytes again.
+
+        Empty in a container, whose interfaces have no card: then all but the loopback count.
+        """
+        return {
+            name
+            for name in self._names("sys/class/net")
+            if (self._root / "sys/class/net" / name / "device").exists()
+        }
+
+    def _rdma_ports(self) -> Counts:
+        """Bytes past the kernel's network: ports of InfiniBand, RoCE and iWARP cards."""
+        found = {}
+        for folder in self._root.glob("sys/class/infiniband/*/ports/*/counters"):
+            received, sent = (
+                self._read(f"{folder.relative_to(self._root)}/{name}", int)
+                for name in ("port_rcv_data", "port_xmit_data")
+            )
+            if received is not None and sent is not None:
+                name = f"rdma {folder.parts[-4]}/{folder.parts[-2]}"
+                found[name] = (received * IB_WORD_BYTES, sent * IB_WORD_BYTES)
+        return found
+
+    def _is_ipoib(self, name: str) -> bool:
+        return self._read(f"sys/class/net/{name}/type", str.strip) == _IPOIB
+
+    def _names(self, folder: str) -> list[str]:
         try:
-            disks = physical_disks([disk.name for disk in (self._root / "sys/block").iterdir()])
+            return [path.name for path in (self._root / folder).iterdir()]
         except OSError:
-            disks = set()
-        disk = self._read("proc/diskstats", lambda text: parse_disks(text, disks))
-        return disk if disks else None, self._read("proc/net/dev", parse_network)
+            return []
 
     def _read(self, path: str, parse: Callable[[str], Read]) -> Read | None:
         try:

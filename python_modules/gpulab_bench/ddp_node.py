@@ -14,10 +14,12 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from gpulab_bench import launch, nccl, worker
+from gpulab_bench import launch, nccl, telemetry, worker
 from gpulab_bench.children import Child
 from gpulab_bench.config import PRESETS
 from gpulab_bench.context import Order
+from gpulab_bench.counters import Usage
+from gpulab_bench.memory import REPLICATED, SHARDED
 from gpulab_bench.profiles import GROUP
 from gpulab_bench.stop import Stop
 
@@ -40,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--interface", required=True, help="network interface of the exchange")
     parser.add_argument("--processes", type=int, required=True, help="ranks on this node")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="xs")
+    parser.add_argument("--parallel", choices=("auto", REPLICATED, SHARDED), default="auto")
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--seed", type=int, default=1234)
     parser.add_argument("--rendezvous-s", type=float, default=60, help="wait for the other nodes")
@@ -89,7 +92,8 @@ def run(
     Returns:
         The document: ``schema``, ``node``, ``node_rank``, ``ddp`` (on node 0, or null), ``error``
         ({kind, message} or null), ``transports`` (NCCL's ways from this node's ranks; null where
-        NCCL took no part, or the training did not end), ``stopped_by``, ``wall_s``.
+        NCCL took no part, or the training did not end), ``usage`` (what the node moved while all
+        trained, as a window of the benchmark's document; or null), ``stopped_by``, ``wall_s``.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpulab_bench.", ignore_cleanup_errors=True) as name:
@@ -100,15 +104,19 @@ def run(
             device=arguments.device,
             seed=arguments.seed,
             disk_folder=name,
+            parallel=arguments.parallel,
         ).write(folder)
+        usage = Usage()
         command = torchrun_command(launch.self_command(), arguments, folder)
         child = Child(command, environment(arguments), progress)
-        _watch(child, folder, stop)
+        _watch(child, folder, stop, usage)
         ended_by_itself = child.poll() is not None
         status = child.end(GRACE_S)
         result = worker.read_result(folder, STAGE)
         trained = ended_by_itself and status == 0 and arguments.device == "cuda"
         transports = nccl.read_transports(folder) if trained else None
+        windows = {STAGE: {"windows": worker.read_windows(folder, STAGE)}}
+        moved = usage.during(telemetry.windows_of(windows))[STAGE]
     return {
         "schema": SCHEMA,
         "node": arguments.node_name,
@@ -116,19 +124,24 @@ def run(
         "ddp": (result or {}).get("data"),
         "error": _error(result, status, ended_by_itself, stop.reason(), child.tail()),
         "transports": transports,
+        "usage": moved,
         "stopped_by": stop.reason(),
         "wall_s": time.monotonic() - started,
     }
 
 
-def _watch(child: Child, folder: Path, stop: Stop) -> None:
-    """Wait until torchrun ends, the run is told to, or a result is there and nobody leaves."""
+def _watch(child: Child, folder: Path, stop: Stop, usage: Usage) -> None:
+    """Wait until torchrun ends, the run is told to, or a result is there and nobody leaves.
+
+    Meanwhile the machine's counters are read.
+    """
     leaves_by = None
     while child.poll() is None and stop.reason() is None:
         if leaves_by is None and worker.read_result(folder, STAGE) is not None:
             leaves_by = time.monotonic() + LEAVE_S
         if leaves_by is not None and time.monotonic() > leaves_by:
             return
+        usage.observe()
         time.sleep(_POLL_S)
 
 

@@ -23,7 +23,7 @@ class Evaluation:
         exact_match: share of the items whose every answer token is right; pass@1, since a greedy
             answer is the only attempt.
         token_accuracy: share of the answer tokens that are right.
-        precision: macro average over the tokens that occur in the answers.
+        precision: macro average over the tokens that occur in the answers or should.
         recall: the same.
         f1: the same.
     """

@@ -25,9 +25,17 @@ tests hold them against what it really saves. Fragmentation and the GPU's contex
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from gpulab_bench.config import PRESETS, ModelConfig, Preset, SpeedConfig, count_parameters
+from gpulab_bench.config import (
+    CPU_PRESET,
+    GPU_PRESET,
+    PRESETS,
+    ModelConfig,
+    Preset,
+    SpeedConfig,
+    count_parameters,
+)
 
 # Most logits that are held at once: 2^29 fp32 numbers are 2 GiB.
 LOGITS_MAX = 2**29
@@ -99,6 +107,115 @@ def estimate(
     )
 
 
+def estimate_replicated(
+    config: ModelConfig, batch_items: int, positions: int, precision: str
+) -> MemoryEstimate:
+    """As `estimate`, of a rank that holds the whole model: buckets for the exchange beside it."""
+    need = estimate(config, batch_items, positions, precision)
+    return replace(need, gradients=2 * need.gradients)
+
+
+def estimate_sharded(
+    config: ModelConfig, batch_items: int, positions: int, precision: str, ranks: int
+) -> MemoryEstimate:
+    """As `estimate`, of one of several ranks that share one model (`gpulab_bench.sharded`).
+
+    Weights, gradients and optimiser are split. Beside its part a rank holds, in the precision, the
+    gathered weights of two blocks (one computes, the next one comes) and of what is outside the
+    blocks, and of one block and what is outside the gradients, with their fp32 copies for the sum.
+
+    Args:
+        config: shape of the model.
+        batch_items: B, items of this rank's micro-batch.
+        positions: T, positions of an item.
+        precision: ``fp32`` or ``bf16``.
+        ranks: that share the model.
+    """
+    whole = estimate(config, batch_items, positions, precision)
+    counts = count_parameters(config)
+    size = 4 if precision == "fp32" else 2
+    block = (counts.non_embedding - config.d_model) // config.layers
+    outside = counts.total - config.layers * block
+    part = math.ceil(counts.total / ranks)
+    return replace(
+        whole,
+        weights=4 * part + size * (2 * block + outside),
+        gradients=4 * part + (size + 4) * (block + outside),
+        optimiser=8 * part,
+    )
+
+
+REPLICATED, SHARDED = "replicated", "sharded"
+# No lab that this is for has more GPUs.
+_MOST_RANKS = 512
+
+
+@dataclass(frozen=True)
+class GroupFit:
+    """How several ranks train one preset.
+
+    Attributes:
+        way: `REPLICATED`, each rank holds the model, or `SHARDED`, they share it.
+        precision: of the training; fp16 is not trained in shares, so it becomes fp32 there.
+        estimate: bytes that a rank should need.
+    """
+
+    way: str
+    precision: str
+    estimate: MemoryEstimate
+
+
+def fit_group(
+    preset: Preset, precision: str, available: int | None, ranks: int, way: str = "auto"
+) -> GroupFit:
+    """Choose how a group trains a preset's task: replicated where that fits, else in shares.
+
+    Args:
+        preset: its task, in the preset's batch, on each rank.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        available: free bytes of the rank that has the fewest, or None if unknown.
+        ranks: in the group.
+        way: ``auto``, or the one that is asked for.
+
+    Raises:
+        DoesNotFitError: neither fits; the text says how many GPUs like these it takes.
+    """
+    shape = (preset.model, preset.batch_items, preset.task.tokens)
+    whole = GroupFit(REPLICATED, precision, estimate_replicated(*shape, precision))
+    shared = "fp32" if precision == "fp16" else precision
+    split = GroupFit(SHARDED, shared, estimate_sharded(*shape, shared, ranks))
+    for fit in (whole, split):
+        if way in ("auto", fit.way) and (
+            available is None or fit.estimate.total <= USABLE * available
+        ):
+            return fit
+    least = ranks_needed(preset, precision, available or 0)
+    needs = f"{least} such GPUs in all" if least else "GPUs with more memory"
+    raise DoesNotFitError(
+        f"preset {preset.name} needs about {_gib(split.estimate.total)} GiB on each of {ranks} "
+        f"processes that share it, and {_gib(available or 0)} GiB are free, of which {USABLE:.0%} "
+        f"may be used: it takes {needs}, or a smaller preset"
+    )
+
+
+def ranks_needed(preset: Preset, precision: str, available: int) -> int | None:
+    """Fewest processes, one for each GPU, that hold a preset's task; None where none do.
+
+    Args:
+        preset: its task, in the preset's batch, on each rank.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        available: free bytes of each GPU.
+    """
+    shape = (preset.model, preset.batch_items, preset.task.tokens)
+    if estimate(*shape, precision).total <= USABLE * available:
+        return 1
+    shared = "fp32" if precision == "fp16" else precision
+    for ranks in range(2, _MOST_RANKS + 1):
+        if estimate_sharded(*shape, shared, ranks).total <= USABLE * available:
+            return ranks
+    return None
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a run for speed is split so that it fits.
@@ -159,6 +276,27 @@ def check_fits(preset: Preset, precision: str, available: int | None) -> MemoryE
     if available is not None and need.total > USABLE * available:
         raise DoesNotFitError(_explain(preset, need, preset.batch_items, precision, available))
     return need
+
+
+def default_preset(precision: str, memory_bytes: int | None) -> str:
+    """Name the preset of a node that was asked for none.
+
+    It goes by the memory that the GPU has, not by what is free, so that all processes of a run
+    choose alike; what is free is asked before anything is allocated.
+
+    Args:
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        memory_bytes: of the GPU; None on a CPU.
+    """
+    if memory_bytes is None:
+        return CPU_PRESET
+    preset = PRESETS[GPU_PRESET]
+    try:
+        check_fits(preset, precision, memory_bytes)
+        fit_speed(preset, precision, memory_bytes)
+    except DoesNotFitError:
+        return CPU_PRESET
+    return GPU_PRESET
 
 
 def speed_of(preset: Preset) -> SpeedConfig:

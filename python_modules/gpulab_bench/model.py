@@ -7,6 +7,7 @@ F = ffn_width, V = vocab_size. Pre-normalised, learned positions, no biases, no 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -103,6 +104,10 @@ class Block(nn.Module):
         return x + self.ffn(self.ffn_norm(x))
 
 
+def _draw(weight: torch.Tensor, std: float) -> None:
+    nn.init.normal_(weight, std=std)
+
+
 class Decoder(nn.Module):
     """Token and position embeddings, blocks, output projection."""
 
@@ -114,15 +119,23 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.d_model)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.initialise(_draw)
+        if config.tied_embeddings:
+            self.head.weight = self.tokens.weight
+
+    def initialise(self, draw: Callable[[torch.Tensor, float], None]) -> None:
+        """Initialise the matrices; gains stay as they are.
+
+        Args:
+            draw: fills a weight with normal numbers of this standard deviation.
+        """
         for parameter in self.parameters():
             if parameter.dim() == 2:
-                nn.init.normal_(parameter, std=INIT_STD)
+                draw(parameter, INIT_STD)
         # Each block adds twice to the residual stream: keep its variance independent of depth.
         for block in self.blocks:
             for projection in (block.attention.out, block.ffn.down):
-                nn.init.normal_(projection.weight, std=INIT_STD / math.sqrt(2 * config.layers))
-        if config.tied_embeddings:
-            self.head.weight = self.tokens.weight
+                draw(projection.weight, INIT_STD / math.sqrt(2 * len(self.blocks)))
 
     def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
         """What the output projection reads: tokens [B, T] to [B, T, D]."""

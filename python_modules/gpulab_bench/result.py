@@ -19,6 +19,10 @@ from gpulab_bench.stats import mean, quantile
 
 SCHEMA = 2
 
+# Of how training, evaluation and requests are measured; counted up where that changes, since
+# numbers of two methods are not compared. Documents without it are of method 1.
+METHOD = 2
+
 # Losses at either end of a run that are averaged into "first" and "last".
 ENDS = 10
 
@@ -84,6 +88,7 @@ class Report:
             "version": __version__,
             "profile": self.profile.name,
             "preset": self.preset.name,
+            "method": METHOD,
             "seed": self.seed,
             "started": self.started.isoformat(timespec="seconds"),
             "wall_s": wall_s,
@@ -142,12 +147,14 @@ def training_section(
     step_s: Sequence[float],
     nonfinite_steps: int,
     scaler_skips: int,
+    epochs_s: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Summarise the steps.
 
     The first ``warmup_steps`` are left out of the times, because they pay for allocation and for
-    choosing kernels. tokens/s = tokens per step / mean step time; seconds per epoch = training
-    items / batch items x mean step time. MFU is null here: the stage fills it in.
+    choosing kernels. tokens/s = tokens per step / mean step time. Seconds per epoch are the mean of
+    the epochs that were timed whole; of a loop that times none, training items / batch items x mean
+    step time. MFU is null here: the stage fills it in.
 
     Args:
         preset: what was asked for.
@@ -155,9 +162,14 @@ def training_section(
         step_s: per step, in seconds.
         nonfinite_steps: steps whose loss or gradient was not finite.
         scaler_skips: updates that the fp16 gradient scaler left out.
+        epochs_s: seconds of each whole epoch; None of a loop that times none.
     """
     times = step_times(step_s[preset.warmup_steps :])
     mean_s = times["mean"]
+    if epochs_s is None:
+        epoch_s = preset.task.train_items / preset.batch_items * mean_s if mean_s else None
+    else:
+        epoch_s = mean(epochs_s)
     return {
         "steps_planned": preset.steps,
         "steps_done": len(losses),
@@ -172,7 +184,8 @@ def training_section(
         "step_s": times,
         "tokens_per_s": preset.tokens_per_step / mean_s if mean_s else None,
         "epoch_items": preset.task.train_items,
-        "epoch_s": preset.task.train_items / preset.batch_items * mean_s if mean_s else None,
+        "epoch_s": epoch_s,
+        "epochs_timed": len(epochs_s or ()),
         "mfu": None,
     }
 

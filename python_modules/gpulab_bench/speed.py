@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 import torch
@@ -17,6 +18,31 @@ from gpulab_bench.train import Steps, TrainingRun, Updater, run_steps
 
 # Of random tokens nothing is learned; the rate only has to keep the weights finite.
 LEARNING_RATE = 1e-4
+# A mode takes no longer than this, once so many steps are timed: a V100 takes half a second for a
+# step of japanese-small, ten times as long as an H100.
+MOST_S = 25.0
+LEAST_STEPS = 10
+
+
+class Enough(Stop):
+    """Ends a run for speed after its time, once enough steps are done to tell the speed."""
+
+    def __init__(self, run: Stop, least: int, seconds: float) -> None:
+        """Begin.
+
+        Args:
+            run: the whole run's; its reasons hold here, too.
+            least: steps that are done in any case.
+            seconds: after which no further one is begun.
+        """
+        super().__init__(None, 0.0)
+        self._run, self._least, self._until = run, least, time.perf_counter() + seconds
+
+    def reason(self) -> str | None:
+        """The whole run's reason, or ``time``; it is asked once before each step."""
+        self._least -= 1
+        over = self._least < 0 and time.perf_counter() >= self._until
+        return self._run.reason() or ("time" if over else None)
 
 
 class LanguageModelLoss(nn.Module):
@@ -88,6 +114,8 @@ def measure_speed(
             )
 
     loss = compiled(model, rows) if mode == "compile" else LanguageModelLoss(model)
-    steps = Steps(batch, loss, lambda _step: LEARNING_RATE, speed_of(preset).steps)
+    wanted = speed_of(preset)
+    steps = Steps(batch, loss, lambda _step: LEARNING_RATE, wanted.steps)
+    enough = Enough(stop, wanted.warmup_steps + LEAST_STEPS, MOST_S)
     with full_speed():
-        return run_steps(steps, Updater(model.parameters(), device), device, stop, progress)
+        return run_steps(steps, Updater(model.parameters(), device), device, enough, progress)

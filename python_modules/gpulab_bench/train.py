@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch.nn.utils import clip_grad_norm_
@@ -32,12 +34,31 @@ class TrainingRun:
         nonfinite_steps: steps whose loss or gradient was not finite; their update was left out.
         scaler_skips: updates that the fp16 gradient scaler left out while it looked for its
             scale. That is how it works, so they are not counted as non-finite.
+        epochs_s: seconds of each whole epoch, by the wall clock.
     """
 
     losses: list[float | None] = field(default_factory=list)
     step_s: list[float] = field(default_factory=list)
     nonfinite_steps: int = 0
     scaler_skips: int = 0
+    epochs_s: list[float] = field(default_factory=list)
+
+
+def make_optimiser(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.AdamW:
+    """The optimiser of every training; its learning rate is set at each step."""
+    return torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+
+
+class UpdatesWeights(Protocol):
+    """What `run_steps` needs of an updater; see `Updater` and `sharded.ShardedUpdater`."""
+
+    scaled: bool
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradient of a loss."""
+
+    def update(self, loss: torch.Tensor, learning_rate: float) -> torch.Tensor:
+        """Update the weights, and return the gradients' norm."""
 
 
 class Updater:
@@ -51,9 +72,7 @@ class Updater:
         """Make the optimiser and, for fp16, the gradient scaler."""
         self.parameters = list(parameters)
         self.scaled = device.precision == "fp16"
-        self._optimiser = torch.optim.AdamW(
-            self.parameters, lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
+        self._optimiser = make_optimiser(self.parameters)
         self._scaler = torch.amp.GradScaler(device.torch_device.type, enabled=self.scaled)
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -92,24 +111,39 @@ class Steps:
         loss: the mean loss of one of them, in nats, in the device's precision.
         learning_rate: of a step, by its number from 0.
         count: steps to do.
+        warmup: first steps, before the first epoch begins.
+        epoch: steps of an epoch; 0 where none is timed.
     """
 
     batch: Callable[[], Iterable[torch.Tensor]]
     loss: Callable[[torch.Tensor], torch.Tensor]
     learning_rate: Callable[[int], float]
     count: int
+    warmup: int = 0
+    epoch: int = 0
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch ends, or the warm-up before the first one, with this step."""
+        done = step + 1 - self.warmup
+        return self.epoch > 0 and done >= 0 and done % self.epoch == 0
 
 
 def run_steps(
-    steps: Steps, updater: Updater, device: Device, stop: Stop, progress: Callable[[str], None]
+    steps: Steps,
+    updater: UpdatesWeights,
+    device: Device,
+    stop: Stop,
+    progress: Callable[[str], None],
 ) -> TrainingRun:
     """Do the steps until all are done or ``stop`` gives a reason.
 
     A step is timed from drawing its batch to the end of its update. Losses and gradient norms stay
     on the device and are read `READ_EVERY` steps at a time; a step that is not finite is skipped on
-    the device itself, where it happens, and counted at the reading.
+    the device itself, where it happens, and counted at the reading. An epoch is timed by the wall
+    clock, from a reading to a reading, with all that happens between its steps.
     """
     run = TrainingRun()
+    epoch_began = time.perf_counter() if steps.warmup == 0 else None
     clock = clock_for(device.torch_device)
     pending: list[torch.Tensor] = []
     for step in range(steps.count):
@@ -126,8 +160,13 @@ def run_steps(
         norm = updater.update(total, steps.learning_rate(step))
         clock.end()
         pending.append(torch.stack([total, norm]))
-        if len(pending) == READ_EVERY:
+        if len(pending) == READ_EVERY or steps.ends_epoch(step):
             _read(run, pending, clock.read(), scaled=updater.scaled)
+        if steps.ends_epoch(step):
+            now = time.perf_counter()
+            if epoch_began is not None:
+                run.epochs_s.append(now - epoch_began)
+            epoch_began = now
         if (step + 1) % PROGRESS_EVERY == 0 or step + 1 == steps.count:
             _read(run, pending, clock.read(), scaled=updater.scaled)
             progress(_line(run, steps.count))
@@ -169,23 +208,54 @@ def train(
 ) -> TrainingRun:
     """Train on the preset's task until its steps are done or ``stop`` gives a reason.
 
+    After the warm-up each epoch asks every item once, in an order of its own; the warm-up takes the
+    first items of an order that is not finished.
+
     Args:
         model: the model, on the device.
         preset: steps, batch and learning rate.
-        items: training split, [N, 2K + 1], on the device.
+        items: training split, the fixed data set, [N, 2K + 1], on the device.
         device: where to run, and in which precision.
         generator: draws the batches, on the device.
         stop: asked before each step.
         progress: takes a line for a person to read.
     """
+    batches = (
+        batch
+        for count in _passes(preset)
+        for batch in _shuffled(items, preset.batch_items, count, generator)
+    )
 
     def batch() -> Iterable[torch.Tensor]:
-        size = (preset.batch_items,)
-        chosen = torch.randint(len(items), size, generator=generator, device=items.device)
-        return (items[chosen],)
+        return (next(batches),)
 
     def loss(tokens: torch.Tensor) -> torch.Tensor:
         return answer_loss(model(tokens[:, :-1]), tokens)
 
-    steps = Steps(batch, loss, preset.learning_rate_at, preset.steps)
+    steps = Steps(
+        batch,
+        loss,
+        preset.learning_rate_at,
+        preset.steps,
+        preset.warmup_steps,
+        preset.epoch_steps,
+    )
     return run_steps(steps, Updater(model.parameters(), device), device, stop, progress)
+
+
+def _passes(preset: Preset) -> Iterator[int]:
+    """Batches of the warm-up, then of one epoch after the other."""
+    if preset.warmup_steps:
+        yield preset.warmup_steps
+    while True:
+        yield preset.epoch_steps
+
+
+def _shuffled(
+    items: torch.Tensor, size: int, count: int, generator: torch.Generator
+) -> Iterator[torch.Tensor]:
+    """Yield ``count`` batches of ``size`` items in a new order; at its end it begins again."""
+    order = torch.randperm(len(items), generator=generator, device=items.device)
+    for number in range(count):
+        at = number * size % max(1, len(items) - size + 1)
+        yield items[order[at : at + size]]

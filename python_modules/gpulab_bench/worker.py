@@ -19,8 +19,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
+from ansible_collections.gpulab.core.plugins.module_utils.atomic_write import replacing
 from gpulab_bench.children import die_with_parent
-from gpulab_bench.context import Context, DiskError, FrameworkError, Order, Skip, plans_of, ranks
+from gpulab_bench.context import (
+    Context,
+    DiskError,
+    FrameworkError,
+    Order,
+    Skip,
+    local_rank,
+    plans_of,
+    ranks,
+)
 from gpulab_bench.profiles import StagePlan
 from gpulab_bench.stop import Stop
 
@@ -90,6 +100,8 @@ def run_stages(stages: list[str], context: Context, plans: Mapping[str, StagePla
         if context.rank == 0:
             context.progress(f"stage {name} begins")
         result = run_stage(name, context)
+        if local_rank() == 0:
+            write_windows(context.folder, name, context.windows)
         # Of a group, the first rank speaks; another does when it alone failed.
         if context.rank == 0 or result["status"] == ERROR:
             write_result(context.folder, name, result)
@@ -160,6 +172,21 @@ def write_result(folder: Path, name: str, result: dict[str, Any]) -> None:
         sys.stderr.write(f"gpulab_bench: stage {name} already has a result\n")
     finally:
         draft.unlink()
+
+
+def write_windows(folder: Path, name: str, windows: Mapping[str, Any]) -> None:
+    """Leave when this node's devices worked: of a group over several nodes, each leaves its own."""
+    with replacing(folder / f"{name}.windows") as draft:
+        draft.write_text(json.dumps(windows), encoding="utf-8")
+
+
+def read_windows(folder: Path, name: str) -> dict[str, Any]:
+    """What `write_windows` left, or nothing."""
+    try:
+        found: dict[str, Any] = json.loads((folder / f"{name}.windows").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def read_result(folder: Path, name: str) -> dict[str, Any] | None:

@@ -27,7 +27,17 @@ def test_a_complete_run(start: Start, schema: dict[str, Any]) -> None:
     assert document["partial"] is False
     assert {stage["status"] for stage in document["stages"]} == {"done"}
     assert document["evaluation"]["exact_match"] >= 0.9
-    assert document["evaluation"]["f1"] >= 0.9
+    scores = [document["evaluation"][name] for name in ("precision", "recall", "f1")]
+    assert all(0.5 < score < 1 for score in scores)
+    assert len(set(scores)) == 3
+    assert document["evaluation"]["classes"] == 4
+    assert document["training"]["epochs_timed"] == 1
+    assert document["training"]["epoch_s"] > 0
+    assert document["preset"] == "xs"
+    for window in ("train", "ddp"):
+        moved = document["usage"]["windows"][window]
+        assert moved["seconds"] > 0
+        assert set(moved) == {"seconds", "disk", "network"}
     assert document["training"]["tokens_per_s"] > 0
     assert document["memory"]["host_peak_bytes"] > 50_000_000
     assert stdout.count("\n") == 1
@@ -54,6 +64,10 @@ def test_each_stage_says_what_it_measured(start: Start) -> None:
     for load in document["inference"]["loads"]:
         times = load["response_ms"]
         assert load["failed"] == 0
+        assert load["requests"] >= 80
+        assert load["warmup_requests"] == 16
+        low, high = load["requests_per_s_95"]
+        assert 0 < low <= load["requests_per_s"] <= high
         assert 0 < times["p50"] <= times["p95"] <= times["p99"]
     assert document["disk"]["write_mbs"] > 0
     assert document["disk"]["read_mbs"] > 0

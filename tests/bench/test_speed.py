@@ -14,7 +14,7 @@ from gpulab_bench.device import Device, full_speed
 from gpulab_bench.losses import next_token_loss
 from gpulab_bench.memory import fit_speed
 from gpulab_bench.model import Decoder
-from gpulab_bench.speed import LanguageModelLoss, measure_speed
+from gpulab_bench.speed import Enough, LanguageModelLoss, measure_speed
 from gpulab_bench.stop import Stop
 from gpulab_bench.train import Steps, TrainingRun, Updater, run_steps
 
@@ -102,3 +102,13 @@ def test_results_repeat_again_after_a_measurement() -> None:
         assert torch.get_float32_matmul_precision() == "high"
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_a_slow_device_does_as_many_steps_as_tell_its_speed() -> None:
+    """Its time is over at once: the steps that are due are done, and no more."""
+    enough = Enough(Stop(None, 0.0), 12, -1.0)
+    assert [enough.reason() for _ in range(13)] == [None] * 12 + ["time"]
+    endless = Enough(Stop(None, 0.0), 0, 3600.0)
+    assert endless.reason() is None
+    told = Enough(Stop(-1.0, 0.0), 12, 3600.0)
+    assert told.reason() == "budget"

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
 
 from gpulab_bench import context as context_module
 from gpulab_bench import device as device_module
@@ -36,6 +37,29 @@ def test_what_does_not_fit_is_refused_before_it_is_tried(
     assert result["status"] == worker.ERROR
     assert result["error"]["kind"] == "does_not_fit"
     assert "preset xs needs about" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "status", "told"),
+    [
+        (
+            2,
+            worker.SKIPPED,
+            "no single GPU holds japanese-large: the stage ddp trains it over all 2",
+        ),
+        (1, worker.ERROR, "preset japanese-large needs about 15.0 GiB"),
+    ],
+)
+def test_what_only_all_together_hold_is_left_to_them(
+    devices: int, status: str, told: str, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = [torch.device("cpu")] * devices
+    monkeypatch.setattr(device_module, "available_bytes", lambda _device: 15 * 2**30)
+    monkeypatch.setattr(Context, "devices", lambda _self: where)
+    context.order = replace(context.order, preset="japanese-large")
+    result = worker.run_stage("train", context)
+    assert result["status"] == status
+    assert told in result["reason"] + str(result["error"])
 
 
 def test_the_training_says_what_it_should_need(context: Context) -> None:

@@ -10,7 +10,8 @@ import torch
 
 from gpulab_bench import train as train_module
 from gpulab_bench.config import PRESETS
-from gpulab_bench.device import choose_precision, choose_threads
+from gpulab_bench.data import draw_items
+from gpulab_bench.device import Device, choose_precision, choose_threads
 from gpulab_bench.evaluate import Evaluation
 from gpulab_bench.model import Decoder
 from gpulab_bench.train import TrainingRun, answer_loss
@@ -123,6 +124,30 @@ def test_in_fp16_a_scale_that_is_too_high_is_no_fault(
     run, _ = bench.run(SHORT, precision="fp16")
     assert (run.scaler_skips, run.nonfinite_steps) == (2, 0)
     assert None not in run.losses
+
+
+def test_an_epoch_asks_every_item_once(
+    bench: Bench, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the warm-up: two epochs of four steps, timed whole, and a rest that is not."""
+    task = replace(XS.task, train_items=4 * XS.batch_items)
+    preset = replace(XS, task=task, steps=13, warmup_steps=3)
+    seen: list[torch.Tensor] = []
+
+    def keep(logits: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        seen.append(items)
+        return answer_loss(logits, items)
+
+    monkeypatch.setattr(train_module, "answer_loss", keep)
+    run, _ = bench.run(preset)
+    assert len(run.epochs_s) == 2
+    assert all(epoch > 0 for epoch in run.epochs_s)
+    assert sum(run.epochs_s) >= 0.9 * sum(run.step_s[3:11])
+    generator = torch.Generator(device.torch_device).manual_seed(1234)
+    wanted = sorted(draw_items(task, "train", generator).tolist())
+    for first in (3, 7):
+        assert sorted(torch.cat(seen[first : first + 4]).tolist()) == wanted
+    assert not torch.equal(torch.cat(seen[3:7]), torch.cat(seen[7:11]))
 
 
 def test_training_stops_between_two_steps(bench: Bench) -> None:

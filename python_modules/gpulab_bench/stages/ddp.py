@@ -24,9 +24,16 @@ def run(context: Context) -> dict[str, Any]:
 
     node = os.environ.get("GPULAB_BENCH_NODE") or socket.gethostname()
     # Before the exchange is set up: whoever stops from then on has told its name.
-    with Heartbeat(context.rank, context.world_size, node) as beat, context.window("ddp"):
+    with Heartbeat(context.rank, context.world_size, node) as beat:
         where = context.group_device()
         device = replace(context.device, torch_device=where)
         return train_together(
-            context.preset, context.order.seed, device, context.rank, beat.nodes(), context.progress
+            context.preset,
+            context.order.seed,
+            device,
+            context.rank,
+            beat.nodes(),
+            context.progress,
+            context.order.parallel,
+            lambda: context.window("ddp"),
         )

@@ -13,7 +13,8 @@ def run(context: Context) -> dict[str, Any]:
     """Import PyTorch and open the device.
 
     Returns:
-        ``import_s``; ``environment``; ``device``, which is trained on; ``devices``, all GPUs.
+        ``import_s``; ``environment``; ``device``, which is trained on; ``devices``, all GPUs;
+        ``preset``, the name of what is trained.
 
     Raises:
         FrameworkError: PyTorch does not import.
@@ -41,4 +42,5 @@ def run(context: Context) -> dict[str, Any]:
         },
         "device": device,
         "devices": [describe_gpu(index.index) for index in context.devices()] if on_gpu else [],
+        "preset": context.preset.name,
     }

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gpulab_bench.config import CPU_PRESET, PRESETS
 from gpulab_bench.context import Context
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def _train(context: Context, device: torch.device) -> Run | None:
     from gpulab_bench.losses import answer_loss
     from gpulab_bench.model import Decoder
 
-    preset = context.preset
+    # What is compared are devices: where none holds the preset, a smaller one tells as much.
+    preset = PRESETS[CPU_PRESET] if context.only_shared() else context.preset
     generator = torch.Generator().manual_seed(context.order.seed)
     torch.manual_seed(context.order.seed)
     items = draw_items(preset.task, "train", generator)[: preset.batch_items].to(device)

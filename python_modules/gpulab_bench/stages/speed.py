@@ -21,13 +21,16 @@ def run(context: Context) -> dict[str, Any]:
         numbers.
 
     Raises:
-        Skip: the preset has no run for speed, or there is no GPU.
+        Skip: the preset has no run for speed, there is no GPU, or no single one holds the preset.
         DoesNotFitError: not even one item fits.
     """
     if context.preset.speed is None:
         raise Skip(f"preset {context.preset.name} is measured while it learns")
     if not context.on_gpu:
         raise Skip("a step of random tokens takes minutes on a CPU: only GPUs are measured by it")
+    shared = context.only_shared()
+    if shared:
+        raise Skip(shared)
     asked = context.order.mode
     return measure(context, SPEED_MODES if asked == "both" else (asked,))
 

@@ -71,7 +71,7 @@ def healthy(device: dict[str, Any] = CPU) -> dict[str, Any]:
     memory = {"host_peak_bytes": 355_430_400, "gpu_peak_bytes": 12_582_912 if on_gpu else None}
     need = estimate(preset.model, preset.batch_items, preset.task.tokens, str(device["precision"]))
     memory["estimate_bytes"] = need.describe()
-    training = training_section(preset, losses, [0.008, 0.009] * 75, 0, 0)
+    training = training_section(preset, losses, [0.008, 0.009] * 75, 0, 0, [1.3])
     response = {"mean": 8.3, "p50": 8.0, "p95": 9.5, "p99": 12.0}
     loads = [
         {

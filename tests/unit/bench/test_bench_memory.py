@@ -10,10 +10,14 @@ from gpulab_bench.config import PRESETS, count_parameters
 from gpulab_bench.memory import (
     USABLE,
     DoesNotFitError,
+    default_preset,
     estimate,
+    estimate_sharded,
+    fit_group,
     fit_speed,
     largest_fitting,
     loss_chunk,
+    ranks_needed,
 )
 
 GIB = 2**30
@@ -93,3 +97,61 @@ def test_without_a_run_for_speed_the_task_is_what_is_measured() -> None:
     xs = PRESETS["xs"]
     assert fit_speed(xs, "fp32", None).batch_items == xs.batch_items
     assert fit_speed(replace(xs, batch_items=8), "fp32", GIB).batch_items == 8
+
+
+@pytest.mark.parametrize(
+    ("precision", "gib", "preset"),
+    [
+        ("fp32", None, "xs"),
+        ("fp16", 15.8, "japanese-small"),  # V100 with 16 GB
+        ("bf16", 79.2, "japanese-small"),
+        ("fp32", 15.9, "japanese-small"),  # P100
+        ("fp32", 2.0, "xs"),
+    ],
+)
+def test_the_preset_of_who_asks_for_none(precision: str, gib: float | None, preset: str) -> None:
+    memory_bytes = None if gib is None else int(gib * GIB)
+    assert default_preset(precision, memory_bytes) == preset
+
+
+LARGE = PRESETS["internlm-large"]
+
+
+@pytest.mark.parametrize(
+    ("gib", "ranks", "way"),
+    # GPUs of 80 GB and of 141 GB, and one that does not exist.
+    [(79, 8, "sharded"), (79, 4, "sharded"), (140, 2, "sharded"), (400, 2, "replicated")],
+)
+def test_a_group_shares_what_none_of_it_holds(gib: int, ranks: int, way: str) -> None:
+    fit = fit_group(LARGE, "bf16", gib * GIB, ranks)
+    assert (fit.way, fit.precision) == (way, "bf16")
+    assert fit.estimate.total <= USABLE * gib * GIB
+
+
+def test_what_a_group_does_not_hold_says_how_many_would() -> None:
+    with pytest.raises(DoesNotFitError, match="on each of 2 processes") as told:
+        fit_group(LARGE, "bf16", 79 * GIB, 2)
+    least = ranks_needed(LARGE, "bf16", 79 * GIB)
+    assert least == 4
+    assert f"it takes {least} such GPUs in all" in str(told.value)
+    with pytest.raises(DoesNotFitError, match="GPUs with more memory"):
+        fit_group(LARGE, "bf16", 15 * GIB, 8)
+
+
+def test_a_group_is_as_it_is_asked_to_be() -> None:
+    xs = PRESETS["xs"]
+    assert fit_group(xs, "fp32", None, 2).way == "replicated"
+    assert fit_group(xs, "fp32", None, 2, "sharded").way == "sharded"
+    with pytest.raises(DoesNotFitError):
+        fit_group(LARGE, "bf16", 79 * GIB, 8, "replicated")
+    # No gradient scaler is built for shares: V100s train them in fp32.
+    assert fit_group(xs, "fp16", None, 2, "sharded").precision == "fp32"
+    assert fit_group(xs, "fp16", None, 2).precision == "fp16"
+
+
+def test_shares_get_smaller_with_every_rank() -> None:
+    totals = [estimate_sharded(LARGE.model, 64, 16, "bf16", ranks).total for ranks in range(2, 33)]
+    assert totals == sorted(totals, reverse=True)
+    # What is left is what every rank needs by itself.
+    whole = estimate_sharded(LARGE.model, 64, 16, "bf16", 10**9)
+    assert whole.activations + whole.logits < whole.total < totals[-1]

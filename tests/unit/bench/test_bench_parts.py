@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import queue
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,11 @@ import pytest
 from gpulab_bench import counters, fio, nccl, ratings, reliability
 from gpulab_bench.context import DiskError
 from gpulab_bench.scores import macro
+from gpulab_bench.stages import inference
 from gpulab_bench.stages.disk import nameless_file, size_for
-from gpulab_bench.stages.inference import summarise
+from gpulab_bench.stages.inference import Request, gather, summarise
+from gpulab_bench.stats import median_interval
+from gpulab_bench.telemetry import Window
 
 
 @pytest.mark.parametrize(
@@ -176,6 +182,70 @@ def test_usage_is_what_was_added_since(tmp_path: Path) -> None:
     assert found["network"] == {"received_bytes": 0, "sent_bytes": 500}
 
 
+def reading(at: float, read: int, sent: int) -> counters.Reading:
+    return counters.Reading(at, {"sda": (read, 0)}, {"eth0": (0, sent)})
+
+
+def test_what_a_training_moves_is_told_apart_from_the_rest() -> None:
+    """The disk's own stage reads a thousand times as much a second later; that is no training."""
+    readings = [
+        reading(9.9, 0, 0),
+        reading(10.1, 100, 10),
+        reading(12.1, 300, 50),
+        reading(12.3, 900_000, 60),
+    ]
+    window = Window("train", 10.0, 12.2, ("cpu",))
+    assert counters.growth(readings, [window]) == {
+        "seconds": pytest.approx(2.0),
+        "disk": {"read_bytes": 200, "written_bytes": 0},
+        "network": {"received_bytes": 0, "sent_bytes": 40},
+    }
+    # Two trainings, of the task and for speed, are added up.
+    again = [*readings, reading(20.0, 0, 60), reading(21.0, 7, 61)]
+    found = counters.growth(again, [window, Window("train", 20.0, 21.0, ("cpu",))])
+    assert found is not None
+    assert (found["seconds"], found["disk"]["read_bytes"]) == (pytest.approx(3.0), 207)
+
+
+def test_a_window_without_two_readings_is_not_known() -> None:
+    readings = [reading(10.0, 0, 0), reading(10.2, 5, 5)]
+    assert counters.growth(readings, []) is None
+    assert counters.growth(readings, [Window("train", 10.1, 10.3, ())]) is None
+    lost = [readings[0]._replace(disk=None), readings[1]]
+    found = counters.growth(lost, [Window("train", 9.0, 11.0, ())])
+    assert found is not None
+    assert (found["disk"], found["network"]) == (None, {"received_bytes": 0, "sent_bytes": 5})
+
+
+def test_a_bond_is_not_counted_beside_its_cards_and_rdma_counts(tmp_path: Path) -> None:
+    ports = tmp_path / "sys/class/infiniband/mlx5_0/ports/1/counters"
+    for folder in ("proc/net", "sys/block", "sys/class/net/bond0"):
+        (tmp_path / folder).mkdir(parents=True)
+    for card, kind in (("eth0", "1"), ("eth1", "1"), ("ib0", "32")):
+        (tmp_path / f"sys/class/net/{card}/device").mkdir(parents=True)
+        (tmp_path / f"sys/class/net/{card}/type").write_text(f"{kind}\n")
+    ports.mkdir(parents=True)
+
+    def set_counters(sent: int, words: int) -> None:
+        lines = [
+            f"{name}: 0 0 0 0 0 0 0 0 {sent * share} 0"
+            for name, share in (("bond0", 2), ("eth0", 1), ("eth1", 1), ("ib0", 1))
+        ]
+        (tmp_path / "proc/net/dev").write_text("\n".join(["head", "head", *lines]))
+        (ports / "port_rcv_data").write_text("0\n")
+        (ports / "port_xmit_data").write_text(f"{words}\n")
+
+    set_counters(0, 0)
+    usage = counters.Usage(str(tmp_path))
+    set_counters(1000, 50)
+    # Both cards, and the port's words of four bytes; not the bond, nor what IPoIB sent by the port.
+    assert usage.summarise()["network"] == {"received_bytes": 0, "sent_bytes": 2000 + 200}
+    usage.observe()
+    windows = usage.during([Window("ddp", 0.0, time.monotonic(), ())])
+    assert windows["train"] is None
+    assert windows["ddp"]["network"] == {"received_bytes": 0, "sent_bytes": 2200}
+
+
 def test_usage_that_cannot_be_read_is_null(tmp_path: Path) -> None:
     found = counters.Usage(str(tmp_path)).summarise()
     assert (found["host_memory"], found["disk"], found["network"]) == (None, None, None)
@@ -250,6 +320,45 @@ def test_response_times() -> None:
     assert found["response_ms"]["mean"] == pytest.approx(20)
     assert found["response_ms"]["p50"] == pytest.approx(20)
     assert found["response_ms"]["p99"] == pytest.approx(29.8)
+
+
+def test_the_rate_is_that_of_the_median_round() -> None:
+    """A pause of a second in one round of ten moves the mean, and neither rate nor interval."""
+    ends = [0.01 * (n + 1) + (1.0 if n >= 20 else 0.0) for n in range(80)]
+    found = summarise(8, [0.01] * 80, failed=0, seconds=1.8, ends_s=ends)
+    assert (found["rounds"], found["round_requests"]) == (10, 8)
+    assert found["requests_per_s"] == pytest.approx(100)
+    assert found["requests_per_s_95"] == pytest.approx([100, 100])
+    assert found["response_ms_95"] == pytest.approx([10, 10])
+
+
+def test_few_rounds_have_no_interval() -> None:
+    found = summarise(1, [0.01] * 40, 0, 0.4, [0.01 * (n + 1) for n in range(40)])
+    assert (found["rounds"], found["requests_per_s_95"]) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("n", "interval"),
+    # Ranks as tables of the sign test's interval have them: of 10 values the 2nd to the 9th.
+    [(5, None), (6, [1, 6]), (9, [2, 8]), (10, [2, 9]), (20, [6, 15]), (100, [40, 61])],
+)
+def test_the_interval_of_a_median(n: int, interval: list[int] | None) -> None:
+    assert median_interval([float(n - rank) for rank in range(n)]) == interval
+
+
+def test_a_batch_waits_for_all_clients_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: queue.Queue[Any] = queue.Queue()
+    prompt: Any = None  # there is no server that would look at it
+    first, second = Request(prompt), Request(prompt)
+    monkeypatch.setattr(inference, "QUEUE_DELAY_S", 30.0)
+    waiting.put(first)
+    threading.Timer(0.05, waiting.put, [second]).start()
+    assert gather(waiting, 2) == [first, second]
+    monkeypatch.setattr(inference, "QUEUE_DELAY_S", 0.001)
+    waiting.put(first)
+    assert gather(waiting, 8) == [first]
+    waiting.put(None)
+    assert gather(waiting, 8) == [None]
 
 
 def test_no_answers_have_no_response_time() -> None:

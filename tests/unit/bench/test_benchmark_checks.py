@@ -175,3 +175,28 @@ def test_a_healthy_run_passes_and_an_empty_document_is_unknown(cpu_document: Doc
     nothing = checks.judge_checks({}, request_for("auto", []))
     assert {finding["status"] for finding in nothing} == {"unknown"}
     assert verdict_of(nothing) == "unknown"
+
+
+OF_TRAINING = {"nonfinite", "loss_falls", "exact_match", "step_time", "step_jitter"}
+
+
+def in_shares(document: Document, way: str | None) -> set[str]:
+    """Which checks are unknown of a node whose stage train had nothing to do."""
+    for stage in document["stages"]:
+        if stage["name"] in ("train", "inference", "evaluation"):
+            stage["status"] = "skipped"
+    document.update(training=None, evaluation=None, memory=None, inference=None)
+    document["ddp"] = None if way is None else {"way": way}
+    found = checks.judge_checks(document, request_for(bus=[H100]))
+    return {one["id"].rpartition(".")[2] for one in found if one["status"] == "unknown"}
+
+
+def test_a_model_that_all_gpus_share_is_judged_by_their_training(gpu_document: Document) -> None:
+    assert not in_shares(gpu_document, "sharded") & OF_TRAINING
+
+
+@pytest.mark.parametrize("way", [None, "replicated"])
+def test_without_any_training_its_checks_are_unknown(
+    gpu_document: Document, way: str | None
+) -> None:
+    assert in_shares(gpu_document, way) >= OF_TRAINING

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
@@ -14,7 +15,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.metri
     metrics_of,
 )
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
-from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import cohort, records
 from gpulab_bench.result import to_json
 
 Document = dict[str, Any]
@@ -22,6 +23,14 @@ Document = dict[str, Any]
 
 def values(document: Document) -> dict[str, Any]:
     return {metric["id"]: metric["value"] for metric in metrics_of(document)}
+
+
+# 5 s, of which 30 and 10 MB/s, and 0.8 and 0.4 Gb/s.
+TRAINED = {
+    "seconds": 5.0,
+    "disk": {"read_bytes": 150_000_000, "written_bytes": 50_000_000},
+    "network": {"received_bytes": 500_000_000, "sent_bytes": 250_000_000},
+}
 
 
 def telemetry_of(document: Document) -> dict[str, Any]:
@@ -40,7 +49,8 @@ def telemetry_of(document: Document) -> dict[str, Any]:
 def test_every_metric_of_the_guide_has_a_value_on_a_gpu(gpu_document: Document) -> None:
     gpu_document["telemetry"] = telemetry_of(gpu_document)
     gpu_document["usage"] = {
-        "host_memory": {"total_bytes": 128_000_000_000, "used_max_bytes": 32_000_000_000}
+        "host_memory": {"total_bytes": 128_000_000_000, "used_max_bytes": 32_000_000_000},
+        "windows": {"train": TRAINED},
     }
     gpu_document["user"] = {"satisfaction": 4.5, "ratings": 12}
     found = values(gpu_document)
@@ -62,10 +72,34 @@ def test_every_metric_of_the_guide_has_a_value_on_a_gpu(gpu_document: Document) 
         "reliability.crash_rate": 0.0,
         "reliability.error_rate": 0.0,
         "reliability.restarts": 0,
-        "train.epoch_s": pytest.approx(1.088),
+        "train.disk_read": 30.0,
+        "train.disk_write": 10.0,
+        "train.epoch_s": 1.3,
+        "train.network_received": 0.8,
+        "train.network_sent": 0.4,
         "train.tokens_per_s": pytest.approx(60_235, abs=1),
         "user.satisfaction": 4.5,
     }
+
+
+@pytest.mark.parametrize(
+    "window",
+    [None, {**TRAINED, "disk": None, "network": None}, {**TRAINED, "seconds": 0.0}],
+)
+def test_rates_in_training_that_are_not_known_are_null(
+    gpu_document: Document, window: Document | None
+) -> None:
+    """Also those of a document from before they were told of: it has no windows."""
+    names = ("disk_read", "disk_write", "network_received", "network_sent")
+    for usage in ({"windows": {"train": window}}, {}):
+        gpu_document["usage"] = usage
+        found = values(gpu_document)
+        assert [found[f"train.{name}"] for name in names] == [None] * 4
+
+
+def test_the_epoch_says_how_many_were_timed(gpu_document: Document) -> None:
+    (epoch,) = [one for one in metrics_of(gpu_document) if one["id"] == "train.epoch_s"]
+    assert (epoch["value"], epoch["n"]) == (1.3, 1)
 
 
 def test_each_number_belongs_to_what_it_was_measured_on(gpu_document: Document) -> None:
@@ -140,3 +174,38 @@ def test_a_judged_run_fits_into_the_nodes_record(
     loaded = records.load(records.save(record, folder))
     assert loaded["stages"] == {"benchmark": "pass"}
     assert {metric["id"] for metric in loaded["metrics"]} >= GUIDE
+
+
+def as_before(document: Document) -> Document:
+    """The document as the benchmark of gpulab 0.1.0 wrote it."""
+    old = {key: value for key, value in document.items() if key != "method"}
+    old["training"] = {k: v for k, v in document["training"].items() if k != "epochs_timed"}
+    return old
+
+
+def test_a_stored_document_of_before_is_still_read(
+    cpu_document: Document, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    old = as_before(cpu_document)
+    jsonschema.validate(old, schema)
+    wanted = Request("/opt/gpulab/pytorch/bin/python", "auto", 135, [])
+    judged = judge(Outcome(0, stdout=to_json(old), wall_s=45.5), wanted)
+    assert judged["verdict"] == "pass"
+    found = {metric["id"]: metric["value"] for metric in judged["metrics"]}
+    assert found["accuracy.f1"] == cpu_document["evaluation"]["f1"]
+    assert found["inference.requests_per_s.c8"] == 960.0
+    assert found["train.disk_read"] is None
+    folder = tmp_path / "20261125T120000Z"
+    folder.mkdir()
+    record = records.new(folder.name, {"name": "node01"})
+    records.add_benchmark(record, {**judged, "profile": "smoke"})
+    assert records.load(records.save(record, folder))["benchmark"]["schema"] == 2
+
+
+def test_numbers_of_two_methods_are_not_compared(cpu_document: Document) -> None:
+    facts = {"cpu": {"model": "AMD EPYC 9554", "cores": 64}}
+    assert cohort.of(facts, cpu_document) == (
+        "64 cores AMD EPYC 9554, xs, method 2, torch 2.13.0+cpu"
+    )
+    before = cohort.of(facts, as_before(cpu_document))
+    assert before == "64 cores AMD EPYC 9554, xs, torch 2.13.0+cpu"

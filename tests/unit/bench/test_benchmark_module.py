@@ -57,7 +57,7 @@ def test_the_benchmark_is_called_as_documented(
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     program = fake_python("import os, sys; sys.exit(f'{sys.argv[1:]} {sorted(os.environ)}')")
     answer = run(python=program, device="cuda", seed=7, timeout_s=100, threads=2)
-    expected = ["-I", bench, "--json", "-", "--profile", "smoke", "--preset", "xs"]
+    expected = ["-I", bench, "--json", "-", "--profile", "smoke", "--preset", "auto"]
     expected += ["--device", "cuda", "--disk-folder", "/var/tmp"]  # noqa: S108  the default
     expected += ["--seed", "7", "--budget-s", "90.0"]
     assert str(expected) in answer["stderr_tail"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -33,6 +34,35 @@ def test_another_nodes_part_says_only_that_it_ended() -> None:
     found = judged(document())
     assert [check["id"] for check in found["checks"]] == ["ddp.run"]
     assert (found["verdict"], found["metrics"]) == ("pass", [])
+
+
+@pytest.mark.parametrize("ddp", [None, DDP])
+def test_what_a_node_moved_while_all_trained_is_its_own(ddp: object) -> None:
+    """Also of a node whose ranks are not the first: 10 s, of which 100 MB/s and 8 Gb/s out."""
+    moved = {
+        "seconds": 10.0,
+        "disk": {"read_bytes": 0, "written_bytes": 1_000_000_000},
+        "network": {"received_bytes": 5_000_000_000, "sent_bytes": 10_000_000_000},
+    }
+    told = json.dumps({**json.loads(document(ddp)), "usage": moved})
+    found = {one["id"]: one for one in judged(told)["metrics"] if one["scope"] == "node"}
+    assert {name: one["value"] for name, one in found.items()} == {
+        "ddp.disk_read": 0.0,
+        "ddp.disk_write": 100.0,
+        "ddp.network_received": 4.0,
+        "ddp.network_sent": 8.0,
+    }
+    unread = json.dumps({**json.loads(document(ddp)), "usage": {**moved, "network": None}})
+    ids = {one["id"] for one in judged(unread)["metrics"]}
+    assert "ddp.disk_read" in ids
+    assert "ddp.network_sent" not in ids
+
+
+def test_a_model_that_all_share_has_no_efficiency() -> None:
+    shared = {**DDP, "way": "sharded", "efficiency": None, "tokens_per_s_alone": None}
+    found = judged(document(shared))
+    assert found["verdict"] == "pass"
+    assert [metric["id"] for metric in found["metrics"]] == ["ddp.tokens_per_s"]
 
 
 @pytest.mark.parametrize(

@@ -28,13 +28,15 @@ options:
     type: path
     default: /opt/gpulab/bench/gpulab_bench.pyz
   preset:
-    description: Model and task to train.
+    description:
+      - Model and task to train. V(auto) takes C(japanese-small), one of the hardware guide's own,
+        on a GPU that holds it (V100 with 16 GB and up), and C(xs) elsewhere.
     type: str
-    default: xs
+    default: auto
   profile:
     description:
-      - Which stages run. V(smoke) accepts a node, in about 150 s on a GPU; V(quick) takes less than
-        a minute on two CPU cores; V(soak) keeps every GPU busy for a quarter of an hour.
+      - Which stages run. V(smoke) accepts a node, in two to four minutes on a GPU; V(quick) takes
+        less than a minute on two CPU cores; V(soak) keeps every GPU busy for a quarter of an hour.
     type: str
     choices: [smoke, quick, soak]
     default: smoke
@@ -71,7 +73,7 @@ options:
     description:
       - Seconds that the benchmark may take. It stops itself after nine tenths of them with a
         partial result; after all of them it is ended.
-      - By default 170 for V(smoke), 120 for V(quick) and 1400 for V(soak).
+      - By default 270 for V(smoke), 120 for V(quick) and 1400 for V(soak).
     type: int
   valid_h:
     description:

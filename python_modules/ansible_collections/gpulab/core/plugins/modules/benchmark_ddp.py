@@ -55,6 +55,13 @@ options:
     description: Model and task to train.
     type: str
     default: xs
+  parallel:
+    description:
+      - Whether each process holds the whole model (V(replicated)) or all of them share it
+        (V(sharded), FSDP). V(auto) shares it where one GPU does not hold it.
+    type: str
+    choices: [auto, replicated, sharded]
+    default: auto
   device:
     description: Where to train. V(auto) takes all GPUs of the node's PCI bus, or else its CPU.
     type: str
@@ -105,7 +112,9 @@ checks:
   elements: dict
   returned: always
 metrics:
-  description: C(ddp.tokens_per_s) and C(ddp.efficiency) of the fleet, on the first node.
+  description:
+    - C(ddp.tokens_per_s) and C(ddp.efficiency) of the fleet, on the first node; of each node, what
+      its disks and network moved meanwhile.
   type: list
   elements: dict
   returned: always
@@ -155,6 +164,8 @@ def command(module: AnsibleModule) -> list[str]:
     argv += ["--interface", plan["interfaces"][params["node"]]]
     argv += ["--processes", str(params["processes"] or max(gpus, 1))]
     argv += ["--preset", params["preset"], "--device", device, "--seed", str(params["seed"])]
+    if params["parallel"] != "auto":
+        argv += ["--parallel", params["parallel"]]
     argv += ["--rendezvous-s", str(params["rendezvous_s"])]
     return [*argv, "--budget-s", str(params["timeout_s"] * BUDGET_SHARE)]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 #: Profile → seconds that it may take.
-TIMEOUTS_S = {"smoke": 170, "quick": 120, "soak": 1400}
+TIMEOUTS_S = {"smoke": 270, "quick": 120, "soak": 1400}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "python": {"type": "path", "default": "/opt/gpulab/pytorch/bin/python"},
     "bench": {"type": "path", "default": "/opt/gpulab/bench/gpulab_bench.pyz"},
-    "preset": {"type": "str", "default": "xs"},
+    "preset": {"type": "str", "default": "auto"},
     "profile": {"type": "str", "choices": ["smoke", "quick", "soak"], "default": "smoke"},
     "stages": {"type": "list", "elements": "str"},
     # A disk, where /tmp may be memory. The file has no name in it that somebody could take first.
@@ -39,7 +39,13 @@ DDP_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "node": {"type": "str", "required": True},
     "port": {"type": "int", "default": 29500},
-    "preset": OPTIONS["preset"],
+    # All nodes must train the same, so none of them may choose.
+    "preset": {"type": "str", "default": "xs"},
+    "parallel": {
+        "type": "str",
+        "choices": ["auto", "replicated", "sharded"],
+        "default": "auto",
+    },
     "device": OPTIONS["device"],
     "processes": {"type": "int"},
     "seed": OPTIONS["seed"],

@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils.file_lock import exclusive_lock
 from .. import formatting
 from ..records import parts, paths, records
-from . import baselines
+from . import baselines, launches
 
 FILE = "history.sqlite3"
 # A report's own writing takes less than a second.
@@ -114,6 +114,7 @@ def ingest(
             _write_parts(connection, moment[1], node["name"], fitted.get(node["name"], []))
             if record:
                 _write_metrics(connection, record)
+                launches.write(connection, record)
         _write_findings(connection, moment, summary, found, fitted, before)
 
 
@@ -137,9 +138,14 @@ def note_admission(
 
 
 def forget_metrics(connection: sqlite3.Connection) -> int:
-    """Forget all numbers, for a baseline that starts again; returns how many there were."""
+    """Forget all numbers, for a baseline that starts again; returns how many there were.
+
+    Launches have no baseline, and stay.
+    """
     with transaction(connection):
-        return connection.execute("DELETE FROM metrics").rowcount
+        return connection.execute(
+            "DELETE FROM metrics WHERE id NOT IN (?, ?, ?)", launches.STORED
+        ).rowcount
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -21,6 +21,12 @@ def preset(result: Mapping[str, Any] | None) -> str:
     return str((result or {}).get("preset") or "")
 
 
+def method(result: Mapping[str, Any] | None) -> str:
+    """Return how it was measured, such as ``method 2``; "" of the first one and of none."""
+    number = (result or {}).get("method") or 1
+    return "" if number == 1 else f"method {number}"
+
+
 def framework(result: Mapping[str, Any] | None) -> str:
     """Return the framework with its build, such as ``torch 2.13.0+cpu``, or ""."""
     version = ((result or {}).get("environment") or {}).get("torch")

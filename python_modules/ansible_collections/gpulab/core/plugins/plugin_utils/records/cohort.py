@@ -22,6 +22,7 @@ def of(hardware: Mapping[str, Any] | None, result: Mapping[str, Any] | None) -> 
     parts = (
         _engine(hardware or {}),
         benchmark_result.preset(result),
+        benchmark_result.method(result),
         benchmark_result.framework(result),
     )
     return ", ".join(part for part in parts if part)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..history import launches
+from ..history.launches import CRASH_RATE, RESTARTS
+
 PERFORMANCE = "Performance"
 ACCURACY = "Accuracy"
 RESOURCES = "Resources"
@@ -63,6 +66,7 @@ MEASURES = (
     Measure("accuracy.f1", ACCURACY, "F1", True),
     Measure("accuracy.pass_at_1", ACCURACY, "pass@1", True),
     Measure("accuracy.token", ACCURACY, "Token accuracy"),
+    Measure("accuracy.class", ACCURACY, "Class accuracy"),
     Measure("train.loss_first", ACCURACY, "Loss, first steps"),
     Measure("train.loss_last", ACCURACY, "Loss, last steps"),
     Measure("memory.gpu_utilization", RESOURCES, "GPU memory used", True, "%"),
@@ -71,9 +75,19 @@ MEASURES = (
     Measure("memory.host_peak", RESOURCES, "Host memory, peak", True, "B"),
     Measure("disk.read", RESOURCES, "Disk read", True, "MB/s"),
     Measure("disk.write", RESOURCES, "Disk write", True, "MB/s"),
+    Measure("train.disk_read", RESOURCES, "Disk read, in training", True, "MB/s"),
+    Measure("train.disk_write", RESOURCES, "Disk write, in training", True, "MB/s"),
     Measure("network.bandwidth", RESOURCES, "Network, worst pair", True, "Gb/s"),
-    Measure("reliability.crash_rate", RELIABILITY, "Crash rate", True),
-    Measure("reliability.restarts", RELIABILITY, "Restarts", True),
+    Measure("train.network_received", RESOURCES, "Network received, in training", True, "Gb/s"),
+    Measure("train.network_sent", RESOURCES, "Network sent, in training", True, "Gb/s"),
+    Measure("ddp.disk_read", RESOURCES, "Disk read, training over nodes"),
+    Measure("ddp.disk_write", RESOURCES, "Disk write, training over nodes"),
+    Measure("ddp.network_received", RESOURCES, "Network received, training over nodes"),
+    Measure("ddp.network_sent", RESOURCES, "Network sent, training over nodes"),
+    Measure(CRASH_RATE, RELIABILITY, f"Crash rate, {launches.DAYS} days", True),
+    Measure(RESTARTS, RELIABILITY, f"Restarts, {launches.DAYS} days", True),
+    Measure("reliability.crash_rate", RELIABILITY, "Crash rate, last benchmark", True),
+    Measure("reliability.restarts", RELIABILITY, "Restarts, last benchmark", True),
     Measure("reliability.error_rate", RELIABILITY, "Error rate", True),
     Measure("train.nonfinite_steps", RELIABILITY, "Non-finite steps"),
     Measure(

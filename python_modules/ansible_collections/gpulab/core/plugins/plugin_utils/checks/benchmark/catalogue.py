@@ -80,7 +80,7 @@ BENCHMARK_CHECKS = (
         title="Loss of the training",
         source=_SOURCE,
         threshold=f"last loss ÷ first loss ≤ {_DEFAULT.loss_ratio_max}",
-        threshold_source=f"{_PROPOSAL}: a healthy run ends below 0.01, without learning it stays "
+        threshold_source=f"{_PROPOSAL}: a healthy run ends below 0.15, without learning it stays "
         "at 1",
         severity="fail",
         action=_AGAIN,
@@ -99,7 +99,7 @@ BENCHMARK_CHECKS = (
         title="Answers to held-out items",
         source=_SOURCE,
         threshold=f"share of right answers ≥ {_DEFAULT.exact_match_min}",
-        threshold_source=f"{_PROPOSAL}: a healthy run reaches 1, guessing reaches 0",
+        threshold_source=f"{_PROPOSAL}: a healthy run reaches 0.97 and more, guessing reaches 0",
         severity="fail",
         action=_AGAIN,
     ),

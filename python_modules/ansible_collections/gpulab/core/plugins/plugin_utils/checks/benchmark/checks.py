@@ -10,7 +10,7 @@ from . import sdc, service, speed
 from .catalogue import SCHEDULER_PAUSE_S
 from .findings import NODE, PYTORCH, bus_gpu_part, finding, gpu_part, trained_on
 from .request import Request
-from .result import items_at, number_at, text_at, value_at
+from .result import applies, items_at, number_at, text_at, value_at
 
 Result = Mapping[str, Any]
 
@@ -26,7 +26,9 @@ _SUSPECT_GPU = (
 
 def judge_checks(result: Result, request: Request) -> list[Finding]:
     """Return one finding per check, in the order in which a person wants to read them."""
+    of_training = (nonfinite, loss_falls, exact_match, step_time, step_jitter)
     checks = (device, nonfinite, loss_falls, exact_match, time_budget, step_time, step_jitter)
+    left_out = of_training if _trained_in_shares(result) else ()
     by_part = (
         learns,
         sdc.sdc,
@@ -40,10 +42,18 @@ def judge_checks(result: Result, request: Request) -> list[Finding]:
         service.crashes,
     )
     return [
-        *(check(result, request) for check in checks),
+        *(check(result, request) for check in checks if check not in left_out),
         *(one for check in by_part for one in check(result, request)),
         *untrained(result, request),
     ]
+
+
+def _trained_in_shares(result: Result) -> bool:
+    """Whether all GPUs trained one model that none of them holds, in place of a training by one.
+
+    Then that training is judged (``benchmark.ddp.*``), and there is no other one to judge.
+    """
+    return not applies(result, "train") and text_at(result, "ddp", "way") == "sharded"
 
 
 def device(result: Result, request: Request) -> Finding:

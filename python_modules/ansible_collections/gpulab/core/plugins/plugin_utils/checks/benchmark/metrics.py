@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..ddp.traffic import in_training
 from .result import items_at, number_at, section_at, text_at
 
 Metric = dict[str, Any]
@@ -29,6 +30,10 @@ GUIDE = frozenset(
         "memory.host_utilization",
         "disk.read",
         "disk.write",
+        "train.disk_read",
+        "train.disk_write",
+        "train.network_received",
+        "train.network_sent",
         "reliability.crash_rate",
         "reliability.restarts",
         "reliability.error_rate",
@@ -38,7 +43,6 @@ GUIDE = frozenset(
 
 # id, unit, path in the document. Of the device that was trained on.
 _OF_DEVICE = (
-    ("train.epoch_s", "s", ("training", "epoch_s")),
     ("train.loss_first", "nat", ("training", "loss_first")),
     ("train.loss_last", "nat", ("training", "loss_last")),
     ("train.nonfinite_steps", "steps", ("training", "nonfinite_steps")),
@@ -47,6 +51,7 @@ _OF_DEVICE = (
     ("accuracy.f1", "", ("evaluation", "f1")),
     ("accuracy.pass_at_1", "", ("evaluation", "exact_match")),
     ("accuracy.token", "", ("evaluation", "token_accuracy")),
+    ("accuracy.class", "", ("evaluation", "class_accuracy")),
     ("memory.gpu_peak", "B", ("memory", "gpu_peak_bytes")),
 )
 _OF_NODE = (
@@ -87,6 +92,7 @@ def metrics_of(result: Result) -> list[Metric]:
     scope = scope_of(result)
     everything = [
         *(_metric(name, scope, number_at(result, *path), unit) for name, unit, path in _OF_DEVICE),
+        _epoch(result, scope),
         *_train_speed(result, scope),
         *_inference(result, scope),
         *_of_gpus(result),
@@ -106,11 +112,18 @@ def metrics_of(result: Result) -> list[Metric]:
             for key, unit in (("tokens_per_s", "1/s"), ("efficiency", ""))
         ),
         *_disk(result),
+        *in_training(section_at(result, "usage", "windows", "train"), "train"),
         _host_utilization(result),
         *(_metric(name, "node", number_at(result, *path), unit) for name, unit, path in _OF_NODE),
         _satisfaction(result),
     ]
     return [one for one in everything if one["value"] is not None or one["id"] in GUIDE]
+
+
+def _epoch(result: Result, scope: str) -> Metric:
+    training = section_at(result, "training")
+    timed = number_at(training, "epochs_timed")
+    return _metric("train.epoch_s", scope, number_at(training, "epoch_s"), "s", n=timed)
 
 
 def _train_speed(result: Result, scope: str) -> list[Metric]:

@@ -10,6 +10,7 @@ from ....module_utils.process import Outcome
 from ..finding import Check, Finding, part
 from ..verdict import verdict_of
 from .catalogue import AGAIN, LOSS_RATIO_MAX, LOSS_SPREAD_MAX, RUN, SECTION_CHECKS, TRANSPORT
+from .traffic import in_training
 from .transport import judge_ways
 
 _CHECKS = {check.id.partition(".")[2]: check for check in SECTION_CHECKS}
@@ -64,6 +65,11 @@ def judge(outcome: Outcome, node: str, *, rdma: bool = False) -> dict[str, Any]:
             _metric("ddp.tokens_per_s", ddp.get("tokens_per_s"), "1/s", ddp.get("step_s") or {}),
             _metric("ddp.efficiency", ddp.get("efficiency"), "", {}),
         ]
+        # A model that the ranks share cannot be trained by one of them alone.
+        metrics = [one for one in metrics if one["value"] is not None]
+    window = (result or {}).get("usage")
+    if isinstance(window, Mapping):
+        metrics += [one for one in in_training(window, "ddp") if one["value"] is not None]
     return {"verdict": verdict_of(checks), "checks": checks, "metrics": metrics, "result": result}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import formatting
-from ...history import baselines, history, history_queries, intrusions
+from ...history import baselines, history, history_queries, intrusions, launches
 from ...records import parts, records
 from ...records.records import FLEET, Record
 from ..finding import Finding, part
@@ -39,12 +39,14 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
     compared = {node: _measure(node, held, samples) for node in held}
     came_back = _came_back(held, connection)
     opened = _opened(held, connection)
+    launched = _launched(held, connection)
     for node, record in held.items():
         created = record["created"]
         records.add_stage(
             record,
             FLEET,
             [*came_back[node], *opened[node], *uniform.get(node, []), *compared[node]],
+            launched[node],
         )
         # Nobody has looked at the node again.
         record["created"] = created
@@ -200,6 +202,20 @@ def _part(record: Record, scope: str, kind: str) -> dict[str, str]:
     if kind != "node":
         return {"kind": kind, "name": scope}
     return parts.node_part(record["host"]["name"])
+
+
+def _launched(
+    found: Mapping[str, Record], connection: sqlite3.Connection | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each node, how often its benchmarks crashed lately."""
+    run_id = next((record["run_id"] for record in found.values()), "")
+    moment = history.moment_of(connection, run_id, found) if connection else None
+    return {
+        node: launches.metrics(
+            record, launches.before(connection, node, moment) if connection and moment else None
+        )
+        for node, record in found.items()
+    }
 
 
 def _came_back(
