@@ -59,7 +59,7 @@ def stayed(folder: Path) -> Findings:
 
 def forgot(folder: Path) -> Findings:
     """The history is no database."""
-    state = paths.state_dir()
+    state = paths.state_dir(samples.LAB)
     state.mkdir(parents=True)
     (state / history.FILE).write_bytes(b"this is no database at all, is it")
     return stayed(folder)

@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import lines
 from ..plugin_utils.admission import admission
 from ..plugin_utils.inventory import hosts
+from ..plugin_utils.labs import folders
 from ..plugin_utils.records import paths
 from ..plugin_utils.report import report
 
@@ -52,7 +53,8 @@ class ActionModule(ActionBase):
         textfile_dir = arguments["textfile_dir"]
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
-            folder = _folder()
+            own = folders.of(variables["hostvars"])
+            folder = _folder(own.lab)
             summary, told = report.write(
                 folder,
                 expected,
@@ -76,12 +78,13 @@ class ActionModule(ActionBase):
             "page": page,
             "refused": refused,
             "states": states,
+            "warnings": list(own.notices),
         }
 
 
-def _folder() -> Path:
+def _folder(lab: str) -> Path:
     run_id = os.environ.get(paths.RUN_ID_VARIABLE, "")
-    folder = paths.run_folder(run_id)
+    folder = paths.run_folder(lab, run_id)
     if not folder.is_dir():
         msg = (
             f"nothing was recorded in run {run_id}, so there is nothing to report: "

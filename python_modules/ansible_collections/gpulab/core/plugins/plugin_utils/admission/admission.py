@@ -1,4 +1,4 @@
-"""Which nodes are in service: decided by their records, kept in ``state/admission.json``.
+"""Which nodes are in service: decided by their records, kept in the lab's ``admission.json``.
 
 :func:`decide`, :func:`release` and :func:`quarantine` are pure; the rest reads and writes the file
 (``schemas/admission.schema.json``) under a lock.
@@ -183,14 +183,16 @@ def evidence(node: Mapping[str, Any], run: Run) -> Evidence:
     )
 
 
-def read(path: Path | None = None) -> State:
+def read(path: Path) -> State:
     """Return the state; without a file nothing is known of any node.
+
+    Args:
+        path: The file, `FILE` in the folder of the lab's state.
 
     Raises:
         AdmissionError: the file cannot be read or does not fit its schema. It is left as it is,
             because a quarantine in it must not be forgotten.
     """
-    path = path or paths.state_dir() / FILE
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         schema.check(state, "admission")
@@ -205,13 +207,13 @@ def read(path: Path | None = None) -> State:
     return dict(state)
 
 
-def has_to_prove_itself(node: str) -> bool:
+def has_to_prove_itself(node: str, path: Path) -> bool:
     """Say whether a run took a node out or left it in doubt, so that no old training counts for it.
 
     So it is, too, where the state cannot be used: what is in it is not known.
     """
     try:
-        entry = read()["nodes"].get(node) or blank("")
+        entry = read(path)["nodes"].get(node) or blank("")
     except AdmissionError:
         return True
     by_run = entry["state"] == QUARANTINED and not entry["actor"]
@@ -235,13 +237,14 @@ def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = ""
 
 
 def settle(
-    nodes: Iterable[Mapping[str, Any]], run: Run, max_age_h: float | None = None
+    nodes: Iterable[Mapping[str, Any]], run: Run, path: Path, max_age_h: float | None = None
 ) -> tuple[State, list[tuple[str, Entry]]]:
     """Bring the state up to date with a run.
 
     Args:
         nodes: The summary's nodes.
         run: The run.
+        path: The file, as of `read`.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
 
     Returns:
@@ -262,7 +265,7 @@ def settle(
             name = node["name"]
             known[name] = decide(known.get(name), evidence(node, run), hours, now)
 
-    return update(change)
+    return update(path, change)
 
 
 def by_hand(
@@ -270,6 +273,7 @@ def by_hand(
     reason: str,
     actor: str,
     inventory: Sequence[str],
+    path: Path,
     *,
     lift: bool,
     max_age_h: float | None = None,
@@ -281,6 +285,7 @@ def by_hand(
         reason: Why.
         actor: Who does it.
         inventory: The nodes that there are.
+        path: The file, as of `read`.
         lift: Lift the quarantine.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
 
@@ -304,10 +309,12 @@ def by_hand(
             msg = f"{node} is not released: {error}"
             raise AdmissionError(msg) from error
 
-    return update(change)
+    return update(path, change)
 
 
-def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str, Entry]]]:
+def update(
+    path: Path, change: Callable[[State, str], None]
+) -> tuple[State, list[tuple[str, Entry]]]:
     """Let ``change`` change the state, given the time; nobody else changes it meanwhile.
 
     Returns:
@@ -316,7 +323,6 @@ def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str,
     Raises:
         AdmissionError: the file cannot be used, or stays locked.
     """
-    path = paths.state_dir() / FILE
     with _locked(path):
         state = read(path)
         before = json.dumps(state, sort_keys=True)

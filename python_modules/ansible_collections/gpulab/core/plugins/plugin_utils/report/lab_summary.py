@@ -190,7 +190,7 @@ def _not_reached(
     found = run_checks.MISSING.finding(
         "unknown",
         node_part(name),
-        source=f"reports/{run.run_id}/{name}.json",
+        source=f"{name}.json",
         action=stop["action"] if stop else _verify_again(name),
         evidence=f"not reached in this run: {', '.join(missing)}{why}",
     )
