@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpulab.core.plugins.module_utils.process import Outcome
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.judge import judge
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.benchmark.request import Request
 from gpulab_bench import reliability
 from gpulab_bench.config import PRESETS
 from gpulab_bench.memory import estimate
 from gpulab_bench.profiles import PROFILES
-from gpulab_bench.result import Report, training_section
+from gpulab_bench.result import Report, to_json, training_section
 
 CPU = {
     "type": "cpu",
@@ -33,6 +36,13 @@ GPU = {
 
 
 DIGESTS = dict.fromkeys(("logits", "gradients", "losses", "weights"), "5e" * 32)
+
+
+def benchmarked(document: dict[str, Any]) -> dict[str, Any]:
+    """What the benchmark's action makes of this document on standard output."""
+    request = Request("/opt/python", "auto", 135, [])
+    judged = judge(Outcome(returncode=0, stdout=to_json(document)), request)
+    return {**judged, "profile": document["profile"]}
 
 
 def done(data: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import fleet_samples as samples
 import pytest
-from history_lab import gpu, node
 from history_lab import Lab as Runs
+from history_lab import gpu, node
 from test_plugins import Result
 from test_state_playbooks import StateLab
 
@@ -133,7 +133,7 @@ def test_a_checkout_that_moves_keeps_its_state_and_two_do_not_share(
         ("", r"lab-[0-9a-f]{6}"),
         # Preflight refuses such a name, and has to tell it: its run needs a folder until then.
         ("My Lab/../..", r"my-lab-[0-9a-f]{6}"),
-        ("х", r"lab-[0-9a-f]{6}"),
+        ("\u0445", r"lab-[0-9a-f]{6}"),
     ],
 )
 def test_the_folder_is_readable_whatever_the_name(name: str, folder: str) -> None:

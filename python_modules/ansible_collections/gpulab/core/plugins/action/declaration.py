@@ -16,6 +16,7 @@ from typing import Any
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible.vars.hostvars import HostVars
 
 from ..plugin_utils.declaration.controller import controller_problem
 
@@ -69,7 +70,7 @@ def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) ->
     return {**found, "msg": f"The declaration of {len(machines)} machines is sound."}
 
 
-def _past(hostvars: Any, *, check_mode: bool) -> dict[str, Any]:
+def _past(hostvars: HostVars, *, check_mode: bool) -> dict[str, Any]:
     """Return the failure of a lab whose past cannot be told from another's."""
     # Imported late: they need jsonschema, too.
     from ..plugin_utils.labs import folders

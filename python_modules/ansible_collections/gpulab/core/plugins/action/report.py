@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"nodes", "max_age_h", "textfile_dir"})
+    _VALID_ARGS = frozenset({"nodes", "max_age_h", "require_speed", "textfile_dir"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "nodes": {"type": "list", "elements": "str", "required": True},
                 "max_age_h": {"type": "float", "default": admission.MAX_AGE_H},
+                "require_speed": {"type": "bool", "default": False},
                 "textfile_dir": {"type": "path"},
             }
         )
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
                 expected,
                 _lab_name(variables),
                 max_age_h=arguments["max_age_h"],
+                require_speed=arguments["require_speed"],
                 textfile_dir=Path(textfile_dir) if textfile_dir else None,
             )
             paths.point_latest(folder)

@@ -14,8 +14,8 @@ description:
     set already), so that tasks find their run with C(lookup('ansible.builtin.env',
     'GPULAB_RUN_ID')). A playbook named C(report.yml), run on its own, gets the id of
     the lab's newest run.
-  - Keeps each failure of a stage in C(reports/<lab>/<run>/failures.json) as it happens. A stage is a
-    play whose file's name is one of its tags. Failures that are rescued or ignored are none.
+  - Keeps each failure of a stage in C(reports/<lab>/<run>/failures.json) as it happens. A stage is
+    a play whose file's name is one of its tags. Failures that are rescued or ignored are none.
   - At the end prints, for each failed node, stage, task, message and next action; the lab's verdict
     and where its report is; and the time that each stage took.
   - Writes the report where the run broke off before the report's own stage, but not where
@@ -210,19 +210,20 @@ class CallbackModule(CallbackBase):
             # The task that needed them has failed by it, and says so.
             return
         # One that is no folder has been refused by the report's own task, or will be.
-        textfiles = Path(self._fact("report_textfile_dir") or "/dev/null")
+        textfiles = Path(str(self._fact("report_textfile_dir") or "/dev/null"))
         self._summary = report.write(
             folder,
             hosts,
-            self._fact("lab_name"),
+            str(self._fact("lab_name") or ""),
+            require_speed=(self._fact("lab_admission") or {}).get("require_speed"),
             textfile_dir=textfiles if textfiles.is_dir() else None,
         ).summary
         paths.point_latest(folder)
 
-    def _fact(self, name: str) -> str:
-        """Return a variable of the whole lab, or ""."""
+    def _fact(self, name: str) -> Any:  # noqa: ANN401  what an inventory can hold
+        """Return a variable of the whole lab, or None."""
         first = next(iter(self._hostvars), None)
-        return str(self._hostvars[first].get(name, "")) if first else ""
+        return self._hostvars[first].get(name) if first else None
 
     def _refused(self) -> bool:
         """Return whether preflight has refused the whole run: then nothing was looked at."""

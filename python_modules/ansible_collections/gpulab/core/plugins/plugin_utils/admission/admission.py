@@ -220,6 +220,15 @@ def has_to_prove_itself(node: str, path: Path) -> bool:
     return by_run or bool(entry["owed"])
 
 
+def requires_speed(path: Path) -> bool:
+    """Return whether the last report had the demand that each GPU's speed is judged."""
+    try:
+        return bool(read(path)["policy"].get("require_speed"))
+    except AdmissionError:
+        # Nobody is in service then, whatever is demanded.
+        return False
+
+
 def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = "") -> None:
     """Put ``state``, ``state_since`` and ``state_reason`` into the nodes of a summary.
 
@@ -237,7 +246,7 @@ def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = ""
 
 
 def settle(
-    nodes: Iterable[Mapping[str, Any]], run: Run, path: Path, max_age_h: float | None = None
+    nodes: Iterable[Mapping[str, Any]], run: Run, path: Path, policy: Mapping[str, Any]
 ) -> tuple[State, list[tuple[str, Entry]]]:
     """Bring the state up to date with a run.
 
@@ -245,7 +254,8 @@ def settle(
         nodes: The summary's nodes.
         run: The run.
         path: The file, as of `read`.
-        max_age_h: Hours that a passing record counts; None: as the last report had it.
+        policy: What the inventory says of it (``lab_admission``); a value that is None stays as
+            the last report had it.
 
     Returns:
         The state, and the entries of the nodes whose state this has changed.
@@ -255,8 +265,7 @@ def settle(
     """
 
     def change(state: State, now: str) -> None:
-        if max_age_h is not None:
-            state["policy"]["max_age_h"] = max_age_h
+        state["policy"].update({key: value for key, value in policy.items() if value is not None})
         hours = state["policy"]["max_age_h"]
         known = state["nodes"]
         for name in known:

@@ -1,7 +1,7 @@
-"""Take over what lay in ``state/`` and ``reports/`` before each lab had folders of its own (2026-11).
+"""Take over what lay in ``state/`` and ``reports/`` before each lab had its folders (2026-11).
 
-Nothing is guessed: what is not clearly of this lab alone is left where it is, and a state that may be
-this lab's is refused with what a person can do.
+Nothing is guessed: what is not clearly of this lab alone is left where it is, and a state that may
+be this lab's is refused with what a person can do.
 """
 
 from __future__ import annotations
@@ -204,8 +204,8 @@ def _refusal(lab: Lab, root: Path, why: str) -> str:
     return (
         f"{paths.from_here(root)} holds the past of a lab from before each lab had a folder there, "
         f"and it is not clear whether it is that of lab {lab.name!r}: {why}. Nothing was changed. "
-        f"-> if all of it is this lab's: {move(lab.folder)} ; if not, put it aside: {move('former')} , "
-        "write the history again from the reports (ansible-playbook playbooks/history.yml -e "
-        "rebuild=true) and verify all nodes; quarantines by hand stand in the former admission.json "
-        "(docs/state.md)"
+        f"-> if all of it is this lab's: {move(lab.folder)} ; if not, put it aside: "
+        f"{move('former')} , write the history again from the reports (ansible-playbook "
+        "playbooks/history.yml -e rebuild=true) and verify all nodes; quarantines by hand stand in "
+        "the former admission.json (docs/state.md)"
     )

@@ -1,4 +1,4 @@
-"""What a lab's folder in ``state/`` says of whose it is, and labs that look like this one renamed."""
+"""Whose a lab's folder in ``state/`` is, and other folders that may be this lab's, renamed."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def relatives(lab: Lab) -> Iterator[str]:
         renamed = other.get("lab") != lab.name and inventory == list(lab.told_inventory)
         moved = other.get("lab") == lab.name and not all(_is_there(source) for source in inventory)
         if renamed or moved:
+            there, here = paths.from_here(path.parent), paths.from_here(own)
             yield (
-                f"{paths.from_here(path.parent)} is of lab {other.get('lab')!r}, inventory "
-                f"{' '.join(inventory)}. If this lab was called so, move its past here: put "
-                f"{paths.from_here(own)} aside if there is one, then mv {paths.from_here(path.parent)} "
-                f"{paths.from_here(own)}, and in the reports {path.parent.name} to {lab.folder}. If "
-                f"it was another lab, remove {paths.from_here(path)}, and no more is said of it."
+                f"{there} is of lab {other.get('lab')!r}, inventory {' '.join(inventory)}. If that "
+                f"was this lab, move its past here: put {here} aside if there is one, then "
+                f"mv {there} {here}, and in the reports {path.parent.name} to {lab.folder}. If it "
+                f"was another, remove {paths.from_here(path)}, and no more is said of it."
             )
 
 

@@ -28,7 +28,9 @@ class FolderError(ValueError):
 
 
 def reports_root() -> Path:
-    """Return the folder of all labs' runs: ``$GPULAB_REPORTS_DIR``, else the project's ``reports/``.
+    """Return the folder of all labs' runs.
+
+    It is ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project.
 
     The project is the folder of the ``ansible.cfg`` in use. Without one, or with one of the whole
     node or of a user's home, it is the working folder.
@@ -71,8 +73,8 @@ def state_of(folder: Path) -> Path:
     runs = folder.resolve().parent
     if runs == reports_root().resolve():
         msg = (
-            f"{folder} lies in no lab's folder, as runs did until 2026-11: any stage of its lab takes "
-            "it over, such as ansible-playbook playbooks/report.yml (docs/state.md)"
+            f"{folder} lies in no lab's folder, as runs did until 2026-11: any stage of its lab "
+            "takes it over, such as ansible-playbook playbooks/report.yml (docs/state.md)"
         )
         raise FolderError(msg)
     return state_dir(runs.name)

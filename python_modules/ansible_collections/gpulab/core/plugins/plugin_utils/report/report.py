@@ -49,6 +49,7 @@ def write(
     stages: Sequence[str] = STAGES,
     *,
     max_age_h: float | None = None,
+    require_speed: bool | None = None,
     textfile_dir: Path | None = None,
 ) -> Report:
     """Hold the nodes of a run against their like, decide who is in service, and write the report.
@@ -64,6 +65,8 @@ def write(
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
         stages: The stages that the run was about.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
+        require_speed: A node with a GPU whose speed nothing judges cannot pass; None: as the last
+            report had it.
         textfile_dir: Folder of node_exporter's textfile collector, which gets the metrics, too.
 
     Raises:
@@ -81,13 +84,19 @@ def write(
     if problem:
         run.problems.append(problem)
     notices: list[str] = []
+    demanded = (
+        admission.requires_speed(state / admission.FILE) if require_speed is None else require_speed
+    )
+
+    def compare(past_: sqlite3.Connection | None) -> None:
+        peer_comparison.compare(folder, run.records, past_, require_speed=demanded)
+
     past = state / history.FILE
-    if not _with_history(
-        past, lambda past_: peer_comparison.compare(folder, run.records, past_), notices
-    ):
-        peer_comparison.compare(folder, run.records, None)
+    if not _with_history(past, compare, notices):
+        compare(None)
     summary = lab_summary.summarise(run, expected, name, stages)
-    changes = _admit(summary, run, state, max_age_h, notices)
+    policy = {"max_age_h": max_age_h, "require_speed": require_speed}
+    changes = _admit(summary, run, state, policy, notices)
     summary["history"] = {}
 
     def keep(connection: sqlite3.Connection) -> None:
@@ -142,12 +151,12 @@ def _admit(
     summary: lab_summary.Summary,
     run: runs.Run,
     folder: Path,
-    max_age_h: float | None,
+    policy: Mapping[str, Any],
     notices: list[str],
 ) -> list[tuple[str, admission.Entry]]:
     """Decide who is in service, put it into the summary, and return what has changed."""
     try:
-        state, changes = admission.settle(summary["nodes"], run, folder / admission.FILE, max_age_h)
+        state, changes = admission.settle(summary["nodes"], run, folder / admission.FILE, policy)
     except admission.AdmissionError as error:
         notices.append(str(error))
         admission.annotate(summary["nodes"], None, f"{admission.FILE} cannot be used")

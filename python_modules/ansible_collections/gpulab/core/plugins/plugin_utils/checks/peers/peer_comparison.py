@@ -16,12 +16,18 @@ from ...history import baselines, history, history_queries
 from ...records import parts, records
 from ...records.records import FLEET, Record
 from ..finding import Finding
-from . import uniformity
+from . import speed_judged, uniformity
 
-_HISTORY = f"state/{history.FILE}"
+_HISTORY = history.FILE
 
 
-def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
+def compare(
+    folder: Path,
+    found: dict[str, Record],
+    connection: sqlite3.Connection | None,
+    *,
+    require_speed: bool = False,
+) -> None:
     """Put the stage ``fleet`` into the records, and save those in which it changed something.
 
     Args:
@@ -29,6 +35,7 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
         found: The run's records by node; changed in place.
         connection: The history, or None where it cannot be read: parts that came back are then
             unknown, and numbers are held against this run's alone.
+        require_speed: A GPU whose speed has no limit is unknown, and not only a warning.
     """
     # Worked out on a copy: where the history fails on the way, the records are as they were.
     held = copy.deepcopy(dict(found))
@@ -39,7 +46,14 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
     for node, record in held.items():
         created = record["created"]
         records.add_stage(
-            record, FLEET, [*came_back[node], *uniform.get(node, []), *compared[node]]
+            record,
+            FLEET,
+            [
+                *came_back[node],
+                *uniform.get(node, []),
+                *compared[node],
+                *speed_judged.judge(record, required=require_speed),
+            ],
         )
         # Nobody has looked at the node again.
         record["created"] = created
