@@ -82,7 +82,11 @@ def healthy(device: dict[str, Any] = CPU) -> dict[str, Any]:
     need = estimate(preset.model, preset.batch_items, preset.task.tokens, str(device["precision"]))
     memory["estimate_bytes"] = need.describe()
     training = training_section(preset, losses, [0.008, 0.009] * 75, 0, 0)
-    response = {"mean": 8.3, "p50": 8.0, "p95": 9.5, "p99": 12.0}
+    # No two numbers are equal: one that is read from beside its own place is seen.
+    responses = {
+        1: {"mean": 8.3, "p50": 8.0, "p95": 9.5, "p99": 12.0},
+        8: {"mean": 8.4, "p50": 8.1, "p95": 9.6, "p99": 12.1},
+    }
     loads = [
         {
             "concurrency": concurrency,
@@ -90,11 +94,17 @@ def healthy(device: dict[str, Any] = CPU) -> dict[str, Any]:
             "failed": 0,
             "seconds": 1.0,
             "requests_per_s": 120.0 * concurrency,
-            "response_ms": dict(response),
+            "response_ms": responses[concurrency],
         }
         for concurrency in (1, 8)
     ]
-    scores = dict.fromkeys(("exact_match", "token_accuracy", "precision", "recall", "f1"), 1.0)
+    scores = {
+        "exact_match": 0.95,
+        "token_accuracy": 0.99,
+        "precision": 0.98,
+        "recall": 0.96,
+        "f1": 0.97,
+    }
     run = {
         "scope": scope,
         "name": device["name"],

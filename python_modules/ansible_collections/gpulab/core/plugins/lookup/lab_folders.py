@@ -33,6 +33,7 @@ _raw:
 
 from typing import Any
 
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..plugin_utils.labs import lab
@@ -45,7 +46,13 @@ class LookupModule(LookupBase):
     def run(
         self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any
     ) -> list[str]:
-        """Return the folder of the reports, and that of the state."""
+        """Return the folder of the reports, and that of the state.
+
+        Raises:
+            AnsibleLookupError: it was given a term.
+        """
+        if terms:
+            raise AnsibleLookupError("it takes no terms: it is about the lab of the inventory")
         self.set_options(var_options=variables, direct=kwargs)
         folder = lab.of((variables or {})["hostvars"]).folder
         return [str(paths.reports_dir(folder)), str(paths.state_dir(folder))]

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from ...module_utils.file_lock import exclusive_lock
 from ..admission import admission
 from ..history import history
-from ..records import paths, schema
+from ..inventory import sources
+from ..records import failures, paths, schema
 from .lab import Lab
 
 _SUMMARY = "lab.json"
@@ -201,11 +202,12 @@ def _refusal(lab: Lab, root: Path, why: str) -> str:
         files = shlex.join(str(paths.from_here(path)) for path in here)
         return f"mkdir -p {shlex.quote(str(folder))} && mv -n {files} {shlex.quote(str(folder))}/"
 
+    rebuild = failures.rerun_command("playbooks/history.yml", "", sources.named(), [])
     return (
         f"{paths.from_here(root)} holds the past of a lab from before each lab had a folder there, "
         f"and it is not clear whether it is that of lab {lab.name!r}: {why}. Nothing was changed. "
         f"-> if all of it is this lab's: {move(lab.folder)} ; if not, put it aside: "
-        f"{move('former')} , write the history again from the reports (ansible-playbook "
-        "playbooks/history.yml -e rebuild=true) and verify all nodes; quarantines by hand stand in "
-        "the former admission.json (docs/state.md)"
+        f"{move('former')} , write the history again from the reports ({rebuild} -e rebuild=true) "
+        "and verify all nodes; quarantines by hand stand in the former admission.json "
+        "(docs/state.md)"
     )
