@@ -326,6 +326,31 @@ def test_a_lab_that_was_renamed_is_told_where_its_past_is(
     assert bool(list(owner.relatives(own))) == told
 
 
+WHERE = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  become: false
+  tasks:
+    - name: Remove its reports and its state
+      ansible.builtin.file: {path: "{{ item }}", state: absent}
+      loop: "{{ query('gpulab.core.lab_folders') }}"
+"""
+
+
+def test_what_is_removed_of_one_lab_is_not_anothers(project: StateLab) -> None:
+    """As `make clean` does it with the sandbox (playbooks/sandbox_down.yml)."""
+    real = another(project)
+    (project.root / "where.yml").write_text(f"---{WHERE}")
+    for chosen in (real, SANDBOX):
+        play(project, chosen, *VERIFY)
+    assert play(project, SANDBOX, "where.yml").status == 0
+    assert [path.name[:8] for path in (project.root / "state").iterdir()] == ["atelier-"]
+    left = {path.name for path in project.reports.iterdir() if path.is_dir()}
+    assert [name[:8] for name in left] == ["atelier-"]
+    assert "node01  in service" in play(project, real, "admission.yml").out
+
+
 WRONG = """
 - hosts: all
   gather_facts: false
