@@ -266,6 +266,9 @@ def settle(
 
     def change(state: State, now: str) -> None:
         state["policy"].update({key: value for key, value in policy.items() if value is not None})
+        if not state["policy"].get("require_speed"):
+            # An earlier gpulab can read the file of a lab that does not demand it.
+            state["policy"].pop("require_speed", None)
         hours = state["policy"]["max_age_h"]
         known = state["nodes"]
         for name in known:

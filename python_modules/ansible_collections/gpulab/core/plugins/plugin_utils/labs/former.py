@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...module_utils.atomic_write import move
 from ...module_utils.file_lock import exclusive_lock
 from ..admission import admission
 from ..history import history
@@ -138,7 +139,7 @@ def take_reports(lab: Lab) -> None:
         own.mkdir(exist_ok=True)
         # Another process may have been faster.
         with contextlib.suppress(FileNotFoundError):
-            folder.rename(own / folder.name)
+            move(folder, own / folder.name)
             taken[folder.name] = summary["created"]
     if taken and not (own / paths.LATEST).exists():
         last = was_newest if was_newest in taken else max(taken, key=taken.__getitem__)
@@ -153,8 +154,8 @@ def _take_state(root: Path, own: Path) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
     # The history goes last: until then it says whose all of it is.
     if (root / admission.FILE).exists():
-        (root / admission.FILE).rename(own / admission.FILE)
-    file.rename(own / history.FILE)
+        move(root / admission.FILE, own / admission.FILE)
+    move(file, own / history.FILE)
     with contextlib.closing(sqlite3.connect(own / history.FILE)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
 
