@@ -275,3 +275,39 @@ def test_the_fastest_mode_gives_all_of_the_speed(gpu_document: Document) -> None
     step = found["train.step_s"]
     assert (step["value"], step["n"], step["p50"], step["p95"]) == (0.12, 51, 0.12, 0.23)
     assert (found["train.tokens_per_s"]["value"], found["train.mfu"]["value"]) == (400.0, 0.4)
+
+
+def test_a_processors_numbers_are_a_processors(cpu_document: Document) -> None:
+    scopes = {metric["id"]: metric["scope"] for metric in metrics_of(cpu_document)}
+    for name in ("train.tokens_per_s", "gemm.tflops", "accuracy.f1", "allreduce.bus"):
+        assert scopes[name] == "cpu", name
+    assert scopes["gpu.utilization_train"] == scopes["memory.gpu_utilization"] == "gpus"
+    # Of a run that did not come to know its device.
+    cpu_document.update(device=None, allreduce={"backend": None, "bus_gbs": 1.0})
+    scopes = {metric["id"]: metric["scope"] for metric in metrics_of(cpu_document)}
+    assert (scopes["train.tokens_per_s"], scopes["allreduce.bus"]) == ("node", "gpus")
+
+
+def test_a_metric_has_these_keys_and_no_baseline_yet(cpu_document: Document) -> None:
+    keys = {"id", "scope", "value", "unit", "n", "p50", "p95", "p99", "baseline", "z"}
+    for metric in metrics_of(cpu_document):
+        assert set(metric) == keys
+        assert (metric["baseline"], metric["z"]) == (None, None)
+
+
+@pytest.mark.parametrize("lost", ["requests", "failed"])
+def test_of_requests_that_were_not_counted_there_is_no_number(
+    lost: str, cpu_document: Document
+) -> None:
+    cpu_document["inference"]["loads"][0][lost] = None
+    found = {metric["id"]: metric for metric in metrics_of(cpu_document)}
+    assert found["inference.response_ms.c1"]["n"] is None
+    assert found["inference.response_ms.c1"]["value"] == 8.3
+
+
+@pytest.mark.parametrize(("used", "total"), [(1, 0), (1, None), (None, 2), (None, None)])
+def test_of_half_a_share_there_is_none(
+    used: int | None, total: int | None, cpu_document: Document
+) -> None:
+    cpu_document["usage"] = {"host_memory": {"total_bytes": total, "used_max_bytes": used}}
+    assert values(cpu_document)["memory.host_utilization"] is None
