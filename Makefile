@@ -37,13 +37,14 @@ sweep: ## read and judge all machines' hardware at once (ARGS="--limit compute")
 
 down: ## remove the sandbox: its machines, networks and files
 	ansible-playbook playbooks/sandbox_down.yml
-	@echo "Kept for the next start: the image, downloads (.cache), .venv. reports/ and state/ are yours. \`make clean\` removes all but state/."
+	@echo "Kept for the next start: the image, downloads (.cache), .venv. reports/ and state/ are yours. \`make clean\` removes the sandbox's own there, too."
 
-# state/ stays: the history of real parts cannot be made again.
-clean: ## remove the sandbox, its cached image, the environments and the reports; state/ stays
+# Other labs' folders stay: the history of real parts cannot be made again.
+clean: ## remove the sandbox, its image, reports and state, and the environments; other labs' stay
 	if [ -x .venv/bin/ansible-playbook ]; then \
-		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true; fi
-	rm -rf .cache .venv .venv-* reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
+		ansible-playbook playbooks/sandbox_down.yml -e sandbox_remove_image=true -e sandbox_remove_past=true; fi
+	if [ -L reports/latest ] && [ ! -e reports/latest ]; then rm reports/latest; fi
+	rm -rf .cache .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 test: ## set everything up and pass the tests but test-vm (over an hour on two cores)
 	scripts/second_core.sh --check

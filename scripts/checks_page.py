@@ -14,6 +14,7 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.checks.hardware.gpu_lo
     LOAD_CHECKS,
 )
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.pairs.catalogue import PAIR_CHECKS
+from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers import speed_judged
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.peers.uniformity import (
     UNIFORM_CHECKS,
 )
@@ -21,7 +22,12 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.history.baselines impo
 from ansible_collections.gpulab.core.plugins.plugin_utils.history.history_queries import RETURNED
 from ansible_collections.gpulab.core.plugins.plugin_utils.records.run_checks import RUN_CHECKS
 
-FLEET_CHECKS: tuple[Check, ...] = (*UNIFORM_CHECKS, *BASELINE_CHECKS, RETURNED)
+FLEET_CHECKS: tuple[Check, ...] = (
+    *UNIFORM_CHECKS,
+    *BASELINE_CHECKS,
+    speed_judged.CHECK,
+    RETURNED,
+)
 # Heading, where more is said, and what is judged there.
 STAGES: Sequence[tuple[str, str, Sequence[Check]]] = (
     ("Verification", "[verification.md](verification.md)", CATALOGUE),

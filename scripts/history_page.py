@@ -9,8 +9,8 @@ INTRODUCTION = """\
 <!-- Generated from plugin_utils' baselines and uniformity by `make docs`. -->
 # History and baselines
 
-Every report writes its run into the lab's history, `state/history.sqlite3` on the controller. It is
-kept by **part**: a GPU by its UUID, a disk, a DIMM or the node itself by its serial number, a
+Every report writes its run into the lab's history, `state/<lab>/history.sqlite3` on the controller.
+It is kept by **part**: a GPU by its UUID, a disk, a DIMM or the node itself by its serial number, a
 network port by its MAC address. So a part keeps its past when its node is installed again, and
 takes it along when it moves.
 
@@ -55,8 +55,8 @@ as `unknown`. A lost history is made again from the reports that are still there
 ansible-playbook playbooks/history.yml -e rebuild=true
 ```
 
-`GPULAB_STATE_DIR` in the environment names another folder than `state/`, which stands beside
-`reports/`.
+Each lab has a history of its own ([state.md](state.md)). `GPULAB_STATE_DIR` in the environment
+names another folder than `state/`, which stands beside `reports/`.
 
 ## The stage `fleet`
 

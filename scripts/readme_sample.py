@@ -39,7 +39,7 @@ def sample(folder: Path) -> str:
     """
     run = runs.read(folder)
     summary = report.read_summary(folder)
-    page = Path("reports") / run.run_id / report.PAGE
+    page = Path("reports") / folder.resolve().parent.name / run.run_id / report.PAGE
     lines = terminal.lines(summary, metric_table.table(run.records), page)
     return "".join(f"{line.text}\n" for line in lines)
 

@@ -188,7 +188,9 @@ class Fleet:
                 "GPULAB_RUN_ID": run_id,
             },
         )
-        return Swept(done.returncode, done.stdout, time.monotonic() - began, reports / run_id)
+        took = time.monotonic() - began
+        (folder,) = reports.glob(f"*/{run_id}")
+        return Swept(done.returncode, done.stdout, took, folder)
 
     @property
     def inventory(self) -> Path:

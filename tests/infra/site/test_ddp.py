@@ -43,10 +43,8 @@ def together(
 
     def run(**variables: object) -> tuple[Run, Records]:
         done = play("playbooks/benchmark_ddp.yml", **variables)
-        found = {name: tmp_path / f"ddp/{name}.json" for name in NODES}
-        return done, {
-            name: json.loads(path.read_text()) for name, path in found.items() if path.exists()
-        }
+        found = {path.stem: path for path in tmp_path.glob("*/ddp/*.json")}
+        return done, {name: json.loads(found[name].read_text()) for name in NODES if name in found}
 
     return run
 

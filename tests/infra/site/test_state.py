@@ -20,7 +20,8 @@ NODES = ("head01", "node01", "node02", "edge01")
 
 
 def state_dir() -> Path:
-    return Path(os.environ["GPULAB_REPORTS_DIR"]).parent / "state"
+    reports = Path(os.environ["GPULAB_REPORTS_DIR"])
+    return reports.parent / "state" / (reports / "latest").resolve().parent.name
 
 
 def rows(table: str) -> list[tuple[Any, ...]]:

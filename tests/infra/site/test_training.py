@@ -63,7 +63,9 @@ def test_what_a_training_depends_on_is_noticed(play: Play) -> None:
 
 
 def test_a_node_in_doubt_trains_and_its_links_are_measured(play: Play) -> None:
-    file = Path(os.environ["GPULAB_REPORTS_DIR"]).parent / "state" / "admission.json"
+    reports = Path(os.environ["GPULAB_REPORTS_DIR"])
+    lab = (reports / "latest").resolve().parent.name
+    file = reports.parent / "state" / lab / "admission.json"
     state = json.loads(file.read_text())
     state["nodes"]["node01"]["owed"] = ["pairs"]
     file.write_text(json.dumps(state))

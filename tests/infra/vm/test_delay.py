@@ -28,9 +28,8 @@ def test_delay_is_laid_to_the_machine_that_has_it(
         monkeypatch.setenv("GPULAB_RUN_ID", run_id)
         done = play("playbooks/pairs.yml")
         assert done.returncode == 0, done.stdout + done.stderr
-        records = {
-            name: json.loads((tmp_path / run_id / f"{name}.json").read_text()) for name in NODES
-        }
+        (folder,) = tmp_path.glob(f"*/{run_id}")
+        records = {name: json.loads((folder / f"{name}.json").read_text()) for name in NODES}
         return {
             name: {check["id"]: check for check in record["checks"]}
             for name, record in records.items()

@@ -9,12 +9,22 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.testing import patch_module_args
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 Run = Callable[..., dict[str, Any]]
+
+
+def hostvars() -> HostVars:
+    """Return what Ansible knows of an inventory of one node."""
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=["node01,"])
+    return HostVars(inventory, VariableManager(loader, inventory), loader)
 
 
 def runner(
@@ -48,7 +58,11 @@ def runner(
         made = Here(task, connection, None, loader, Templar(loader=loader), None)
         try:
             result: dict[str, Any] = made.run(
-                task_vars={"inventory_hostname": "node01", **(variables or {})}
+                task_vars={
+                    "inventory_hostname": "node01",
+                    "hostvars": hostvars(),
+                    **(variables or {}),
+                }
             )
         except AnsibleActionFail as error:
             return {"failed": True, "msg": str(error)}

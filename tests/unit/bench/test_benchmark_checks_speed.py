@@ -30,6 +30,7 @@ def with_value(document: Document, stage: str, key: str, value: float | None) ->
     [
         # 794 published, 80 % of it is 635.2.
         ("gemm", "gemm", "tflops", 636.0, "pass", 635.2),
+        ("gemm", "gemm", "tflops", 0.8 * 794, "pass", 635.2),
         ("gemm", "gemm", "tflops", 635.0, "fail", 635.2),
         ("gemm", "gemm", "tflops", 0.72, "fail", 635.2),
         ("gemm", "gemm", "tflops", None, "unknown", 635.2),
@@ -58,6 +59,24 @@ def test_an_h100_has_floors(
     assert finding["part"]["slot"] == "3"
     assert finding["part"]["uuid"] == gpu_document["devices"][0]["uuid"]
     assert bool(finding["action"]) == (status != "pass")
+    assert finding["observed"] == value
+    assert finding["unit"] == ("TFLOP/s" if check == "gemm" else "GB/s")
+    told = {"gemm": "gpu.throttle", "memory_bandwidth": "row-remap", "host_bandwidth": "reseat"}
+    assert status != "fail" or told[check] in finding["action"]
+
+
+def test_each_gpu_has_its_own_numbers(gpu_document: Document) -> None:
+    """The second one is slow, in its own way each time."""
+    first = gpu_document["devices"][0]
+    gpu_document["devices"].append({**first, "uuid": "GPU-2", "bdf": "0000:5e:00.0"})
+    for stage in ("gemm", "memory_bandwidth"):
+        rates = gpu_document[stage]["devices"][0]
+        slow = {key: 1.0 for key in ("tflops", "device_gbs", "h2d_gbs") if key in rates}
+        gpu_document[stage]["devices"].append({**rates, **slow, "scope": "gpu:GPU-2"})
+    for check in ("gemm", "memory_bandwidth", "host_bandwidth"):
+        found = getattr(speed, check)(gpu_document, REQUEST)
+        told = {finding["part"]["uuid"]: finding["status"] for finding in found}
+        assert told == {first["uuid"]: "pass", "GPU-2": "fail"}, check
 
 
 CHECKS = ("gemm", "memory_bandwidth", "host_bandwidth", "allreduce")
@@ -82,7 +101,13 @@ def test_a_stage_that_does_not_apply_is_not_judged(check: str, gpu_document: Doc
 
 @pytest.mark.parametrize(
     ("gpus", "bus", "expected"),
-    [(8, 459.0, ["fail"]), (8, 461.0, ["pass"]), (8, None, ["unknown"]), (4, 100.0, [])],
+    [
+        (8, 459.0, ["fail"]),
+        (8, 460.0, ["pass"]),
+        (8, 461.0, ["pass"]),
+        (8, None, ["unknown"]),
+        (4, 100.0, []),
+    ],
 )
 def test_the_all_reduce_floor_is_that_of_eight_gpus(
     gpus: int, bus: float | None, expected: list[str], gpu_document: Document
@@ -91,6 +116,16 @@ def test_the_all_reduce_floor_is_that_of_eight_gpus(
     gpu_document["allreduce"]["bus_gbs"] = bus
     found = speed.allreduce(gpu_document, REQUEST)
     assert [finding["status"] for finding in found] == expected
+    for finding in found:
+        assert (finding["observed"], finding["expected"], finding["unit"]) == (bus, 460, "GB/s")
+        assert finding["part"]["name"] == "8 x NVIDIA H100 80GB HBM3"
+
+
+def test_eight_gpus_of_two_models_have_no_floor_together(gpu_document: Document) -> None:
+    gpu_document["devices"] = [copy.deepcopy(gpu_document["devices"][0]) for _ in range(8)]
+    gpu_document["devices"][3]["name"] = "NVIDIA H200"
+    gpu_document["allreduce"]["bus_gbs"] = 1.0
+    assert speed.allreduce(gpu_document, REQUEST) == []
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from benchmark_actions import Run, runner
+from benchmark_actions import Run, hostvars, runner
 
 from ansible_collections.gpulab.core.plugins.action import benchmark as action
 from ansible_collections.gpulab.core.plugins.module_utils.hardware.sysfs import ProbeError, Tree
 from ansible_collections.gpulab.core.plugins.modules import benchmark
+from ansible_collections.gpulab.core.plugins.plugin_utils.labs import lab
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 
 FakePython = Callable[[str], str]
@@ -105,11 +106,11 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def keep(reports: Path, answer: dict[str, Any], run_id: str = "run1") -> records.Record:
+def keep(answer: dict[str, Any], run_id: str = "run1") -> records.Record:
     """Write node01's record of a training."""
     record = records.new(run_id, {"name": "node01", "groups": ["compute"]})
     records.add_benchmark(record, answer)
-    records.save(record, reports / run_id)
+    records.save(record, paths.reports_dir(lab.of(hostvars()).folder) / run_id)
     return record
 
 
@@ -128,11 +129,11 @@ class TestEarlierTraining:
         return fake_python(count + printing(cpu_document))
 
     def test_one_that_passed_is_not_repeated(
-        self, run: Run, program: str, trains: Path, tmp_path: Path, known: dict[str, str]
+        self, run: Run, program: str, trains: Path, known: dict[str, str]
     ) -> None:
         first = run(python=program)
         assert first["fingerprint"] == known
-        kept = keep(tmp_path / "reports", first)
+        kept = keep(first)
         again = run(python=program, valid_h=1)
         assert trains.read_text() == "x"
         assert again["training"] == kept["training"]
@@ -140,38 +141,38 @@ class TestEarlierTraining:
             assert again[what] == first[what]
 
     def test_where_something_changed_it_trains(
-        self, run: Run, program: str, trains: Path, tmp_path: Path, known: dict[str, str]
+        self, run: Run, program: str, trains: Path, known: dict[str, str]
     ) -> None:
-        keep(tmp_path / "reports", run(python=program))
+        keep(run(python=program))
         known["kernel"] = "6.1.1"
         assert "training" not in run(python=program, valid_h=1)
         assert trains.read_text() == "xx"
 
     @pytest.mark.usefixtures("known")
     def test_a_stricter_limit_fails_what_was_measured_then(
-        self, run: Run, program: str, trains: Path, tmp_path: Path
+        self, run: Run, program: str, trains: Path
     ) -> None:
-        keep(tmp_path / "reports", run(python=program))
+        keep(run(python=program))
         again = run(python=program, valid_h=1, limits={"exact_match_min": 0.95})
         assert again["verdict"] == "fail"
         assert trains.read_text() == "x"
 
     @pytest.mark.usefixtures("known")
     def test_a_looser_limit_passes_what_failed_then(
-        self, run: Run, program: str, trains: Path, tmp_path: Path
+        self, run: Run, program: str, trains: Path
     ) -> None:
         failed = run(python=program, limits={"exact_match_min": 0.95})
         assert failed["verdict"] == "fail"
-        keep(tmp_path / "reports", failed)
+        keep(failed)
         assert run(python=program, valid_h=1)["verdict"] == "pass"
         assert trains.read_text() == "x"
 
     @pytest.mark.usefixtures("known")
     def test_what_fails_by_both_is_trained_again(
-        self, run: Run, program: str, trains: Path, tmp_path: Path
+        self, run: Run, program: str, trains: Path
     ) -> None:
         strict = {"exact_match_min": 0.95}
-        keep(tmp_path / "reports", run(python=program, limits=strict))
+        keep(run(python=program, limits=strict))
         assert run(python=program, valid_h=1, limits=strict)["verdict"] == "fail"
         assert trains.read_text() == "xx"
 

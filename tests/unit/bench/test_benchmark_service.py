@@ -30,6 +30,7 @@ def request_for(**spec: Any) -> Request:
     [
         ([(120, 0), (960, 0)], "pass", 0),
         ([(120, 0), (960, 1)], "fail", 1),
+        ([(120, 2), (960, 3)], "fail", 5),
         ([(0, 0)], "unknown", None),
         ([], "unknown", None),
     ],
@@ -42,6 +43,10 @@ def test_requests(
     }
     (finding,) = service.inference(cpu_document, request_for())
     assert (finding["status"], finding["observed"]) == (status, observed)
+    assert (finding["expected"], finding["unit"]) == (0, "requests")
+    sent = sum(number for number, _ in loads)
+    told = f"{observed} of {sent} requests failed" if sent else "no request was sent"
+    assert finding["evidence"] == told
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,23 @@ def test_a_disk_against_what_is_declared(
     (finding,) = service.disk(cpu_document, request_for(storage={"read_mbs_min": 2000}))
     assert (finding["id"], finding["status"]) == ("benchmark.disk_read", status)
     assert finding["part"]["name"] == "/var/tmp"  # noqa: S108  a name, no file
+
+
+def test_each_way_of_a_disk_is_held_to_its_own_limit(cpu_document: Document) -> None:
+    cpu_document["disk"].update(read_mbs=3000.0, write_mbs=1500.0)
+    limits = {"read_mbs_min": 2999, "write_mbs_min": 1501}
+    read, write = service.disk(cpu_document, request_for(storage=limits))
+    assert (read["id"], write["id"]) == ("benchmark.disk_read", "benchmark.disk_write")
+    assert (read["status"], read["observed"], read["expected"]) == ("pass", 3000.0, 2999)
+    assert (write["status"], write["observed"], write["expected"]) == ("warn", 1500.0, 1501)
+    assert write["unit"] == "MB/s"
+    # One way alone, and not in a run that has no such stage.
+    (only,) = service.disk(cpu_document, request_for(storage={"write_mbs_min": 1500}))
+    assert (only["id"], only["status"]) == ("benchmark.disk_write", "pass")
+    for stage in cpu_document["stages"]:
+        stage["status"] = "skipped"
+    assert service.disk(cpu_document, request_for(storage=limits)) == []
+    assert service.inference(cpu_document, request_for()) == []
 
 
 def test_a_disk_of_which_nothing_is_declared_is_measured_only(cpu_document: Document) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fleet_samples as samples
+from bench_documents import GPU, benchmarked, healthy
 from check_case import Case, Findings, Fixture
 from history_lab import OTHER, Lab, bad, gpu, node
 from uniformity_samples import CHANGES, lab, same
@@ -57,9 +58,20 @@ def stayed(folder: Path) -> Findings:
     return checks(Lab(folder).run(fine), fine)
 
 
+def of_gpu(model: str) -> Fixture:
+    """Benchmark one GPU of a model."""
+
+    def judged(folder: Path) -> Findings:
+        record = node("node01", gpu())
+        records.add_benchmark(record, benchmarked(healthy({**GPU, "name": model})))
+        return checks(Lab(folder).run(record), record)
+
+    return judged
+
+
 def forgot(folder: Path) -> Findings:
     """The history is no database."""
-    state = paths.state_dir()
+    state = paths.state_dir(samples.LAB)
     state.mkdir(parents=True)
     (state / history.FILE).write_bytes(b"this is no database at all, is it")
     return stayed(folder)
@@ -92,5 +104,10 @@ CASES = {
         )
         for metric, check in baselines.CHECKS.items()
     },
+    "speed.judged": Case(
+        of_gpu("NVIDIA H100 80GB HBM3"),
+        "what nothing judges is unknown, by default at the weight of a warning",
+        of_gpu("Tesla V100-PCIE-16GB"),
+    ),
     "part.returned": Case(stayed, came_back, forgot),
 }

@@ -37,7 +37,7 @@ MEASURED: dict[str, tuple[float | None, str]] = {
 def sandbox_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run of the sandbox in which all is well."""
     monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
-    folder = tmp_path / "reports" / samples.RUN_ID
+    folder = tmp_path / "reports" / samples.LAB / samples.RUN_ID
     folder.mkdir(parents=True)
     metrics = [
         lab_samples.metric(name, value, unit, "cpu") for name, (value, unit) in MEASURED.items()
@@ -56,6 +56,7 @@ def sandbox_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shape(text: str) -> list[str]:
     """Return a report's lines with the numbers, and the width of the columns, left out."""
     text = re.sub(r"\d{8}T\d{6}Z", "RUN", text)
+    text = re.sub(r"(?<=reports/)[a-z]+-[0-9a-f]{6}(?=/)", "LAB", text)
     text = re.sub(r"(?<=\s)\d[\d,.]*(?=\s)", "0", text)
     return [re.sub(r"(?<=\S) {2,}", "  ", line) for line in text.splitlines()]
 
@@ -69,7 +70,7 @@ def test_readme_shows_todays_format(sandbox_run: Path) -> None:
 def test_the_sample_is_what_the_run_printed(sandbox_run: Path) -> None:
     told = readme_sample.sample(sandbox_run).splitlines()
     assert told[0] == "PASS     lab sandbox, 4 nodes: 4 pass"
-    assert told[-1] == f"Report: reports/{samples.RUN_ID}/index.html"
+    assert told[-1] == f"Report: reports/{samples.LAB}/{samples.RUN_ID}/index.html"
     assert any(line.startswith("  train.tokens_per_s [1/s]") for line in told)
 
 

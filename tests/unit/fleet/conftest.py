@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_samples import RUN_ID
+from fleet_samples import LAB, RUN_ID
 from gathered_machines import gather_all
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths
@@ -16,9 +16,9 @@ from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths
 
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own history and admission stay as they are."""
+    """The folder of the samples' lab; the project's own history and admission stay as they are."""
     monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
-    return tmp_path / "state"
+    return tmp_path / "state" / LAB
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def gathered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
-    folder = tmp_path / "reports" / RUN_ID
+    folder = tmp_path / "reports" / LAB / RUN_ID
     folder.mkdir(parents=True)
     return folder
 

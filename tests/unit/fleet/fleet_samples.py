@@ -6,6 +6,8 @@ from typing import Any
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
 
+# The folder of their lab, in reports/ and in state/.
+LAB = "basement-000000"
 RUN_ID = "20261123T171500Z"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import fleet_samples as samples
 
-from ansible_collections.gpulab.core.plugins.plugin_utils.records import records
+from ansible_collections.gpulab.core.plugins.plugin_utils.history import history
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records
 from ansible_collections.gpulab.core.plugins.plugin_utils.report import report
 
 GPU = "GPU-6ac3a5f2-0000-4000-8000-000000000001"
@@ -58,12 +59,17 @@ def bad(part: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     )
 
 
+def past_file() -> Path:
+    """Where these runs' history is."""
+    return paths.state_dir(samples.LAB) / history.FILE
+
+
 class Lab:
     """Runs of a lab, one an hour, each with its report."""
 
     def __init__(self, root: Path) -> None:
         """Start without any."""
-        self.reports = root / "reports"
+        self.reports = root / "reports" / samples.LAB
         self.hour = 0
 
     def run(self, *nodes: records.Record) -> Path:

@@ -182,10 +182,10 @@ def test_a_node_in_doubt_has_to_prove_itself(state_dir: Path) -> None:
     state = {"schema": 1, "policy": {"max_age_h": WEEK}, "nodes": entries}
     file = state_dir / admission.FILE
     file.write_text(json.dumps(state))
-    told = {name: admission.has_to_prove_itself(name) for name in (*entries, "new")}
+    told = {name: admission.has_to_prove_itself(name, file) for name in (*entries, "new")}
     assert told == {"well": False, "bad": True, "in_doubt": True, "by_hand": False, "new": False}
     file.write_text("{")
-    assert admission.has_to_prove_itself("well")
+    assert admission.has_to_prove_itself("well", file)
 
 
 def test_a_failure_during_a_quarantine_by_hand_counts() -> None:
@@ -232,7 +232,7 @@ def test_a_failed_task_is_a_quarantine(run_dir: Path, write_failures: Callable[.
 def test_a_broken_file_is_left_alone_and_nobody_is_in_service(
     run_dir: Path, state_dir: Path, text: str
 ) -> None:
-    state_dir.mkdir()
+    state_dir.mkdir(parents=True)
     file = state_dir / admission.FILE
     file.write_text(text)
     records.save(samples.record("node01"), run_dir)
@@ -242,14 +242,17 @@ def test_a_broken_file_is_left_alone_and_nobody_is_in_service(
     assert any("cannot be used" in notice for notice in summary["notices"])
     assert file.read_text() == text
     with pytest.raises(admission.AdmissionError, match="mend it"):
-        admission.read()
+        admission.read(file)
 
 
-def test_writers_at_once_lose_nothing() -> None:
+def test_writers_at_once_lose_nothing(state_dir: Path) -> None:
+    file = state_dir / admission.FILE
     names = [f"node{number:02}" for number in range(12)]
     threads = [
         threading.Thread(
-            target=admission.by_hand, args=(name, "why", "alice", names), kwargs={"lift": False}
+            target=admission.by_hand,
+            args=(name, "why", "alice", names, file),
+            kwargs={"lift": False},
         )
         for name in names
     ]
@@ -257,27 +260,30 @@ def test_writers_at_once_lose_nothing() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(admission.read()["nodes"]) == names
+    assert sorted(admission.read(file)["nodes"]) == names
 
 
 def test_a_lock_that_is_held_is_told(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> None:
     monkeypatch.setattr(admission, "_LOCK_S", 0.1)
+    file = state_dir / admission.FILE
     with (
-        admission._locked(state_dir / admission.FILE),
+        admission._locked(file),
         pytest.raises(admission.AdmissionError, match="locked by another process"),
     ):
-        admission.by_hand("node01", "why", "alice", ["node01"], lift=False)
+        admission.by_hand("node01", "why", "alice", ["node01"], file, lift=False)
 
 
-def test_an_unknown_node_is_refused() -> None:
+def test_an_unknown_node_is_refused(state_dir: Path) -> None:
     with pytest.raises(admission.AdmissionError, match="no node nod1: the inventory has node01"):
-        admission.by_hand("nod1", "why", "alice", ["node01"], lift=False)
+        admission.by_hand(
+            "nod1", "why", "alice", ["node01"], state_dir / admission.FILE, lift=False
+        )
 
 
-def test_the_table_has_nodes_that_no_run_has_seen(run_dir: Path) -> None:
+def test_the_table_has_nodes_that_no_run_has_seen(run_dir: Path, state_dir: Path) -> None:
     records.save(samples.record("node01"), run_dir)
     write(run_dir)
-    table = admission_table.rows(admission.read(), ["node01", "node02"])
+    table = admission_table.rows(admission.read(state_dir / admission.FILE), ["node01", "node02"])
     assert {name: row["state"] for name, row in table.items()} == {
         "node01": IN_SERVICE,
         "node02": UNVERIFIED,

@@ -97,3 +97,5 @@ def test_an_action_that_the_message_brings_along_is_kept() -> None:
 def test_rerun_command_can_be_pasted() -> None:
     command = failures.rerun_command("site.yml", "node01", ["my lab"], ["base", "ssh"])
     assert command == "ansible-playbook -i 'my lab' site.yml --limit node01 --tags base,ssh"
+    # All nodes.
+    assert failures.rerun_command("site.yml", "", [], []) == "ansible-playbook site.yml"

@@ -10,7 +10,7 @@ from typing import Any
 
 import fleet_samples as samples
 import pytest
-from history_lab import GPU, OTHER, Lab, bad, checks_of, gpu, node
+from history_lab import GPU, OTHER, Lab, bad, checks_of, gpu, node, past_file
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.history import (
     baselines,
@@ -28,7 +28,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def ask(part: str = "") -> dict[str, Any]:
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         return lookup.answer(connection, part)
 
 
@@ -279,7 +279,7 @@ def test_an_earlier_training_that_stands_confirms_nothing(lab: Lab) -> None:
     records.save(record, folder)
     report.write(folder, [], "basement")
     assert [f["status"] for f in checks_of(folder, "node01", BASELINE)] == ["warn"]
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         query = "SELECT count(*) FROM metrics WHERE run_id = ?"
         assert connection.execute(query, (folder.name,)).fetchone()[0] == 0
 
@@ -343,7 +343,7 @@ def test_a_whole_report_tells_the_nodes_past(lab: Lab) -> None:
 def test_a_broken_database_does_not_cost_the_report(
     lab: Lab, state_dir: Path, content: bytes
 ) -> None:
-    state_dir.mkdir()
+    state_dir.mkdir(parents=True)
     file = state_dir / history.FILE
     file.write_bytes(content)
     folder = lab.run(node("node01", gpu(), tokens=100.0))
@@ -368,7 +368,7 @@ def test_a_lost_history_is_made_anew_from_the_reports(lab: Lab, state_dir: Path)
     before = tables()
     for file in state_dir.glob(f"{history.FILE}*"):
         file.unlink()
-    taken, (problem,) = rebuild_history.from_reports(lab.reports)
+    taken, (problem,) = rebuild_history.from_reports(lab.reports, state_dir)
     assert taken == 2
     assert problem.startswith("broken: no report that can be used")
     assert tables() == before
@@ -397,7 +397,7 @@ def test_a_history_of_a_later_gpulab_is_left_alone(lab: Lab, state_dir: Path) ->
     connection = sqlite3.connect(state_dir / history.FILE)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(history.HistoryError, match="update gpulab"), history.connect():
+    with pytest.raises(history.HistoryError, match="update gpulab"), history.connect(past_file()):
         pass
     (notice,) = report.read_summary(lab.run(node("node01", gpu())))["notices"]
     assert "written by a later gpulab" in notice
@@ -408,11 +408,11 @@ def test_an_older_history_is_brought_up_to_date(lab: Lab, monkeypatch: pytest.Mo
     added = "ALTER TABLE parts ADD COLUMN note TEXT NOT NULL DEFAULT 'none';\n"
     newest = len(history.MIGRATIONS) + 1
     monkeypatch.setattr(history, "MIGRATIONS", (*history.MIGRATIONS, added))
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == newest
         notes = [row["note"] for row in connection.execute("SELECT note FROM parts")]
     assert set(notes) == {"none"}
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone()[0] == 1
 
 
@@ -422,13 +422,13 @@ def test_checks_of_the_benchmark_have_today_s_names(
     with monkeypatch.context() as patched:
         patched.setattr(history, "MIGRATIONS", history.MIGRATIONS[:1])
         lab.run(node("node01", gpu()))
-        with history.connect() as connection:
+        with history.connect(past_file()) as connection:
             connection.executemany(
                 "INSERT INTO findings SELECT run_id, 'node01', '', '', ?, 'fail', 'fail', '', '' "
                 "FROM runs",
                 [("smoke.run",), ("smoke.stage.disk",), ("gpu.xid",)],
             )
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         rows = connection.execute("SELECT check_id FROM findings ORDER BY rowid DESC LIMIT 3")
         names = {row["check_id"] for row in rows}
     assert names == {"benchmark.run", "benchmark.stage.disk", "gpu.xid"}
@@ -442,10 +442,10 @@ def test_a_migration_that_fails_leaves_the_history_as_it_was(
     broken = "CREATE TABLE fine (a TEXT);\nALTER TABLE missing ADD COLUMN a TEXT;\n"
     with monkeypatch.context() as patched:
         patched.setattr(history, "MIGRATIONS", (*history.MIGRATIONS, broken))
-        with pytest.raises(history.HistoryError), history.connect():
+        with pytest.raises(history.HistoryError), history.connect(past_file()):
             pass
     assert dump(state_dir) == before
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == len(history.MIGRATIONS)
 
 
@@ -457,7 +457,7 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path) -> None:
     """Processes of their own, also for making the file."""
     made = []
     for number in range(1, 7):
-        folder = tmp_path / "reports" / f"run{number}"
+        folder = tmp_path / "reports" / samples.LAB / f"run{number}"
         folder.mkdir(parents=True)
         record = node(f"node0{number}", gpu(f"GPU-{number}"), tokens=100.0)
         record["run_id"] = folder.name
@@ -472,7 +472,7 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path) -> None:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 6
     assert [report.read_summary(folder)["notices"] for folder in made] == [[]] * 6
-    with history.connect() as connection:
+    with history.connect(past_file()) as connection:
         runs_ = connection.execute("SELECT count(*) FROM runs").fetchone()[0]
     assert runs_ == 6
 
@@ -480,9 +480,12 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path) -> None:
 def test_the_files_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(paths.STATE_VARIABLE, "")
     monkeypatch.setenv(paths.REPORTS_VARIABLE, str(tmp_path / "reports"))
-    assert paths.state_dir() == tmp_path / "state"
+    assert paths.state_dir("mine-1") == tmp_path / "state" / "mine-1"
+    assert paths.state_of(tmp_path / "reports" / "mine-1" / "run") == tmp_path / "state" / "mine-1"
+    with pytest.raises(paths.FolderError, match="lies in no lab's folder"):
+        paths.state_of(tmp_path / "reports" / "run")
     monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "mine"))
-    assert paths.state_dir() == tmp_path / "mine"
+    assert paths.state_dir("mine-1") == tmp_path / "mine" / "mine-1"
 
 
 def test_the_outlier_of_the_file_is_the_judges() -> None:

@@ -10,7 +10,7 @@ import fleet_samples as samples
 import pytest
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.history import history, launches
-from ansible_collections.gpulab.core.plugins.plugin_utils.records import records, runs
+from ansible_collections.gpulab.core.plugins.plugin_utils.records import paths, records, runs
 from ansible_collections.gpulab.core.plugins.plugin_utils.report import rebuild_history, report
 from gpulab_bench import reliability
 
@@ -103,7 +103,7 @@ def test_the_report_once_more_gives_the_same(reports: Path) -> None:
 
 def test_a_new_baseline_forgets_no_crash(reports: Path) -> None:
     run(reports, 0, document(1, 1))
-    with history.connect() as connection:
+    with history.connect(paths.state_of(reports / "any") / history.FILE) as connection:
         assert history.forget_metrics(connection) > 0
     assert rates(run(reports, 1, document(0, 0))) == (0.125, 1)
 
@@ -136,7 +136,7 @@ def test_a_history_from_before_gets_them_from_the_reports(
     with monkeypatch.context() as patched:
         patched.setattr(launches, "write", lambda *_: None)
         run(reports, 0, document(1, 1))
-    taken, problems = rebuild_history.from_reports(reports)
+    taken, problems = rebuild_history.from_reports(reports, paths.state_of(reports / "any"))
     assert (taken, problems) == (1, [])
     assert rates(run(reports, 1, document(0, 0))) == (0.125, 1)
 

@@ -136,9 +136,20 @@ class Result:
     reports: Path
 
     @property
-    def folder(self) -> Path:
+    def lab_reports(self) -> Path:
+        """The folder of the only lab."""
         (folder,) = [path for path in self.reports.iterdir() if path.name != paths.LATEST]
         return folder
+
+    @property
+    def folder(self) -> Path:
+        (folder,) = [path for path in self.lab_reports.iterdir() if path.name != paths.LATEST]
+        return folder
+
+    @property
+    def page(self) -> str:
+        """The page as the terminal names it."""
+        return f"reports/{self.lab_reports.name}/{self.folder.name}/index.html"
 
     @property
     def failures(self) -> list[dict[str, Any]]:
@@ -157,6 +168,7 @@ class Lab:
     def __init__(self, root: Path) -> None:
         """Write the project."""
         self.root = root
+        self.inventory = ("-i", "inventory.ini")
         self.reports = root / "reports"
         (root / "inventory.ini").write_text(INVENTORY.format(python=sys.executable))
         for name, text in PLAYBOOKS.items():
@@ -169,7 +181,7 @@ class Lab:
 
     def run(self, *arguments: str, program: str = "playbook", run_id: str = "") -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "ansible", program, "-i", "inventory.ini", *arguments],
+            [sys.executable, "-m", "ansible", program, *self.inventory, *arguments],
             cwd=self.root,
             env={
                 "PATH": os.environ["PATH"],
@@ -231,6 +243,7 @@ def test_report_includes_who_never_reached_verification(mixed: Result) -> None:
     assert summary["lab"] == "basement"
     assert "node02" in (mixed.folder / "index.html").read_text()
     assert (mixed.reports / "latest").resolve() == mixed.folder
+    assert (mixed.lab_reports / "latest").resolve() == mixed.folder
 
 
 def test_record_has_what_the_inventory_declares(mixed: Result) -> None:
@@ -244,7 +257,7 @@ def test_closing_summary(mixed: Result) -> None:
     assert "gone  base: Reach it" in told
     assert "→ it answers but has no SSH there" in told
     assert "FAIL     lab basement, 4 nodes: 2 fail, 2 pass" in told
-    assert f"Report: reports/{mixed.folder.name}/index.html" in told
+    assert f"Report: {mixed.page}" in told
     assert "Time: base " in told
     assert "rescued" not in told
     assert "ignored" not in told

@@ -190,6 +190,7 @@ def test_latest_moves_and_spares_what_is_no_link(tmp_path: Path) -> None:
         (tmp_path / run).mkdir()
         paths.point_latest(tmp_path / run)
         assert paths.latest_run(tmp_path) == run
+        assert (tmp_path.parent / "latest").resolve() == tmp_path / run
     (tmp_path / "latest").unlink()
     (tmp_path / "latest").mkdir()
     with pytest.raises(paths.FolderError, match="not a link"):
@@ -199,6 +200,6 @@ def test_latest_moves_and_spares_what_is_no_link(tmp_path: Path) -> None:
 
 def test_run_without_id_says_what_to_do() -> None:
     with pytest.raises(paths.FolderError, match="callbacks_enabled"):
-        paths.run_folder("")
+        paths.run_folder("lab", "")
     with pytest.raises(paths.FolderError, match="GPULAB_RUN_ID"):
-        paths.run_folder("../../etc")
+        paths.run_folder("lab", "../../etc")

@@ -69,7 +69,10 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        (folder,) = [path for path in self.reports.iterdir() if path.name != paths.LATEST]
+        folder = (self.reports / paths.LATEST).resolve()
+        (lab,) = [path for path in self.reports.iterdir() if path.name != paths.LATEST]
+        assert folder.parent == lab
+        assert {path.name for path in lab.iterdir()} == {folder.name, paths.LATEST}
         return folder
 
     @property
@@ -104,7 +107,10 @@ def test_report_alone_tells_the_same_of_the_newest_run(verified: tuple[Project, 
     assert node["verdict"] in ("unknown", "fail")
     assert done.returncode == 2
     assert "not reached in this run: benchmark" in (project.folder / "index.html").read_text()
-    assert f"Report: reports/{project.folder.name}/index.html" in done.stdout
+    assert (
+        f"Report: reports/{project.folder.parent.name}/{project.folder.name}/index.html"
+        in done.stdout
+    )
     for name in ("index.html", "junit.xml", "gpulab.prom"):
         assert "node01" in (project.folder / name).read_text()
 

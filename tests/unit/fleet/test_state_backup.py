@@ -12,8 +12,9 @@ import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import fleet_samples as samples
 import pytest
-from history_lab import GPU, OTHER, Lab, bad, gpu, node
+from history_lab import GPU, OTHER, Lab, bad, gpu, node, past_file
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.admission import admission
 from ansible_collections.gpulab.core.plugins.plugin_utils.history import history
@@ -28,7 +29,9 @@ def commands(heading: str) -> list[str]:
     section = PAGE.partition(f"\n## {heading}\n")[2]
     block = re.search(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert block, heading
-    return [line.removeprefix("$ ") for line in block[1].splitlines()]
+    lines = [line.removeprefix("$ ") for line in block[1].splitlines()]
+    # The page's lab is one of its readers'.
+    return [re.sub(r"^LAB=\S+", f"LAB={samples.LAB}", line) for line in lines]
 
 
 def run(lab_folder: Path, *lines: str) -> None:
@@ -59,7 +62,7 @@ def _cli(lines: list[str]) -> list[str]:
     """Return the same with the program that the page names as the other way."""
     other = re.search(r"`(sqlite3 -cmd [^`]*)`", PAGE)
     assert other
-    return [lines[0], other[1], *lines[2:]]
+    return [*lines[:2], other[1], *lines[3:]]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +87,8 @@ def test_a_backup_while_reports_are_written_is_whole(
         taken = []
         for _ in range(4):
             run(tmp_path, *(_cli(lines) if with_program else lines))
-            taken.append(rows(tmp_path / "backup/history.sqlite3"))
-            assert admission.read(tmp_path / "backup/admission.json")["nodes"]
+            taken.append(rows(tmp_path / "backup" / samples.LAB / "history.sqlite3"))
+            assert admission.read(tmp_path / "backup" / samples.LAB / "admission.json")["nodes"]
             time.sleep(0.2)
     finally:
         stop.set()
@@ -99,13 +102,13 @@ def test_a_plain_copy_would_lack_what_is_in_the_journal(
 ) -> None:
     """Why the page says not to do it."""
     lab.run(node("node01", gpu()))
-    with history.connect() as reader:
+    with history.connect(past_file()) as reader:
         reader.execute("SELECT count(*) FROM runs").fetchone()
         lab.run(node("node01", gpu(), checks=[bad()]))
         plain = tmp_path / "plain.sqlite3"
         shutil.copy(state_dir / history.FILE, plain)
         run(tmp_path, *commands("Back up"))
-    assert rows(plain) < rows(tmp_path / "backup/history.sqlite3")
+    assert rows(plain) < rows(tmp_path / "backup" / samples.LAB / "history.sqlite3")
 
 
 def test_what_was_backed_up_comes_back_and_the_runs_since(
@@ -122,7 +125,7 @@ def test_what_was_backed_up_comes_back_and_the_runs_since(
     *copies, rebuild, again = commands("Restore")
     run(tmp_path, *copies)
     assert rebuild == "ansible-playbook playbooks/history.yml -e rebuild=true"
-    assert rebuild_history.from_reports(lab.reports) == (2, [])
+    assert rebuild_history.from_reports(lab.reports, state_dir) == (2, [])
     assert again == "ansible-playbook playbooks/report.yml"
     report.write(newest, [], "basement", max_age_h=1e6)
     assert (rows(state_dir / history.FILE), (state_dir / admission.FILE).read_bytes()) == before
@@ -135,8 +138,7 @@ def test_old_reports_go_and_the_history_stays(lab: Lab, tmp_path: Path, state_di
     before = rows(state_dir / history.FILE)
     long_ago = time.time() - 91 * 86400
     os.utime(old, (long_ago, long_ago))
-    (tidy,) = commands("Deleting reports")
-    run(tmp_path, tidy)
+    run(tmp_path, *commands("Deleting reports"))
     assert not old.exists()
     assert paths.latest_run(lab.reports) == newest.name
     report.write(newest, [], "basement", max_age_h=1e6)

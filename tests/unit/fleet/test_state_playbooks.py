@@ -78,8 +78,13 @@ class StateLab(Lab):
         plays = ("verify.yml", "benchmark.yml", "report.yml")
         return self.run(*plays, "--limit", limit, "-e", f"status={status}")
 
+    @property
+    def state_dir(self) -> Path:
+        (folder,) = (self.root / "state").glob("basement-*")
+        return folder
+
     def state(self) -> dict[str, Any]:
-        text = (self.root / "state" / "admission.json").read_text()
+        text = self.state_dir.joinpath("admission.json").read_text()
         return json.loads(text)
 
     def in_slurm(self, node: str) -> str:
@@ -144,7 +149,7 @@ def test_a_slurm_that_does_not_answer_is_told(lab: StateLab) -> None:
 def test_a_second_report_changes_nothing(lab: StateLab) -> None:
     first = lab.verified()
     assert first.status == 0, first.out
-    file = lab.root / "state" / "admission.json"
+    file = lab.state_dir / "admission.json"
     records = sorted(first.folder.glob("node*.json"))
     before = [path.read_bytes() for path in (file, *records)]
     again = lab.run("report.yml", "--limit", "node01,node02")
@@ -194,7 +199,7 @@ def test_what_makes_no_sense_by_hand_is_refused(
     result = lab.run("admission.yml", *(word for option in options for word in ("-e", option)))
     assert result.status == 2
     assert told in result.out
-    assert not (lab.root / "state" / "admission.json").exists()
+    assert not list(lab.root.glob("state/**/admission.json"))
 
 
 def test_the_history_of_everything_and_of_nothing(lab: StateLab) -> None:
@@ -209,7 +214,7 @@ def test_the_history_of_everything_and_of_nothing(lab: StateLab) -> None:
 
 def test_a_history_that_is_lost_is_taken_up_again(lab: StateLab) -> None:
     lab.verified()
-    file = lab.root / "state" / "history.sqlite3"
+    file = lab.state_dir / "history.sqlite3"
     file.write_bytes(b"broken")
     result = lab.run("history.yml")
     assert result.status == 2

@@ -97,7 +97,8 @@ class Lab:
         )
 
     def record(self, name: str) -> records.Record:
-        return records.load(self.root / "reports" / "pairs" / f"{name}.json")
+        (file,) = self.root.glob(f"reports/*/pairs/{name}.json")
+        return records.load(file)
 
 
 @pytest.fixture

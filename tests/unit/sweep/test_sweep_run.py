@@ -58,10 +58,10 @@ def test_a_node_that_answered_with_no_facts_did_not_answer() -> None:
 
 def test_a_run_that_exists_is_not_added_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(paths.REPORTS_VARIABLE, str(tmp_path))
-    assert sweep.new_folder("run2") == tmp_path / "run2"
-    (tmp_path / "run1").mkdir()
+    assert sweep.new_folder("lab", "run2") == tmp_path / "lab" / "run2"
+    (tmp_path / "lab" / "run1").mkdir(parents=True)
     with pytest.raises(paths.FolderError, match="a run of its own"):
-        sweep.new_folder("run1")
+        sweep.new_folder("lab", "run1")
 
 
 def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Documentation: plugins/modules/admission.py.
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -17,6 +18,8 @@ from ..plugin_utils import lines
 from ..plugin_utils.admission import admission
 from ..plugin_utils.admission import table as admission_table
 from ..plugin_utils.history import history
+from ..plugin_utils.labs import folders
+from ..plugin_utils.records import paths
 
 
 class ActionModule(ActionBase):
@@ -47,31 +50,34 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"say why, for those who find {node} like that: -e reason=...")
         warnings = []
         try:
+            kept = folders.of((task_vars or {})["hostvars"], check_mode=self._task.check_mode)
+            file = kept.state / admission.FILE
             if node and not self._task.check_mode:
                 state, changes = admission.by_hand(
                     node,
                     reason,
                     getpass.getuser(),
                     inventory,
+                    file,
                     lift=bool(arguments["release"]),
                     max_age_h=arguments["max_age_h"],
                 )
-                warnings = _note(changes)
+                warnings = _note(changes, kept.state)
                 result["changed"] = True
             else:
-                state = admission.read()
+                state = admission.read(file)
                 result["changed"] = False
-        except admission.AdmissionError as error:
+        except (admission.AdmissionError, paths.FolderError) as error:
             raise AnsibleActionFail(str(error)) from error
         table = admission_table.rows(state, inventory, arguments["max_age_h"])
         lines.show(self._display, admission_table.lines(table))
-        return {**result, "nodes": table, "warnings": warnings}
+        return {**result, "nodes": table, "warnings": [*kept.notices, *warnings]}
 
 
-def _note(changes: list[tuple[str, admission.Entry]]) -> list[str]:
+def _note(changes: list[tuple[str, admission.Entry]], state: Path) -> list[str]:
     """Write the change into the history, and return why that did not work."""
     try:
-        with history.connect() as connection:
+        with history.connect(state / history.FILE) as connection:
             history.note_admission(connection, changes)
     except history.HistoryError as error:
         return [f"done, and not noted in the history: {error}"]

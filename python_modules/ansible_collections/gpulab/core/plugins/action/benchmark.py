@@ -21,6 +21,7 @@ from ..plugin_utils.checks.benchmark.request import CheckLimits
 from ..plugin_utils.checks.specs import SpecError
 from ..plugin_utils.history import earlier_trainings
 from ..plugin_utils.inventory.spec import spec_of_task
+from ..plugin_utils.labs import folders
 from ..plugin_utils.records import paths
 from ..plugin_utils.records.records import Record
 
@@ -72,7 +73,7 @@ class ActionModule(ActionBase):
         result |= {"changed": False, "profile": options["profile"]}
         if self._task.check_mode:
             return {**result, **_NOT_TRAINED}
-        earlier = _earlier(str(variables["inventory_hostname"]), options["valid_h"])
+        earlier = _earlier(variables, options["valid_h"]) if options["valid_h"] > 0 else None
         judged = earlier and judge_measured(
             earlier["training"]["measured"], earlier["benchmark"], limits, spec
         )
@@ -92,11 +93,16 @@ class ActionModule(ActionBase):
         return {**result, **found, **judged, "stderr_tail": stderr_tail}
 
 
-def _earlier(node: str, valid_h: float) -> Record | None:
-    if admission.has_to_prove_itself(node):
+def _earlier(variables: dict[str, Any], valid_h: float) -> Record | None:
+    node = str(variables["inventory_hostname"])
+    try:
+        kept = folders.of(variables["hostvars"])
+    except paths.FolderError as error:
+        raise AnsibleActionFail(str(error)) from error
+    if admission.has_to_prove_itself(node, kept.state / admission.FILE):
         return None
     now = datetime.datetime.now(datetime.timezone.utc)
-    return earlier_trainings.last(paths.reports_dir(), node, valid_h, now)
+    return earlier_trainings.last(kept.reports, node, valid_h, now)
 
 
 def _stands(earlier: Record, judged: dict[str, Any]) -> bool:

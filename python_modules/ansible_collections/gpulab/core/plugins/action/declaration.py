@@ -16,6 +16,7 @@ from typing import Any
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible.vars.hostvars import HostVars
 
 from ..plugin_utils.declaration.controller import controller_problem
 
@@ -41,7 +42,11 @@ class ActionModule(ActionBase):
         if problem:
             nothing: dict[str, Any] = {"errors": [], "machines": 0, "not_enforced": []}
             return {**result, **nothing, "failed": True, "msg": problem}
-        return result | _check(task_vars or {}, self._task.args.get("schema"), self._loader)
+        found = _check(task_vars or {}, self._task.args.get("schema"), self._loader)
+        if not found["errors"]:
+            # Before hours of work, and not at its end where the first record is written.
+            found |= _past((task_vars or {})["hostvars"], check_mode=self._task.check_mode)
+        return result | found
 
 
 def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) -> dict[str, Any]:
@@ -72,3 +77,16 @@ def _check(task_vars: dict[str, Any], schema: str | None, loader: DataLoader) ->
     if errors:
         return {**found, "failed": True, "msg": check.headline(errors)}
     return {**found, "msg": f"The declaration of {len(machines)} machines is sound."}
+
+
+def _past(hostvars: HostVars, *, check_mode: bool) -> dict[str, Any]:
+    """Return the failure of a lab whose past cannot be told from another's."""
+    # Imported late: they need jsonschema, too.
+    from ..plugin_utils.labs import folders
+    from ..plugin_utils.records.paths import FolderError
+
+    try:
+        folders.of(hostvars, check_mode=check_mode)
+    except FolderError as error:
+        return {"failed": True, "msg": str(error)}
+    return {}

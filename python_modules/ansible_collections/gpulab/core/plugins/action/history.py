@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import lines
 from ..plugin_utils.history import history, lookup
+from ..plugin_utils.labs import folders
 from ..plugin_utils.records import paths
 from ..plugin_utils.report import rebuild_history
 
@@ -39,15 +40,17 @@ class ActionModule(ActionBase):
         )
         result.update(changed=False, taken_up=0, forgotten=0, problems=[])
         try:
+            kept = folders.of((task_vars or {})["hostvars"], check_mode=self._task.check_mode)
+            result["warnings"] = list(kept.notices)
             if arguments["rebuild"] and not self._task.check_mode:
-                taken, problems = rebuild_history.from_reports(paths.reports_dir())
+                taken, problems = rebuild_history.from_reports(kept.reports, kept.state)
                 result.update(changed=True, taken_up=taken, problems=problems)
-            with history.connect() as connection:
+            with history.connect(kept.state / history.FILE) as connection:
                 if arguments["forget_metrics"] and not self._task.check_mode:
                     forgotten = history.forget_metrics(connection)
                     result.update(changed=forgotten > 0, forgotten=forgotten)
                 answer = lookup.answer(connection, arguments["part"])
-        except history.HistoryError as error:
+        except (history.HistoryError, paths.FolderError) as error:
             raise AnsibleActionFail(str(error)) from error
         lines.show(self._display, lookup.lines(answer))
         return {**result, "answer": answer}

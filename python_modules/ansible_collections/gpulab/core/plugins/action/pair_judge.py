@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -16,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.checks.pairs import judge, plan
 from ..plugin_utils.checks.pairs.limits import LIMITS, limits_of
+from ..plugin_utils.labs import lab
 from ..plugin_utils.records import paths, records
 
 
@@ -38,6 +40,7 @@ class ActionModule(ActionBase):
                 "limits": LIMITS,
             }
         )
+        folder = _folder(task_vars or {})
         try:
             zone, members, due = plan.read(options["plan"])
             judged = judge.judge(
@@ -46,16 +49,24 @@ class ActionModule(ActionBase):
                 options["measurements"],
                 zone=zone,
                 limits=limits_of(options["limits"]),
-                hardware={name: _hardware(name) for name in members},
+                hardware={name: _hardware(folder, name) for name in members},
             )
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
         return {**result, "changed": False, "nodes": judged}
 
 
-def _hardware(name: str) -> dict[str, Any]:
+def _folder(task_vars: dict[str, Any]) -> Path | None:
+    with contextlib.suppress(paths.FolderError):
+        own = lab.of(task_vars["hostvars"]).folder
+        return paths.run_folder(own, os.environ.get(paths.RUN_ID_VARIABLE, ""))
+    return None
+
+
+def _hardware(folder: Path | None, name: str) -> dict[str, Any]:
     """Return what this run has read of the node's hardware; it only adds to the part's name."""
-    with contextlib.suppress(records.RecordError, paths.FolderError):
-        folder = paths.run_folder(os.environ.get(paths.RUN_ID_VARIABLE, ""))
+    if folder is None:
+        return {}
+    with contextlib.suppress(records.RecordError):
         return records.load(folder / f"{name}.json")["hardware"] or {}
     return {}

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.inventory import hosts
+from ..plugin_utils.labs import folders
 from ..plugin_utils.records import paths, records
 
 
@@ -44,15 +45,18 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         host = hosts.describe(variables["hostvars"], variables["inventory_hostname"])
         try:
-            record, path = _record(host, arguments)
+            lab = folders.of(variables["hostvars"]).lab
+            record, path = _record(lab, host, arguments)
         except (records.RecordError, paths.FolderError) as error:
             raise AnsibleActionFail(str(error)) from error
         return {**result, "verdict": record["verdict"], "path": str(path)}
 
 
-def _record(host: dict[str, Any], arguments: dict[str, Any]) -> tuple[records.Record, Any]:
+def _record(
+    lab: str, host: dict[str, Any], arguments: dict[str, Any]
+) -> tuple[records.Record, Any]:
     run_id = os.environ.get(paths.RUN_ID_VARIABLE, "")
-    folder = paths.run_folder(run_id)
+    folder = paths.run_folder(lab, run_id)
     path = folder / f"{host['name']}.json"
     record = records.load(path) if path.exists() else records.new(run_id, host)
     found = arguments["verification"]

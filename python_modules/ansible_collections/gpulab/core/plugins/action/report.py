@@ -18,6 +18,7 @@ from ..plugin_utils import lines
 from ..plugin_utils.admission import admission
 from ..plugin_utils.admission import table as admission_table
 from ..plugin_utils.inventory import hosts
+from ..plugin_utils.labs import folders
 from ..plugin_utils.records import paths
 from ..plugin_utils.report import report
 
@@ -27,7 +28,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset({"nodes", "max_age_h", "textfile_dir"})
+    _VALID_ARGS = frozenset({"nodes", "max_age_h", "require_speed", "textfile_dir"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -38,6 +39,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "nodes": {"type": "list", "elements": "str", "required": True},
                 "max_age_h": {"type": "float", "default": admission.MAX_AGE_H},
+                "require_speed": {"type": "bool", "default": False},
                 "textfile_dir": {"type": "path"},
             }
         )
@@ -53,12 +55,14 @@ class ActionModule(ActionBase):
         textfile_dir = arguments["textfile_dir"]
         expected = [hosts.describe(variables["hostvars"], name) for name in arguments["nodes"]]
         try:
-            folder = _folder()
+            own = folders.of(variables["hostvars"])
+            folder = _folder(own.lab)
             summary, told = report.write(
                 folder,
                 expected,
                 _lab_name(variables),
                 max_age_h=arguments["max_age_h"],
+                require_speed=arguments["require_speed"],
                 textfile_dir=Path(textfile_dir) if textfile_dir else None,
             )
             paths.point_latest(folder)
@@ -67,19 +71,20 @@ class ActionModule(ActionBase):
         lines.show(self._display, told)
         refused = report.refused(summary, arguments["nodes"])
         page = str(folder / report.PAGE)
-        states = _states(arguments["nodes"])
+        states = _states(own.state / admission.FILE, arguments["nodes"])
         return {
             **result,
             "verdict": summary["verdict"],
             "page": page,
             "refused": refused,
             "states": states,
+            "warnings": list(own.notices),
         }
 
 
-def _folder() -> Path:
+def _folder(lab: str) -> Path:
     run_id = os.environ.get(paths.RUN_ID_VARIABLE, "")
-    folder = paths.run_folder(run_id)
+    folder = paths.run_folder(lab, run_id)
     if not folder.is_dir():
         msg = (
             f"nothing was recorded in run {run_id}, so there is nothing to report: "
@@ -89,10 +94,10 @@ def _folder() -> Path:
     return folder
 
 
-def _states(nodes: list[str]) -> dict[str, dict[str, Any]]:
+def _states(file: Path, nodes: list[str]) -> dict[str, dict[str, Any]]:
     """Return the admission of these nodes; of none where it cannot be read, which the page says."""
     try:
-        table = admission_table.rows(admission.read(), nodes)
+        table = admission_table.rows(admission.read(file), nodes)
     except admission.AdmissionError:
         return {}
     return {name: table[name] for name in nodes}

@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import lines
 from ..plugin_utils.inventory import sources
+from ..plugin_utils.labs import folders
 from ..plugin_utils.lines import Line
 from ..plugin_utils.records import paths, records
 from ..plugin_utils.report import lab_summary, metric_table, report, terminal
@@ -48,7 +49,8 @@ class ActionModule(ActionBase):
         lab = str(own.get("lab_name", ""))
         started = time.monotonic()
         try:
-            folder = sweep.new_folder(os.environ.get(paths.RUN_ID_VARIABLE, ""))
+            kept = folders.of(variables["hostvars"], check_mode=self._task.check_mode)
+            folder = sweep.new_folder(kept.lab, os.environ.get(paths.RUN_ID_VARIABLE, ""))
             targets = inventory.read(variables["hostvars"], arguments["nodes"])
             swept = sweep.sweep(
                 folder.name,
@@ -76,6 +78,7 @@ class ActionModule(ActionBase):
             **result,
             "changed": False,
             "verdict": made.summary["verdict"],
+            "warnings": list(kept.notices),
             "refused": report.refused(made.summary, arguments["nodes"]),
             **page,
         }

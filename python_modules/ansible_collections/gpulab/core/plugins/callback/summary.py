@@ -12,12 +12,14 @@ short_description: Name the run, keep its failures, and say at the end what to d
 description:
   - Sets the environment variable E(GPULAB_RUN_ID) when a playbook starts (UTC time, unless it is
     set already), so that tasks find their run with C(lookup('ansible.builtin.env',
-    'GPULAB_RUN_ID')). A playbook named C(report.yml), run on its own, gets the newest run's id.
-  - Keeps each failure of a stage in C(reports/<run>/failures.json) as it happens. A stage is a
-    play whose file's name is one of its tags. Failures that are rescued or ignored are none.
+    'GPULAB_RUN_ID')). A playbook named C(report.yml), run on its own, gets the id of
+    the lab's newest run.
+  - Keeps each failure of a stage in C(reports/<lab>/<run>/failures.json) as it happens. A stage is
+    a play whose file's name is one of its tags. Failures that are rescued or ignored are none.
   - At the end prints, for each failed node, stage, task, message and next action; the lab's verdict
     and where its report is; and the time that each stage took.
-  - Writes the report where the run broke off before the report's own stage.
+  - Writes the report where the run broke off before the report's own stage, but not where
+    preflight refused the whole run, as for a wrong declaration.
   - Writes nothing in check mode.
 version_added: "0.1.0"
 author:
@@ -26,6 +28,7 @@ requirements:
   - to be enabled in C(callbacks_enabled) of ansible.cfg
 """
 
+import contextlib
 import datetime
 import os
 import time
@@ -35,9 +38,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
+from ansible.vars.hostvars import HostVars
 
 from ..plugin_utils import formatting
 from ..plugin_utils.inventory import sources
+from ..plugin_utils.labs import folders, lab
 from ..plugin_utils.records import failures, paths, runs
 from ..plugin_utils.report import report, terminal
 
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from ansible.playbook.play import Play
 
 _REPORT = "report"
+_PREFLIGHT = "preflight"
 # They judge the lab and leave its report.
 _JUDGING = ("gpulab.core.report", "gpulab.core.sweep")
 _COLOURS = {
@@ -71,6 +77,8 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._check_mode = bool(context.CLIARGS.get("check"))
         self._playbook = ""
+        self._hostvars: HostVars = None
+        self._lab = ""
         self._play: Play = None
         self._stage = ""
         self._seconds: dict[str, float] = {}
@@ -86,6 +94,10 @@ class CallbackModule(CallbackBase):
         """Name the run, and take up the failures that it already has."""
         name = getattr(playbook, "_file_name", "") or "site.yml"
         self._playbook = str(paths.from_here(Path(name)))
+        first = playbook.get_plays()[0]
+        variables = first.get_variable_manager()
+        self._hostvars = HostVars(variables._inventory, variables, first.get_loader())
+        self._lab = lab.of(self._hostvars).folder
         if not os.environ.get(paths.RUN_ID_VARIABLE):
             os.environ[paths.RUN_ID_VARIABLE] = self._new_run_id()
         folder = self._folder()
@@ -137,11 +149,15 @@ class CallbackModule(CallbackBase):
 
     def _new_run_id(self) -> str:
         alone = Path(self._playbook).stem == _REPORT
-        latest = paths.latest_run(paths.reports_dir()) if alone else ""
+        if alone and not self._check_mode:
+            # What keeps it from its folders is told by the report's own task.
+            with contextlib.suppress(paths.FolderError):
+                folders.of(self._hostvars)
+        latest = paths.latest_run(paths.reports_dir(self._lab)) if alone else ""
         return latest or f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
 
     def _folder(self) -> Path:
-        return paths.run_folder(os.environ[paths.RUN_ID_VARIABLE])
+        return paths.run_folder(self._lab, os.environ[paths.RUN_ID_VARIABLE])
 
     def _stop_clock(self) -> None:
         if self._stage:
@@ -166,11 +182,17 @@ class CallbackModule(CallbackBase):
             message=failures.message_of(result.result),
             unreachable=unreachable,
             every_host=bool(result.task.run_once),
-            rerun=failures.rerun_command(self._playbook, host, sources.named(), _tags()),
+            rerun=failures.rerun_command(
+                self._playbook,
+                # What stopped all of them is not over when one goes on.
+                _limit() if result.task.run_once else host,
+                sources.named(),
+                _tags(),
+            ),
             time=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         )
         self._failures.append(entry)
-        if self._stage and self._stage != _REPORT and not self._check_mode:
+        if self._stage and self._stage != _REPORT and not self._check_mode and not self._refused():
             run_id = os.environ[paths.RUN_ID_VARIABLE]
             content = {"schema": 1, "run_id": run_id, "failures": self._failures}
             paths.write_json(self._folder() / runs.FAILURES, content)
@@ -178,26 +200,35 @@ class CallbackModule(CallbackBase):
     def _report_if_missing(self, processed: Sequence[str]) -> None:
         """Write the report of a run that left something but did not reach its report."""
         folder = self._folder()
-        if self._summary or not self._seconds or not folder.is_dir():
+        if self._summary or not self._seconds or not folder.is_dir() or self._refused():
             return
         names = [name for name in processed if name != "localhost"]
         hosts = [{"name": name} for name in names]
+        try:
+            folders.of(self._hostvars)
+        except paths.FolderError:
+            # The task that needed them has failed by it, and says so.
+            return
         # One that is no folder has been refused by the report's own task, or will be.
-        textfiles = Path(self._fact("report_textfile_dir") or "/dev/null")
+        textfiles = Path(str(self._fact("report_textfile_dir") or "/dev/null"))
         self._summary = report.write(
             folder,
             hosts,
-            self._fact("lab_name"),
+            str(self._fact("lab_name") or ""),
+            require_speed=(self._fact("lab_admission") or {}).get("require_speed"),
             textfile_dir=textfiles if textfiles.is_dir() else None,
         ).summary
         paths.point_latest(folder)
 
-    def _fact(self, name: str) -> str:
-        """Return a variable of the whole lab, as it stands in the inventory, or ""."""
-        variables = self._play.get_variable_manager()
-        inventory = variables._inventory
-        hosts = inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
-        return str(variables.get_vars(host=hosts[0]).get(name, "")) if hosts else ""
+    def _fact(self, name: str) -> Any:  # noqa: ANN401  what an inventory can hold
+        """Return a variable of the whole lab, or None."""
+        first = next(iter(self._hostvars), None)
+        return self._hostvars[first].get(name) if first else None
+
+    def _refused(self) -> bool:
+        """Return whether preflight has refused the whole run: then nothing was looked at."""
+        own = self._failures[self._before :]
+        return any(entry["every_host"] and entry["stage"] == _PREFLIGHT for entry in own)
 
     def _tell_failures(self) -> None:
         for entry in self._failures[self._before :]:
@@ -214,6 +245,8 @@ class CallbackModule(CallbackBase):
             self._display.display(terminal.service_line(self._summary).text)
             page = paths.from_here(self._folder() / report.PAGE)
             self._display.display(f"Report: {page}")
+        elif self._refused():
+            self._display.display("Preflight refused the run: nothing was changed or judged.")
         elif self._seconds and not self._failures:
             self._display.display(
                 "Nothing failed and nothing was verified. Next: "
@@ -233,6 +266,10 @@ def stage_of(path: str, tags: Sequence[str]) -> str:
     """
     stem = Path(path.rpartition(":")[0]).stem
     return stem if stem in tags else ""
+
+
+def _limit() -> str:
+    return str(context.CLIARGS.get("subset") or "")
 
 
 def _tags() -> list[str]:

@@ -66,6 +66,19 @@ def replace_link(path: Path, target: str) -> None:
         fresh.symlink_to(target)
 
 
+def move(path: Path, target: Path) -> None:
+    """Move a file or a folder to where nothing is, in one step.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: it cannot be moved, as to another file system.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} is there already")
+    path.rename(target)
+    flush(target.parent)
+
+
 def flush(path: Path) -> None:
     """Wait until a file or a folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -26,7 +26,7 @@ options:
     default: ""
   rebuild:
     description:
-      - First take up all runs that are in C(reports/), for a history that was lost.
+      - First take up all of the lab's runs that are in C(reports/), for a history that was lost.
     type: bool
     default: false
   forget_metrics:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: record
 short_description: Keep what a stage found on a node
 description:
-  - Writes C(reports/<run>/<node>.json) on the controller, checked against
+  - Writes C(reports/<lab>/<run>/<node>.json) on the controller, checked against
     C(plugin_utils/records/schemas/record.schema.json). The first stage of a run makes the record, a
     later one adds to it, and a stage that runs again replaces only its own part.
   - Runs on the controller and does not connect to the node.
@@ -65,5 +65,5 @@ path:
   description: The record's file.
   returned: when it was written
   type: str
-  sample: /srv/gpulab/reports/20261123T171500Z/node01.json
+  sample: /srv/gpulab/reports/mylab-1a2b3c/20261123T171500Z/node01.json
 """

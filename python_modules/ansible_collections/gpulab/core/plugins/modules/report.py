@@ -12,9 +12,9 @@ description:
   - Reads the records and the failures of this run and prints the lab's verdict, the nodes, and
     what to do next by physical part.
   - Holds the nodes against each other and against the lab's history before, and decides which of
-    them are in service; both are kept in C(state/).
-  - Writes C(index.html), C(lab.json), C(junit.xml) and C(gpulab.prom) into C(reports/<run>) and
-    points C(reports/latest) there.
+    them are in service; both are kept in C(state/<lab>/).
+  - Writes C(index.html), C(lab.json), C(junit.xml) and C(gpulab.prom) into C(reports/<lab>/<run>),
+    points C(reports/<lab>/latest) and C(reports/latest) there.
   - Runs on the controller and does not connect to any node. Use it with C(run_once).
   - Does not fail for a bad verdict; RV(refused) is there to fail the nodes by.
 version_added: "0.1.0"
@@ -32,6 +32,12 @@ options:
       - Hours that a passing record keeps a node in service.
     type: float
     default: 168.0
+  require_speed:
+    description:
+      - A node is V(unknown), and not in service, while the speed of one of its GPUs is held against
+        nothing; without it such a node has a warning.
+    type: bool
+    default: false
   textfile_dir:
     description:
       - Folder on the controller from which node_exporter's textfile collector reads; it gets
@@ -72,7 +78,7 @@ page:
   description: The page's file.
   returned: unless in check mode
   type: str
-  sample: /srv/gpulab/reports/20261123T171500Z/index.html
+  sample: /srv/gpulab/reports/mylab-1a2b3c/20261123T171500Z/index.html
 refused:
   description: The verdict of each node that is not accepted.
   returned: always

@@ -80,7 +80,7 @@ page:
   description: The page's file.
   returned: unless in check mode
   type: str
-  sample: /srv/gpulab/reports/20261123T171500Z/index.html
+  sample: /srv/gpulab/reports/mylab-1a2b3c/20261123T171500Z/index.html
 refused:
   description: The verdict of each node that is not accepted.
   returned: always

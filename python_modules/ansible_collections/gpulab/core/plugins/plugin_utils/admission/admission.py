@@ -1,4 +1,4 @@
-"""Which nodes are in service: decided by their records, kept in ``state/admission.json``.
+"""Which nodes are in service: decided by their records, kept in the lab's ``admission.json``.
 
 :func:`decide`, :func:`release` and :func:`quarantine` are pure; the rest reads and writes the file
 (``schemas/admission.schema.json``) under a lock.
@@ -183,14 +183,16 @@ def evidence(node: Mapping[str, Any], run: Run) -> Evidence:
     )
 
 
-def read(path: Path | None = None) -> State:
+def read(path: Path) -> State:
     """Return the state; without a file nothing is known of any node.
+
+    Args:
+        path: The file, `FILE` in the folder of the lab's state.
 
     Raises:
         AdmissionError: the file cannot be read or does not fit its schema. It is left as it is,
             because a quarantine in it must not be forgotten.
     """
-    path = path or paths.state_dir() / FILE
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         schema.check(state, "admission")
@@ -205,17 +207,26 @@ def read(path: Path | None = None) -> State:
     return dict(state)
 
 
-def has_to_prove_itself(node: str) -> bool:
+def has_to_prove_itself(node: str, path: Path) -> bool:
     """Say whether a run took a node out or left it in doubt, so that no old training counts for it.
 
     So it is, too, where the state cannot be used: what is in it is not known.
     """
     try:
-        entry = read()["nodes"].get(node) or blank("")
+        entry = read(path)["nodes"].get(node) or blank("")
     except AdmissionError:
         return True
     by_run = entry["state"] == QUARANTINED and not entry["actor"]
     return by_run or bool(entry["owed"])
+
+
+def requires_speed(path: Path) -> bool:
+    """Return whether the last report had the demand that each GPU's speed is judged."""
+    try:
+        return bool(read(path)["policy"].get("require_speed"))
+    except AdmissionError:
+        # Nobody is in service then, whatever is demanded.
+        return False
 
 
 def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = "") -> None:
@@ -235,14 +246,16 @@ def annotate(nodes: Iterable[dict[str, Any]], state: State | None, why: str = ""
 
 
 def settle(
-    nodes: Iterable[Mapping[str, Any]], run: Run, max_age_h: float | None = None
+    nodes: Iterable[Mapping[str, Any]], run: Run, path: Path, policy: Mapping[str, Any]
 ) -> tuple[State, list[tuple[str, Entry]]]:
     """Bring the state up to date with a run.
 
     Args:
         nodes: The summary's nodes.
         run: The run.
-        max_age_h: Hours that a passing record counts; None: as the last report had it.
+        path: The file, as of `read`.
+        policy: What the inventory says of it (``lab_admission``); a value that is None stays as
+            the last report had it.
 
     Returns:
         The state, and the entries of the nodes whose state this has changed.
@@ -252,8 +265,10 @@ def settle(
     """
 
     def change(state: State, now: str) -> None:
-        if max_age_h is not None:
-            state["policy"]["max_age_h"] = max_age_h
+        state["policy"].update({key: value for key, value in policy.items() if value is not None})
+        if not state["policy"].get("require_speed"):
+            # An earlier gpulab can read the file of a lab that does not demand it.
+            state["policy"].pop("require_speed", None)
         hours = state["policy"]["max_age_h"]
         known = state["nodes"]
         for name in known:
@@ -262,7 +277,7 @@ def settle(
             name = node["name"]
             known[name] = decide(known.get(name), evidence(node, run), hours, now)
 
-    return update(change)
+    return update(path, change)
 
 
 def by_hand(
@@ -270,6 +285,7 @@ def by_hand(
     reason: str,
     actor: str,
     inventory: Sequence[str],
+    path: Path,
     *,
     lift: bool,
     max_age_h: float | None = None,
@@ -281,6 +297,7 @@ def by_hand(
         reason: Why.
         actor: Who does it.
         inventory: The nodes that there are.
+        path: The file, as of `read`.
         lift: Lift the quarantine.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
 
@@ -304,10 +321,12 @@ def by_hand(
             msg = f"{node} is not released: {error}"
             raise AdmissionError(msg) from error
 
-    return update(change)
+    return update(path, change)
 
 
-def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str, Entry]]]:
+def update(
+    path: Path, change: Callable[[State, str], None]
+) -> tuple[State, list[tuple[str, Entry]]]:
     """Let ``change`` change the state, given the time; nobody else changes it meanwhile.
 
     Returns:
@@ -316,7 +335,6 @@ def update(change: Callable[[State, str], None]) -> tuple[State, list[tuple[str,
     Raises:
         AdmissionError: the file cannot be used, or stays locked.
     """
-    path = paths.state_dir() / FILE
     with _locked(path):
         state = read(path)
         before = json.dumps(state, sort_keys=True)

@@ -1,4 +1,4 @@
-"""What happened to every part, over all runs: SQLite in ``state/history.sqlite3``.
+"""What happened to every part, over all runs of a lab: SQLite in ``history.sqlite3``.
 
 It is written by the report of each run. Reading the same run again changes nothing, and two runs
 may write at once. Runs are ordered by :data:`Moment`, never by when they were written down.
@@ -14,7 +14,7 @@ from typing import Any
 
 from ...module_utils.file_lock import exclusive_lock
 from .. import formatting
-from ..records import parts, paths, records
+from ..records import parts, records
 from . import baselines, launches
 
 FILE = "history.sqlite3"
@@ -37,17 +37,16 @@ class HistoryError(Exception):
 
 
 @contextlib.contextmanager
-def connect(path: Path | None = None) -> Iterator[sqlite3.Connection]:
+def connect(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the history, make it where there is none, and bring an older one up to date.
 
     Args:
-        path: The file; by default `FILE` in the folder of the lab's state.
+        path: The file, `FILE` in the folder of the lab's state.
 
     Raises:
         HistoryError: it is no database, is damaged, is locked for longer than `BUSY_S`, or was
             written by a later gpulab. Errors of SQLite inside the ``with`` block become one.
     """
-    path = path or paths.state_dir() / FILE
     connection = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

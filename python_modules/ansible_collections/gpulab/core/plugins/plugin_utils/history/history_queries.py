@@ -18,7 +18,7 @@ QUIET_RUNS = 3
 RETURNED = Check(
     id="part.returned",
     title="Parts that come back after a failure",
-    source=f"state/{FILE}",
+    source=FILE,
     threshold="a part that failed, was away and is there again warns, until it was there in "
     f"{QUIET_RUNS} runs without a complaint",
     threshold_source="our proposal, to be calibrated",

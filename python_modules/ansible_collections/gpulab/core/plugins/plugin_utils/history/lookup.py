@@ -187,7 +187,7 @@ def _of_nothing(told: dict[str, Any]) -> Iterator[Line]:
     yield Line(
         "unknown",
         f"The history knows no part and no node that begins with {told['wanted']!r}. It has what "
-        "the reports of this controller have seen: -e rebuild=true takes up all of reports/.",
+        "the lab's reports have seen: -e rebuild=true takes up all of its runs in reports/.",
     )
 
 

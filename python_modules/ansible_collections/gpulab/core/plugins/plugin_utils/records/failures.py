@@ -113,12 +113,21 @@ def remedy(message: str, host: str, *, unreachable: bool = False) -> str:
     return next(actions, "").format(host=host)
 
 
-def rerun_command(playbook: str, host: str, inventories: Sequence[str], tags: Sequence[str]) -> str:
-    """Return the command that repeats a run for one node, ready to be pasted into a shell."""
+def rerun_command(
+    playbook: str, limit: str, inventories: Sequence[str], tags: Sequence[str]
+) -> str:
+    """Return the command that repeats a run, ready to be pasted into a shell.
+
+    Args:
+        playbook: What was run.
+        limit: A node, or what ``--limit`` was; "" for all nodes.
+        inventories: Those of the command line.
+        tags: Those of the command line.
+    """
     words_ = ["ansible-playbook"]
     for inventory in inventories:
         words_ += ["-i", inventory]
-    words_ += [playbook, "--limit", host]
+    words_ += [playbook, *(["--limit", limit] if limit else [])]
     if tags:
         words_ += ["--tags", ",".join(tags)]
     return shlex.join(words_)

@@ -1,4 +1,8 @@
-"""Where runs are kept, and how a file is put there without ever being half written."""
+"""Where runs are kept, and how a file is put there without ever being half written.
+
+Each lab has its own folder in ``reports/`` and in ``state/`` (`labs.lab.Lab.folder`): what is known
+of one lab's node01 is never taken for another's.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,10 @@ class FolderError(ValueError):
     """A run id, a node's name or a folder that cannot be used; the text says what to change."""
 
 
-def reports_dir() -> Path:
-    """Return the folder of all runs: ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project.
+def reports_root() -> Path:
+    """Return the folder of all labs' runs.
+
+    It is ``$GPULAB_REPORTS_DIR``, else ``reports/`` of the project.
 
     The project is the folder of the ``ansible.cfg`` in use. Without one, or with one of the whole
     node or of a user's home, it is the working folder.
@@ -39,16 +45,42 @@ def _project() -> Path:
     return config.parent if config.name and config.parent not in shared else Path.cwd()
 
 
-def state_dir() -> Path:
-    """Return the folder of what outlives the runs, their history and the nodes' admission.
+def state_root() -> Path:
+    """Return the folder of what outlives the runs, of all labs.
 
-    ``$GPULAB_STATE_DIR``, else ``state/`` beside the folder of all runs.
+    ``$GPULAB_STATE_DIR``, else ``state/`` beside the folder of all labs' runs.
     """
     chosen = os.environ.get(STATE_VARIABLE)
-    return Path(chosen) if chosen else reports_dir().parent / "state"
+    return Path(chosen) if chosen else reports_root().parent / "state"
 
 
-def run_folder(run_id: str) -> Path:
+def reports_dir(lab: str) -> Path:
+    """Return the folder of a lab's runs; ``lab`` is `Lab.folder`, as in all of this file."""
+    return reports_root() / lab
+
+
+def state_dir(lab: str) -> Path:
+    """Return the folder of what outlives a lab's runs, their history and the nodes' admission."""
+    return state_root() / lab
+
+
+def state_of(folder: Path) -> Path:
+    """Return the folder of what outlives the runs of the lab that a run's folder belongs to.
+
+    Raises:
+        FolderError: the run is of before each lab had a folder of its own.
+    """
+    runs = folder.resolve().parent
+    if runs == reports_root().resolve():
+        msg = (
+            f"{folder} lies in no lab's folder, as runs did until 2026-11: any stage of its lab "
+            "takes it over, such as ansible-playbook playbooks/report.yml (docs/state.md)"
+        )
+        raise FolderError(msg)
+    return state_dir(runs.name)
+
+
+def run_folder(lab: str, run_id: str) -> Path:
     """Return the folder of one run, which need not exist yet.
 
     Raises:
@@ -60,7 +92,7 @@ def run_folder(run_id: str) -> Path:
             f"or set the environment variable {RUN_ID_VARIABLE}"
         )
         raise FolderError(msg)
-    return reports_dir() / safe_name(run_id, f"the run id in {RUN_ID_VARIABLE}")
+    return reports_dir(lab) / safe_name(run_id, f"the run id in {RUN_ID_VARIABLE}")
 
 
 def safe_name(name: str, what: str) -> str:
@@ -88,16 +120,21 @@ def latest_run(reports: Path) -> str:
 
 
 def point_latest(folder: Path) -> None:
-    """Make ``latest``, beside ``folder``, point at ``folder``; replaces the old link in one step.
+    """Make ``latest`` point at ``folder``, beside it and, for the newest of all labs, one above.
 
     Raises:
         FolderError: ``latest`` is a real file or folder, which somebody else made.
     """
-    link = folder.parent / LATEST
-    if link.exists() and not link.is_symlink():
-        msg = f"{link} is not a link: move it away, it is where the newest report is linked"
-        raise FolderError(msg)
-    replace_link(link, folder.name)
+    lab = folder.parent
+    for link, target in ((lab / LATEST, folder.name), (lab.parent / LATEST, _below(folder))):
+        if link.exists() and not link.is_symlink():
+            msg = f"{link} is not a link: move it away, it is where the newest report is linked"
+            raise FolderError(msg)
+        replace_link(link, target)
+
+
+def _below(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def write_text(path: Path, text: str) -> None:

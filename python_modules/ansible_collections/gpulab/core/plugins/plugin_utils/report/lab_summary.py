@@ -12,7 +12,8 @@ from typing import Any
 
 from .. import formatting
 from ..checks.verdict import verdict_of, worst
-from ..records import records, run_checks
+from ..inventory import sources
+from ..records import failures, records, run_checks
 from ..records.parts import node_part
 from ..records.records import BENCHMARK, STAGES, VERIFY, Record, now
 from ..records.runs import Run
@@ -190,7 +191,7 @@ def _not_reached(
     found = run_checks.MISSING.finding(
         "unknown",
         node_part(name),
-        source=f"reports/{run.run_id}/{name}.json",
+        source=f"{name}.json",
         action=stop["action"] if stop else _verify_again(name),
         evidence=f"not reached in this run: {', '.join(missing)}{why}",
     )
@@ -198,4 +199,5 @@ def _not_reached(
 
 
 def _verify_again(name: str) -> str:
-    return f"ansible-playbook site.yml --limit {name} --tags verify"
+    """Return the command for this node of this lab: another one may have a node of its name."""
+    return failures.rerun_command("site.yml", name, sources.named(), ["verify"])

@@ -37,6 +37,7 @@ class Measure(NamedTuple):
         label: Its name for a reader.
         due: Every report names it, as "not measured" where nobody measured it.
         unit: Where nobody measured it; else a metric brings its own.
+        on_cpu: Its name for what a processor measured, where ``label`` is a GPU's.
         percentiles: Those that are shown beside the value, which then is the mean.
     """
 
@@ -46,6 +47,7 @@ class Measure(NamedTuple):
     due: bool = False
     unit: str = ""
     percentiles: tuple[str, ...] = ()
+    on_cpu: str = ""
 
 
 _PERCENTILES = ("p50", "p95", "p99")
@@ -55,7 +57,7 @@ MEASURES = (
     Measure(TOKENS_PER_S, PERFORMANCE, "Training tokens"),
     Measure("train.step_s", PERFORMANCE, "Training step"),
     Measure("train.mfu", PERFORMANCE, "Model FLOP utilisation"),
-    Measure("ddp.tokens_per_s", PERFORMANCE, "Training tokens, all GPUs"),
+    Measure("ddp.tokens_per_s", PERFORMANCE, "Training tokens, all processes"),
     Measure("ddp.efficiency", PERFORMANCE, "Scaling efficiency"),
     Measure("inference.requests_per_s.c1", PERFORMANCE, "Requests, one at a time", True, "1/s"),
     Measure("inference.requests_per_s.c8", PERFORMANCE, "Requests, eight at a time", True, "1/s"),
@@ -102,12 +104,22 @@ MEASURES = (
         _PERCENTILES,
     ),
     Measure(SATISFACTION, EXPERIENCE, "User satisfaction, 1 to 5", True),
-    Measure("gemm.tflops", HARDWARE, "Matrix multiplication"),
-    Measure("memory_bandwidth.device", HARDWARE, "GPU memory bandwidth"),
+    Measure("gemm.tflops", HARDWARE, "Matrix multiplication", on_cpu="Matrix multiplication, CPU"),
+    Measure(
+        "memory_bandwidth.device",
+        HARDWARE,
+        "GPU memory bandwidth",
+        on_cpu="Host memory bandwidth, CPU",
+    ),
     Measure("memory_bandwidth.h2d", HARDWARE, "Host to GPU"),
     Measure("memory_bandwidth.d2h", HARDWARE, "GPU to host"),
     Measure("memory_bandwidth.peer", HARDWARE, "GPU to GPU"),
-    Measure("allreduce.bus", HARDWARE, "All-reduce, bus"),
+    Measure(
+        "allreduce.bus",
+        HARDWARE,
+        "All-reduce between GPUs, bus",
+        on_cpu="All-reduce between processes on CPUs",
+    ),
 )
 _BY_ID = {measure.id: measure for measure in MEASURES}
 

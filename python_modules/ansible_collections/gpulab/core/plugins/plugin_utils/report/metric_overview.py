@@ -85,7 +85,7 @@ def _row(key: Key, nodes: Mapping[str, list[Sample]]) -> Row:
     )
     same = low == high
     return Row(
-        key.id,
+        key.shown_id,
         key.label,
         metric_table.unit(key),
         metric_table.number(statistics.median(sample.value for sample, _ in samples), key),

@@ -94,7 +94,7 @@ def _row(key: Key, found: Measured, nodes: Sequence[str]) -> Row:
     samples = [found[key].get(node) for node in nodes]
     marks = [next((sample.mark for sample in each or () if sample.mark), None) for each in samples]
     cells = [_cell(each, key) for each in samples]
-    return Row(key.id, unit(key), cells, key.label, marks)
+    return Row(key.shown_id, unit(key), cells, key.label, marks)
 
 
 def _cell(samples: Sequence[Sample] | None, key: Key) -> str:

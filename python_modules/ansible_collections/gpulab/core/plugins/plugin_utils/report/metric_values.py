@@ -11,11 +11,16 @@ from . import metric_catalogue
 
 
 class Key(NamedTuple):
-    """One row or column: a metric, one of its statistics ("value" or a percentile), its unit."""
+    """One row or column: a metric, one of its statistics ("value" or a percentile), its unit.
+
+    What processors measured is a row of its own (``on_cpu``) where the metric's name is a GPU's:
+    one median over both would be neither's.
+    """
 
     id: str
     statistic: str
     unit: str
+    on_cpu: bool = False
 
     @property
     def measure(self) -> metric_catalogue.Measure:
@@ -23,8 +28,15 @@ class Key(NamedTuple):
         return metric_catalogue.of(self.id)
 
     @property
+    def shown_id(self) -> str:
+        """Its id, told apart where one id has a row of GPUs and one of processors."""
+        return f"{self.id} (CPU)" if self.on_cpu else self.id
+
+    @property
     def label(self) -> str:
         """The metric's name for a reader, with its statistic where it has several."""
+        if self.on_cpu:
+            return self.measure.on_cpu
         if not self.measure.percentiles:
             return self.measure.label
         return f"{self.measure.label}, {'mean' if self.statistic == 'value' else self.statistic}"
@@ -60,5 +72,7 @@ def of(records: Mapping[str, Record]) -> Measured:
 
 
 def _statistics(metric: Mapping[str, Any]) -> Iterator[tuple[Key, float | None]]:
-    for statistic in ("value", *metric_catalogue.of(metric["id"]).percentiles):
-        yield Key(metric["id"], statistic, metric["unit"]), metric.get(statistic)
+    measure = metric_catalogue.of(metric["id"])
+    on_cpu = bool(measure.on_cpu) and metric["scope"] == "cpu"
+    for statistic in ("value", *measure.percentiles):
+        yield Key(metric["id"], statistic, metric["unit"], on_cpu), metric.get(statistic)

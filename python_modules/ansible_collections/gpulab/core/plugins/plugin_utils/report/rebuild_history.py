@@ -9,8 +9,12 @@ from ..records import paths, runs
 from . import report
 
 
-def from_reports(reports: Path) -> tuple[int, list[str]]:
-    """Take up every run of a folder; one that the history has already is written once more.
+def from_reports(reports: Path, state: Path) -> tuple[int, list[str]]:
+    """Take up every run of a lab; one that the history has already is written once more.
+
+    Args:
+        reports: The folder of the lab's runs.
+        state: The folder of its state.
 
     Returns:
         How many runs were taken up, and why the others, and single records, were not.
@@ -19,7 +23,7 @@ def from_reports(reports: Path) -> tuple[int, list[str]]:
         HistoryError: the history cannot be used.
     """
     taken, problems = 0, []
-    with history.connect() as connection:
+    with history.connect(state / history.FILE) as connection:
         for folder in sorted(reports.glob("*/")):
             if folder.name == paths.LATEST:
                 continue

@@ -1,6 +1,6 @@
 """Make a run's report.
 
-``python -m ansible_collections.gpulab.core.plugins.plugin_utils.report.report reports/<run>``
+``python -m ansible_collections.gpulab.core.plugins.plugin_utils.report.report reports/<lab>/<run>``
 
 Prints the summary and writes ``index.html``, ``lab.json``, ``junit.xml`` and ``gpulab.prom`` into
 the run's folder.
@@ -49,6 +49,7 @@ def write(
     stages: Sequence[str] = STAGES,
     *,
     max_age_h: float | None = None,
+    require_speed: bool | None = None,
     textfile_dir: Path | None = None,
 ) -> Report:
     """Hold the nodes of a run against their like, decide who is in service, and write the report.
@@ -64,11 +65,15 @@ def write(
         problem: Why ``expected`` may be incomplete, in words; with one the lab cannot pass.
         stages: The stages that the run was about.
         max_age_h: Hours that a passing record counts; None: as the last report had it.
+        require_speed: A node with a GPU whose speed nothing judges cannot pass; None: as the last
+            report had it.
         textfile_dir: Folder of node_exporter's textfile collector, which gets the metrics, too.
 
     Raises:
-        FolderError: ``folder`` or ``textfile_dir`` is not a folder; nothing has been written.
+        FolderError: ``folder`` or ``textfile_dir`` is not a folder, or ``folder`` is no lab's;
+            nothing has been written.
     """
+    state = paths.state_of(folder)
     if textfile_dir and not textfile_dir.is_dir():
         msg = (
             f"report_textfile_dir is {textfile_dir}, which is no folder: make it, or name the one "
@@ -79,12 +84,19 @@ def write(
     if problem:
         run.problems.append(problem)
     notices: list[str] = []
-    if not _with_history(
-        lambda past_: peer_comparison.compare(folder, run.records, past_), notices
-    ):
-        peer_comparison.compare(folder, run.records, None)
+    demanded = (
+        admission.requires_speed(state / admission.FILE) if require_speed is None else require_speed
+    )
+
+    def compare(past_: sqlite3.Connection | None) -> None:
+        peer_comparison.compare(folder, run.records, past_, require_speed=demanded)
+
+    past = state / history.FILE
+    if not _with_history(past, compare, notices):
+        compare(None)
     summary = lab_summary.summarise(run, expected, name, stages)
-    changes = _admit(summary, run, max_age_h, notices)
+    policy = {"max_age_h": max_age_h, "require_speed": require_speed}
+    changes = _admit(summary, run, state, policy, notices)
     summary["history"] = {}
 
     def keep(connection: sqlite3.Connection) -> None:
@@ -94,7 +106,7 @@ def write(
         moment = history.moment_of(connection, run.run_id, run.records)
         summary["history"] = history_queries.timeline(connection, names, moment)
 
-    _with_history(keep, notices)
+    _with_history(past, keep, notices)
     summary["notices"] = notices
     schema.check(summary, "lab")
     paths.write_json(folder / SUMMARY, summary)
@@ -120,10 +132,12 @@ def refused(summary: Mapping[str, Any], nodes: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(nodes, str(summary["verdict"]))
 
 
-def _with_history(use: Callable[[sqlite3.Connection], None], notices: list[str]) -> bool:
+def _with_history(
+    file: Path, use: Callable[[sqlite3.Connection], None], notices: list[str]
+) -> bool:
     """Let ``use`` have the history, and return whether that went well; else say why, once."""
     try:
-        with history.connect() as connection:
+        with history.connect(file) as connection:
             use(connection)
     except history.HistoryError as error:
         notice = f"the history is left out: {error}"
@@ -134,11 +148,15 @@ def _with_history(use: Callable[[sqlite3.Connection], None], notices: list[str])
 
 
 def _admit(
-    summary: lab_summary.Summary, run: runs.Run, max_age_h: float | None, notices: list[str]
+    summary: lab_summary.Summary,
+    run: runs.Run,
+    folder: Path,
+    policy: Mapping[str, Any],
+    notices: list[str],
 ) -> list[tuple[str, admission.Entry]]:
     """Decide who is in service, put it into the summary, and return what has changed."""
     try:
-        state, changes = admission.settle(summary["nodes"], run, max_age_h)
+        state, changes = admission.settle(summary["nodes"], run, folder / admission.FILE, policy)
     except admission.AdmissionError as error:
         notices.append(str(error))
         admission.annotate(summary["nodes"], None, f"{admission.FILE} cannot be used")

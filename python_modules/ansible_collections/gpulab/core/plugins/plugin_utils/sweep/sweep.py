@@ -54,13 +54,13 @@ def sweep(run_id: str, targets: Sequence[Target], ask: Ask, inventories: Sequenc
     return Swept(runs.Run(run_id, found, {}, lost, []), answered)
 
 
-def new_folder(run_id: str) -> Path:
-    """Return the folder of a run that begins.
+def new_folder(lab: str, run_id: str) -> Path:
+    """Return the folder of a lab's run that begins.
 
     Raises:
         FolderError: The id can't be a folder's, or the run has begun before.
     """
-    folder = paths.run_folder(run_id)
+    folder = paths.run_folder(lab, run_id)
     if folder.exists():
         raise paths.FolderError(f"{folder} exists: a sweep is a run of its own")
     return folder

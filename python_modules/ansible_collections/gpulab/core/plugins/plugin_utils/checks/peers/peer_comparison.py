@@ -17,13 +17,19 @@ from ...records import parts, records
 from ...records.records import FLEET, Record
 from ..finding import Finding, part
 from ..hardware.bmc_intrusion import INTRUSION, LOOK, acknowledged_until
-from . import uniformity
+from . import speed_judged, uniformity
 
-_HISTORY = f"state/{history.FILE}"
+_HISTORY = history.FILE
 _NO_PAST = baselines.like([])
 
 
-def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connection | None) -> None:
+def compare(
+    folder: Path,
+    found: dict[str, Record],
+    connection: sqlite3.Connection | None,
+    *,
+    require_speed: bool = False,
+) -> None:
     """Put the stage ``fleet`` into the records, and save those in which it changed something.
 
     Args:
@@ -31,21 +37,28 @@ def compare(folder: Path, found: dict[str, Record], connection: sqlite3.Connecti
         found: The run's records by node; changed in place.
         connection: The history, or None where it cannot be read: parts that came back are then
             unknown, and numbers are held against this run's alone.
+        require_speed: A GPU whose speed has no limit is unknown, and not only a warning.
     """
     # Worked out on a copy: where the history fails on the way, the records are as they were.
     held = copy.deepcopy(dict(found))
     uniform = uniformity.judge(held)
     samples = _Samples(held, connection)
     compared = {node: _measure(node, held, samples) for node in held}
-    came_back = _came_back(held, connection)
-    opened = _opened(held, connection)
-    launched = _launched(held, connection)
+    run_id = next((record["run_id"] for record in held.values()), "")
+    past = (connection, history.moment_of(connection, run_id, held)) if connection else None
+    came_back, opened, launched = _came_back(held, past), _opened(held, past), _launched(held, past)
     for node, record in held.items():
         created = record["created"]
         records.add_stage(
             record,
             FLEET,
-            [*came_back[node], *opened[node], *uniform.get(node, []), *compared[node]],
+            [
+                *came_back[node],
+                *opened[node],
+                *uniform.get(node, []),
+                *compared[node],
+                *speed_judged.judge(record, required=require_speed),
+            ],
             launched[node],
         )
         # Nobody has looked at the node again.
@@ -204,32 +217,27 @@ def _part(record: Record, scope: str, kind: str) -> dict[str, str]:
     return parts.node_part(record["host"]["name"])
 
 
-def _launched(
-    found: Mapping[str, Record], connection: sqlite3.Connection | None
-) -> dict[str, list[dict[str, Any]]]:
+# The history, and the moment of this run in it; None where it cannot be read.
+_Past = tuple[sqlite3.Connection, history.Moment] | None
+
+
+def _launched(found: Mapping[str, Record], past: _Past) -> dict[str, list[dict[str, Any]]]:
     """Return, for each node, how often its benchmarks crashed lately."""
-    run_id = next((record["run_id"] for record in found.values()), "")
-    moment = history.moment_of(connection, run_id, found) if connection else None
     return {
-        node: launches.metrics(
-            record, launches.before(connection, node, moment) if connection and moment else None
-        )
+        node: launches.metrics(record, launches.before(past[0], node, past[1]) if past else None)
         for node, record in found.items()
     }
 
 
-def _came_back(
-    found: Mapping[str, Record], connection: sqlite3.Connection | None
-) -> dict[str, list[Finding]]:
+def _came_back(found: Mapping[str, Record], past: _Past) -> dict[str, list[Finding]]:
     """Return, for each node, its parts that failed before and were away since; or that none did."""
-    run_id = next((record["run_id"] for record in found.values()), "")
-    moment = history.moment_of(connection, run_id, found) if connection else None
     told = {}
     for node, fitted in parts.seen(found).items():
         part = parts.node_part(node)
-        if connection is None or moment is None:
+        if past is None:
             told[node] = [_unread(part)]
             continue
+        connection, moment = past
         failures = [(p, history_queries.returned(connection, p.key, node, moment)) for p in fitted]
         told[node] = [_returned(p, failure) for p, failure in failures if failure] or [
             history_queries.RETURNED.finding(
@@ -241,18 +249,15 @@ def _came_back(
     return told
 
 
-def _opened(
-    found: Mapping[str, Record], connection: sqlite3.Connection | None
-) -> dict[str, list[Finding]]:
+def _opened(found: Mapping[str, Record], past: _Past) -> dict[str, list[Finding]]:
     """Return, for each node, an opened chassis that an earlier run saw and nobody acknowledged.
 
     The BMC forgets it when its log is cleared and its sensor reset.
     """
     told: dict[str, list[Finding]] = {node: [] for node in found}
-    if connection is None:
+    if past is None:
         return told
-    run_id = next((record["run_id"] for record in found.values()), "")
-    moment = history.moment_of(connection, run_id, found)
+    connection, moment = past
     for node, record in found.items():
         own = [c for c in record["checks"] if c["id"] == INTRUSION.id and c["stage"] != FLEET]
         if not own or any(check["status"] == "fail" for check in own):
