@@ -200,3 +200,19 @@ def test_without_any_training_its_checks_are_unknown(
     gpu_document: Document, way: str | None
 ) -> None:
     assert in_shares(gpu_document, way) >= OF_TRAINING
+
+
+def test_the_jitter_is_told_as_a_ratio(gpu_document: Document) -> None:
+    gpu_document["training"]["step_s"].update(median=0.01, p95=0.04)
+    finding = checks.step_jitter(gpu_document, request_for())
+    assert (finding["status"], finding["observed"], finding["expected"]) == ("pass", 4.0, 4.0)
+    gpu_document["training"]["step_s"]["p95"] = 0.041
+    finding = checks.step_jitter(gpu_document, request_for())
+    assert (finding["status"], finding["observed"]) == ("warn", 4.1)
+
+
+def test_a_gpu_that_pytorch_misses_is_told_by_its_address(cpu_document: Document) -> None:
+    finding = checks.device(cpu_document, request_for("cuda", [H100, OTHER]))
+    assert "on the PCI bus: 0000:3b:00.0, 0000:5e:00.0; CUDA build" in finding["evidence"]
+    finding = checks.device(cpu_document, request_for("cuda", []))
+    assert "on the PCI bus: none; CUDA build of PyTorch: none" in finding["evidence"]

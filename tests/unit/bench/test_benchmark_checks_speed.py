@@ -60,6 +60,8 @@ def test_an_h100_has_floors(
     assert finding["part"]["uuid"] == gpu_document["devices"][0]["uuid"]
     assert bool(finding["action"]) == (status != "pass")
     assert finding["observed"] == value
+    # A tenth of a unit, for a person; the limit itself is not rounded.
+    assert finding["expected"] == round(finding["expected"], 1)
     assert finding["unit"] == ("TFLOP/s" if check == "gemm" else "GB/s")
     told = {"gemm": "gpu.throttle", "memory_bandwidth": "row-remap", "host_bandwidth": "reseat"}
     assert status != "fail" or told[check] in finding["action"]
@@ -119,6 +121,7 @@ def test_the_all_reduce_floor_is_that_of_eight_gpus(
     for finding in found:
         assert (finding["observed"], finding["expected"], finding["unit"]) == (bus, 460, "GB/s")
         assert finding["part"]["name"] == "8 x NVIDIA H100 80GB HBM3"
+        assert finding["part"]["kind"] == "gpu"
 
 
 def test_eight_gpus_of_two_models_have_no_floor_together(gpu_document: Document) -> None:
@@ -126,6 +129,23 @@ def test_eight_gpus_of_two_models_have_no_floor_together(gpu_document: Document)
     gpu_document["devices"][3]["name"] = "NVIDIA H200"
     gpu_document["allreduce"]["bus_gbs"] = 1.0
     assert speed.allreduce(gpu_document, REQUEST) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "floor"),
+    [
+        ("Tesla V100-SXM2-32GB", 110),
+        ("NVIDIA A100-SXM4-80GB", 228),
+        ("NVIDIA A100 80GB PCIe", None),
+        ("NVIDIA H100 80GB HBM3", 460),
+        ("NVIDIA H200", 431),
+        ("NVIDIA B200", None),
+    ],
+)
+def test_the_exchange_of_eight_has_the_floor_of_its_model(name: str, floor: float | None) -> None:
+    row = published(name)
+    assert row is not None
+    assert row.allreduce_gbs == floor
 
 
 @pytest.mark.parametrize(

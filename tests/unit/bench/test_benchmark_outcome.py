@@ -127,6 +127,8 @@ def test_a_complete_run_passes_and_is_measured(cpu_document: dict[str, Any]) -> 
     assert judged["result"] == cpu_document
     assert judged["checks"][0]["id"] == "benchmark.run"
     assert judged["durations_s"] == {"total": 3.2, **cpu_document["durations_s"]}
+    exact = judge(Outcome(0, stdout=json.dumps(cpu_document), wall_s=3.21456), REQUEST)
+    assert exact["durations_s"]["total"] == 3.215
     metrics = {metric["id"]: metric for metric in judged["metrics"]}
     assert metrics["train.step_s"] == {
         "id": "train.step_s",

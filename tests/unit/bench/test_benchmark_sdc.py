@@ -84,6 +84,9 @@ def test_a_healthy_device_passes(
     for document in (cpu_document, gpu_document):
         (finding,) = sdc.sdc(document, REQUEST)
         assert (finding["status"], finding["observed"]) == ("pass", "alone")
+        assert finding["expected"] == "agrees"
+    processor = sdc.sdc(cpu_document, REQUEST)[0]["part"]
+    assert (processor["kind"], processor["name"]) == ("cpu", "Intel(R) Xeon(R) Processor")
 
 
 @pytest.mark.parametrize("kind", ["cpu_document", "gpu_document"])

@@ -47,6 +47,7 @@ def test_requests(
     sent = sum(number for number, _ in loads)
     told = f"{observed} of {sent} requests failed" if sent else "no request was sent"
     assert finding["evidence"] == told
+    assert ("request failed" in finding["action"]) == (status == "fail")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,16 @@ def test_a_disk_against_what_is_declared(
     (finding,) = service.disk(cpu_document, request_for(storage={"read_mbs_min": 2000}))
     assert (finding["id"], finding["status"]) == ("benchmark.disk_read", status)
     assert finding["part"]["name"] == "/var/tmp"  # noqa: S108  a name, no file
+    assert finding["part"]["kind"] == "disk"
+    evidence, action = {
+        "pass": ("2000 MB/s in /var/tmp", ""),
+        "warn": ("1999 MB/s in /var/tmp", "iostat"),
+        "unknown": ("caches took part in 5000 MB/s", "benchmark_disk_folder")
+        if read
+        else ("not measured", ""),
+    }[status]
+    assert finding["evidence"] == evidence
+    assert action in finding["action"]
 
 
 def test_each_way_of_a_disk_is_held_to_its_own_limit(cpu_document: Document) -> None:
@@ -130,6 +141,20 @@ def test_a_worker_that_died_and_came_through_is_a_warning(cpu_document: Document
     (finding,) = service.crashes(crashed(cpu_document), request_for())
     assert (finding["status"], finding["severity"], finding["observed"]) == ("warn", "warn", 1)
     assert "1 of 2 launches failed: single crashed by SIGKILL in stage train" in finding["evidence"]
+    assert (finding["expected"], finding["unit"]) == (0, "launches")
+
+
+@pytest.mark.parametrize("ended", ["crashed", "failed", "hung"])
+def test_each_bad_end_of_a_worker_is_told(ended: str, cpu_document: Document) -> None:
+    (finding,) = service.crashes(crashed(cpu_document, ended), request_for())
+    assert f"single {ended}" in finding["evidence"]
+
+
+@pytest.mark.parametrize("lost", ["failed", "attempted"])
+def test_half_a_count_of_launches_is_unknown(lost: str, cpu_document: Document) -> None:
+    crashed(cpu_document)["reliability"][lost] = None
+    (finding,) = service.crashes(cpu_document, request_for())
+    assert (finding["status"], finding["expected"]) == ("unknown", 0)
 
 
 def test_no_crash_passes_and_no_word_of_it_is_unknown(cpu_document: Document) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpulab.core.plugins.plugin_utils.checks.specs import (
+    ANY_GPU,
     BUILTIN_SPECS,
     SpecCycleError,
     SpecError,
@@ -141,3 +142,93 @@ def test_a_malformed_spec_is_refused_with_its_key(spec: object, error: str) -> N
 
 def test_all_errors_come_at_once() -> None:
     assert len(spec_errors("s", {"cpu": {"x": 1, "cores_min": "a"}, "ram": {}})) == 3
+
+
+COUNT, AMOUNT, WORDS, WORD, VERSION, YES_NO = 2, 1.5, ["tsc"], "performance", "580.95", True
+#: Each requirement by its own name, with a value of its kind.
+VALUES: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "architecture": "aarch64",
+        "sockets_min": COUNT,
+        "cores_min": COUNT,
+        "numa_nodes_min": COUNT,
+        "governor": WORD,
+        "clocksources": WORDS,
+    },
+    "memory": {
+        "gib_min": AMOUNT,
+        "dimms_min": COUNT,
+        "dimm_slots": WORDS,
+        "dimm_gib_min": AMOUNT,
+        "speed_mts_min": COUNT,
+        "rated_speed": YES_NO,
+        "balanced": YES_NO,
+        "ecc": YES_NO,
+        "corrected_max": COUNT,
+    },
+    "storage": {
+        "ssd_tb_min": AMOUNT,
+        "hdd_tb_min": AMOUNT,
+        "smart": YES_NO,
+        "read_mbs_min": AMOUNT,
+        "write_mbs_min": AMOUNT,
+    },
+    "network": {
+        "speed_mbps_min": COUNT,
+        "links_min": COUNT,
+        "round_trip_ms_max": AMOUNT,
+        "errors_max": COUNT,
+        "link_losses_max": COUNT,
+    },
+    "infiniband": {"ports_min": COUNT, "rate_gbps_min": AMOUNT, "errors_max": COUNT},
+    "system": {"psus_min": COUNT, "fans_min": COUNT, "sensors": YES_NO, "event_log": YES_NO},
+    "topology": {"gpu_nic_local": YES_NO, "peer_direct": YES_NO},
+    "gpu": {
+        "count": COUNT,
+        "count_min": COUNT,
+        "models": WORDS,
+        "memory_gib_min": AMOUNT,
+        "driver_version": VERSION,
+        "cuda_version_min": VERSION,
+        "vbios_versions": WORDS,
+        "ecc": YES_NO,
+        "power_limit_w": AMOUNT,
+        "link_width": COUNT,
+        "link_generation": COUNT,
+        "nvlinks": COUNT,
+        "gpudirect": YES_NO,
+        "containers": YES_NO,
+    },
+    "clock": {"synchronised": YES_NO},
+}
+REQUIRED = [(section, key) for section, keys in VALUES.items() for key in keys]
+
+
+@pytest.mark.parametrize(("section", "key"), REQUIRED)
+def test_each_requirement_takes_its_own_kind_of_value_alone(section: str, key: str) -> None:
+    right = VALUES[section][key]
+    assert spec_errors("s", {section: {key: right}}) == []
+    kinds: list[object] = [COUNT, AMOUNT, WORDS, WORD, VERSION, YES_NO]
+    # A whole number is an amount, too, and a word may look like a version.
+    fitting = {
+        float: (int, float),
+        list: (list,),
+        bool: (bool,),
+        int: (int,),
+        str: (str,),
+    }[type(right)]
+    for wrong in kinds:
+        if type(wrong) not in fitting:
+            assert spec_errors("s", {section: {key: wrong}}), wrong
+
+
+def test_nothing_of_a_requirement_is_a_number_too() -> None:
+    """None and less: 0 is as declared, below it is nothing."""
+    assert spec_errors("s", {"gpu": {"count": 0}, "memory": {"gib_min": 0}}) == []
+    assert len(spec_errors("s", {"gpu": {"count": -1}, "memory": {"gib_min": -0.5}})) == 2
+
+
+def test_whatever_a_spec_asks_of_gpus_is_named() -> None:
+    assert set(ANY_GPU) >= set(VALUES["gpu"])
+    assert not set(ANY_GPU) & set(VALUES["clock"])
+    assert BUILTIN_SPECS["compute-minimum"]["clock"] == {"synchronised": True}
