@@ -78,8 +78,8 @@ def test_the_firewalls_policy_is_handed_to_nodes_as_text(file: str) -> None:
 def test_a_node_looks_at_its_own_part_of_a_round_of_pairs() -> None:
     text = (ROOT / "playbooks/pairs.yml").read_text()
     assert re.findall(r"loop: (.*)", text) == [
-        '"{{ range(pairs_plan.rounds | length) }}"',
-        '"{{ range(pairs_retest.rounds | length) }}"',
+        '"{{ range(pairs_plan.rounds | length) | list }}"',
+        '"{{ range(pairs_retest.rounds | length) | list }}"',
     ]
 
 
