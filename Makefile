@@ -81,9 +81,9 @@ readme-sample: ## write README's sample of the report from reports/latest, after
 readme-picture: ## take README's picture of the report's page (Chromium: scripts/bootstrap.sh test)
 	PYTHONHASHSEED=0 PYTHONPATH=python_modules:tests/page:tests/unit/fleet python scripts/readme_picture.py
 
-bench: ## measure what docs/performance.md prints
+bench: ## measure what docs/performance.md prints, over an hour (ARGS="lab site": a part of it)
 	scripts/bootstrap.sh test
-	python scripts/bench.py
+	python scripts/bench.py $(ARGS)
 
 lock: ## resolve the requirements again and write the lock files with their hashes (needs uv)
 	scripts/lock.sh

@@ -5,6 +5,7 @@ Everything runs on sandboxes of its own. A run that is compared with another alt
 so that a change of the machine's load hits both alike; medians are shown, with all readings.
 
     python scripts/bench.py                          all measurements
+    python scripts/bench.py lab site                 these alone: see PARTS
     DEVSEC_COLLECTIONS=/path python scripts/bench.py  also against dev-sec's ssh_hardening, from a
                                                      folder whose ansible_collections has it
                                                      and the collections that it depends on
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -232,25 +234,51 @@ def measure_growth() -> list[Row]:
     return rows
 
 
-def main() -> None:
-    """Measure everything and write the page."""
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(SCRATCH / "places", ignore_errors=True)
-    rows = [measure_lab()]
+#: What can be asked for by name; all of it, without a name.
+PARTS = ("lab", "start", "site", "verify", "ssh", "gpu", "base", "simulated")
+
+
+def measure_sandbox(parts: Sequence[str]) -> list[Row]:
+    """Time what is done with four nodes, which are there for all of it."""
     inventory = declare("lab", 2)
+    rows: list[Row] = []
     try:
-        rows += measure_start(inventory)
+        if "start" in parts:
+            rows += measure_start(inventory)
+        else:
+            timed(playbook("playbooks/sandbox_up.yml", inventory))
         with counting_all():
-            rows += measure_site(inventory)
-            rows += measure_verify(inventory)
-        record(SITE, inventory, places("lab"))
-        rows += measure_ssh(inventory)
+            if "site" in parts or "simulated" in parts:
+                rows += measure_site(inventory)
+            if "verify" in parts:
+                rows += measure_verify(inventory)
+        if "simulated" in parts:
+            record(SITE, inventory, places("lab"))
+        if "ssh" in parts:
+            rows += measure_ssh(inventory)
     finally:
         timed(playbook("playbooks/sandbox_down.yml", inventory))
-    rows.append(measure_gpu())
-    rows += measure_growth()
-    growth = measure_simulated((SITE, GPU))
+    return rows
+
+
+def main() -> None:
+    """Measure everything, or the named parts, and write the page."""
+    parts = tuple(sys.argv[1:]) or PARTS
+    if set(parts) - set(PARTS):
+        sys.exit(f"there is {', '.join(PARTS)}; not {', '.join(sorted(set(parts) - set(PARTS)))}")
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(SCRATCH / "places", ignore_errors=True)
+    rows = [measure_lab()] if "lab" in parts else []
+    if set(parts) & {"start", "site", "verify", "ssh", "simulated"}:
+        rows += measure_sandbox(parts)
+    if "gpu" in parts or "simulated" in parts:
+        rows.append(measure_gpu())
+    if "base" in parts:
+        rows += measure_growth()
+    growth = measure_simulated((SITE, GPU)) if "simulated" in parts else None
     notes = []
+    if left := [part for part in PARTS if part not in parts]:
+        notes.append(f"Not measured this time: {', '.join(left)} (`make bench ARGS={left[0]}`).")
     if " " in str(ROOT):
         notes.append("By mitogen nothing was measured: it cannot run in a path with a space.")
     page = render(rows, growth, notes)
