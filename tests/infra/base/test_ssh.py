@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -230,7 +231,7 @@ def strangers_keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_more_keys_than_the_server_tries_bring_the_former_state_back(
     host: Host, apply: Play, strangers_keys: list[str]
 ) -> None:
-    config = f"-F {host.backend.ssh_config}"
+    config = f"-F {shlex.quote(host.backend.ssh_config)}"
     many = f"{' '.join(strangers_keys)} {config}"
     try:
         assert apply("ssh", ssh_max_auth_tries=10).returncode == 0
@@ -258,7 +259,7 @@ def test_a_controller_that_knows_another_host_key_brings_the_former_state_back(
     known.write_text(f"node {' '.join(host.check_output(f'cat {key}.pub').split()[:2])}\n")
     only = (
         f"-o UserKnownHostsFile={known} -o HostKeyAlias=node -o StrictHostKeyChecking=yes "
-        f"-F {host.backend.ssh_config}"
+        f"-F {shlex.quote(host.backend.ssh_config)}"
     )
     extra = {"HostKey": key}
     try:
