@@ -185,7 +185,7 @@ def _growth(growth: Growth) -> list[str]:
         "as declared: a file or a firewall's ruleset, which differs with the lab's size, counts as",
         "in place.",
         "",
-        "- All compute nodes answer as one of the sandbox's did, so there is no spread between them.",
+        "- All compute nodes answer as one of the sandbox's did: there is no spread between them.",
         "- The stage gpu has the nodes of the scenario `shapes`, whose packages are stubs.",
         "- In the run *new training* every node trains and is measured against 8 others: both are",
         "  answered at once, with the sandbox's numbers. To measure all pairs is not in the table:",
