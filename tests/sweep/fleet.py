@@ -189,7 +189,8 @@ class Fleet:
             },
         )
         took = time.monotonic() - began
-        (folder,) = reports.glob(f"*/{run_id}")
+        # What is refused keeps nothing.
+        folder = next(reports.glob(f"*/{run_id}"), reports / run_id)
         return Swept(done.returncode, done.stdout, took, folder)
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.gpulab.core.plugins.module_utils.network.read import _SECRET, files
-from ansible_collections.gpulab.core.plugins.plugin_utils.network import foreign
+from ansible_collections.gpulab.core.plugins.plugin_utils.network import commands, foreign
 from ansible_collections.gpulab.core.plugins.plugin_utils.network.backends import choose, in_use
 from ansible_collections.gpulab.core.plugins.plugin_utils.network.model import NetworkError
 from ansible_collections.gpulab.core.plugins.plugin_utils.network.plan import (
@@ -552,3 +553,43 @@ def test_no_password_leaves_the_machine(text: str) -> None:
 
 def test_nothing_else_is_left_out() -> None:
     assert _SECRET.sub(r"\1(secret)", CLOUD) == CLOUD
+
+
+IP = """#!/bin/sh
+# Stands for ip(8): what networkd sets is there after some questions.
+case "$*" in
+  *show*)
+    echo >> {folder}/asked
+    [ "$(wc -l < {folder}/asked)" -lt {after} ] || echo "2: eno1 inet 10.20.0.12/24 brd x" ;;
+  *' add '*) echo "$*" >> {folder}/added ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "added"),
+    [
+        (4, []),
+        (
+            10_000,
+            [
+                "address add 10.20.0.12/24 dev eno1",
+                "-4 route add 0.0.0.0/0 via 10.20.0.1 dev eno1",
+            ],
+        ),
+    ],
+)
+def test_what_the_back_end_sets_a_moment_later_is_not_set_by_hand(
+    after: int, added: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_BACKEND_S", 1.0)
+    undo = decide(machine(), backend="netplan")["undo"]
+    tool = tmp_path / "ip"
+    tool.write_text(IP.format(folder=tmp_path, after=after))
+    tool.chmod(0o755)
+    begin = undo.index(["ip", "link", "set", "dev", "eno1", "up"])
+    for command in undo[begin:]:
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        subprocess.run(command, env=path, check=True, capture_output=True)
+    file = tmp_path / "added"
+    assert (file.read_text().splitlines() if file.exists() else []) == added

@@ -18,6 +18,9 @@ from .networkmanager import profile
 Command = list[str]
 #: How long NetworkManager may take for one profile. It waits for the link, and not for a lease.
 _MANAGER_WAIT_S = 10
+#: How long a back end may take to set its addresses after it was told to (our proposal). It is
+#: waited for only while one is missing.
+_BACKEND_S = 5.0
 #: Soft RoCE goes with the interface that it is on. The role's unit waits for that.
 _RDMA_AGAIN = ["sh", "-c", "systemctl --no-block try-restart gpulab-rdma.service || true"]
 
@@ -155,17 +158,34 @@ def _if_it_can(command: Command) -> Command:
 
 
 def _as_it_was(links: list[Present], ways: list[Way]) -> Iterator[Command]:
+    """Give what sets addresses and routes that the back end does not.
+
+    networkd takes the former addresses away and sets them again after its reload has returned. One
+    that is set by hand in between stays as it is, and is not the back end's own.
+    """
+    wanted: list[tuple[str, str]] = []
     for link in links:
         if link.addresses:
             yield ["ip", "link", "set", "dev", link.name, "up"]
         for address in link.addresses:
             # Replaced, it would lose what the back end says of it, such as whose its route is.
             there = f"ip -oneline address show dev {link.name} | grep -qF ' {address} '"
-            yield ["sh", "-c", f"{there} || ip address add {address} dev {link.name}"]
+            wanted.append((there, f"ip address add {address} dev {link.name}"))
     names = [link.name for link in links if link.addresses]
     for way in ways:
         if way.link in names:
             version = ipaddress.ip_network(way.to).version
             ip, what = f"ip -{version} route", f"{way.to} via {way.via} dev {way.link}"
             # Replaced, it would no longer be the back end's own.
-            yield ["sh", "-c", f'test -n "$({ip} show exact {what})" || {ip} add {what}']
+            wanted.append((f'test -n "$({ip} show exact {what})"', f"{ip} add {what}"))
+    if wanted:
+        yield _wait_for([there for there, _ in wanted])
+    for there, add in wanted:
+        yield ["sh", "-c", f"{there} || {add}"]
+
+
+def _wait_for(conditions: list[str]) -> Command:
+    """Wait until all of them are so, as long as a back end may take; true in any case."""
+    turns = int(_BACKEND_S / 0.1)
+    met = " && ".join(conditions)
+    return ["sh", "-c", f"for turn in $(seq {turns}); do {met} && break; sleep 0.1; done; true"]
