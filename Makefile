@@ -46,7 +46,7 @@ clean: ## remove the sandbox, its image, reports and state, and the environments
 	if [ -L reports/latest ] && [ ! -e reports/latest ]; then rm reports/latest; fi
 	rm -rf .cache .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-test: ## set everything up and pass the tests but test-vm (over an hour on two cores)
+test: ## set everything up and pass the tests but test-vm (three quarters of an hour on two cores)
 	scripts/second_core.sh --check
 	scripts/bootstrap.sh test
 	scripts/run_tests.sh
