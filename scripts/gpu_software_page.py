@@ -245,7 +245,10 @@ PROVED = (
         "upgrade, the way back, another branch, the stop at the first failure, holds",
         "real apt and dnf on simulations of Ubuntu and EL, with signed stub repositories",
     ),
-    ("draining and giving back", "a simulation of `scontrol` and `squeue`"),
+    (
+        "draining and giving back",
+        "for real (Slurm 22.05, scenario `slurm`); around an upgrade, a simulation of `scontrol`",
+    ),
     (
         "other flavours, EL 9's streams, Canonical's signed modules instead of NVIDIA's",
         "as the upgrade; Canonical's packages are stubs, too",
@@ -256,7 +259,7 @@ PROVED = (
     ),
     ("versions that differ (NVML, fabric manager, DCGM's parts)", "put there by hand, as above"),
     (
-        "a GPU, the reboot of gpu_upgrade.yml, Slurm itself, NVIDIA's and Canonical's repositories",
+        "a GPU, the reboot of gpu_upgrade.yml, NVIDIA's and Canonical's repositories",
         "not run",
     ),
 )
