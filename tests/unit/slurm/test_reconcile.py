@@ -102,6 +102,14 @@ def test_all_at_once_and_the_timer_lifts_nothing() -> None:
     assert {name: change.words for name, change in timer.items()} == {"bad": DRAIN}
 
 
+@pytest.mark.parametrize("known", ["gpu01", "gpu01.lab.example"])
+def test_a_full_name_of_the_inventory_is_found_by_slurms_own(known: str) -> None:
+    nodes = {known: Node(known, frozenset({"IDLE"}))}
+    change = reconcile.changes({"gpu01.lab.example": WHY}, nodes)["gpu01.lab.example"]
+    assert (change.node, change.words) == (known, DRAIN)
+    assert reconcile.changes({"gpu02.lab.example": WHY}, nodes) == {}
+
+
 def test_a_reason_is_one_line_of_a_tables_length() -> None:
     assert reconcile.reason("gpulab: x", "a\nb  c") == "gpulab: x: a b c"
     long = reconcile.reason("gpulab: x", "word " * 100)

@@ -69,7 +69,7 @@ class CallbackModule(CallbackBase):
         gc.collect()
         gc.freeze()
 
-    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:  # noqa: ARG002
+    def v2_playbook_on_stats(self, _stats: AggregateStats) -> None:
         """End what was kept on the nodes, and keep what the next run can use."""
         resident_client.end_all(resident_client.folder())
         with contextlib.suppress(OSError):

@@ -88,7 +88,7 @@ def main() -> None:
         rest = f"; {out} must get no jobs, and the head tries again each minute" if out else ""
         problem = f"Slurm could not be told who is in service: {error}{rest}"
         module.exit_json(changed=False, available=True, told={}, problem=problem)
-    told, refused = {}, []
+    told, refused = dict.fromkeys(wanted, "Slurm does not know it"), []
     for name, change in reconcile.changes(wanted, known).items():
         told[name] = change.said
         if change.refused:
@@ -98,10 +98,9 @@ def main() -> None:
         changed = True
         try:
             if not module.check_mode:
-                client.update(name, change.words)
+                client.update(change.node, change.words)
         except client.SlurmError as error:
             refused.append(f"{name}: {error}")
-    told.update(dict.fromkeys(wanted.keys() - known.keys(), "Slurm does not know it"))
     problem = f"Slurm refused: {'; '.join(refused)}" if refused else ""
     module.exit_json(changed=changed, available=True, told=told, problem=problem)
 

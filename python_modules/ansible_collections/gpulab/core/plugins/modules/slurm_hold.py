@@ -74,6 +74,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.slurm import client, reconcile
+from ..module_utils.slurm.nodes import Node, find
 
 
 def main() -> None:
@@ -102,38 +103,44 @@ def _hold(module: AnsibleModule) -> tuple[bool, dict[str, dict[str, Any]]]:
     reason = reconcile.reason(reconcile.OURS.rstrip(":"), asked["reason"])
     told = []
 
-    def tell(name: str, words: Sequence[str]) -> None:
+    def tell(node: Node, words: Sequence[str]) -> None:
         if words:
-            told.append(name)
+            told.append(node.name)
             if not module.check_mode:
-                client.update(name, words)
+                client.update(node.name, words)
 
-    known = {name: node for name, node in client.nodes().items() if name in asked["nodes"]}
+    known = _known(asked["nodes"])
     jobs: dict[str, list[str]] = {}
     for name, node in known.items():
         if state == "held":
-            change = reconcile.take_out(node, reason)
-            tell(name, change.words)
+            tell(node, reconcile.take_out(node, reason).words)
         elif state == "released":
-            tell(name, reconcile.give_back(node, reason).words)
+            tell(node, reconcile.give_back(node, reason).words)
         # Asked after the drain, so that no job can come in between.
-        jobs[name] = client.jobs(name)
+        jobs[name] = client.jobs(node.name)
     if state == "held" and asked["only_idle"] and any(jobs.values()) and not module.check_mode:
-        for name, node in client.nodes().items():
+        for name, node in _known(asked["nodes"]).items():
             if jobs.get(name):
-                tell(name, reconcile.give_back(node, reason).words)
-    after = client.nodes() if told and not module.check_mode else known
+                tell(node, reconcile.give_back(node, reason).words)
+    after = _known(asked["nodes"]) if told and not module.check_mode else known
     return bool(told), {
         name: {
-            "state": "+".join(sorted(after[name].states)),
-            "reason": after[name].reason,
-            "out": after[name].is_out or "DOWN" in after[name].states,
-            "ours": after[name].reason == reason,
+            "state": "+".join(sorted(node.states)),
+            "reason": node.reason,
+            "out": node.is_out or "DOWN" in node.states,
+            "ours": node.reason == reason,
             "jobs": jobs[name],
         }
-        for name in known
-        if name in after
+        for name, node in after.items()
+        if name in jobs
     }
+
+
+def _known(names: Sequence[str]) -> dict[str, Node]:
+    """Return the nodes that Slurm knows, by the inventory's names."""
+    nodes = client.nodes()
+    found = {name: find(name, nodes) for name in names}
+    return {name: node for name, node in found.items() if node is not None}
 
 
 if __name__ == "__main__":

@@ -208,6 +208,7 @@ class Payload:
     def _compile(self, archive: bytes) -> None:
         if _compile is None:
             return
+        # A private function of Python's, so no stub has it; where it is missing nothing is changed.
         zipimport._compile_source = _compile_once  # type: ignore[attr-defined]
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             for path in files.namelist():
@@ -337,6 +338,7 @@ def _as_main(program: bytes, payload: Payload) -> int:
     sys.argv[:] = [""]
     status = 0
     try:
+        # What the controller sends is to be run: Python would do the same with its standard input.
         exec(compile(program, "<stdin>", "exec"), main)  # noqa: S102
     except SystemExit as end:
         status = _exit_status(end)

@@ -55,13 +55,13 @@ def read_fabric(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _info(reader: Reader) -> Any | None:  # noqa: ANN401 - a structure of the binding
+def _info(reader: Reader) -> ctypes.Structure | None:
     for function, name in _FORMS:
         structure = reader.constant(name)
         if structure is None:
             reader.note("fabric_state", "")
             continue
-        info = structure()
+        info: ctypes.Structure = structure()
         # These functions of the binding pass on what they get: it must be a reference.
         if reader.ask("fabric_state", function, ctypes.byref(info)) is not None:
             reader.has("fabric_state")
@@ -69,7 +69,7 @@ def _info(reader: Reader) -> Any | None:  # noqa: ANN401 - a structure of the bi
     return None
 
 
-def _state(info: Any) -> str | None:  # noqa: ANN401 - a structure of the binding
+def _state(info: ctypes.Structure) -> str | None:
     state = _STATES.get(int(info.state), f"state {int(info.state)}")
     if state == "not_supported":
         return None
@@ -77,7 +77,7 @@ def _state(info: Any) -> str | None:  # noqa: ANN401 - a structure of the bindin
     return state if status == 0 else f"{state} with NVML error {status}"
 
 
-def _health(info: Any) -> dict[str, str] | None:  # noqa: ANN401 - a structure of the binding
+def _health(info: ctypes.Structure) -> dict[str, str] | None:
     words: dict[str, str] = {}
     summary, mask = int(getattr(info, "healthSummary", 0)), int(getattr(info, "healthMask", 0))
     if summary:
@@ -89,7 +89,7 @@ def _health(info: Any) -> dict[str, str] | None:  # noqa: ANN401 - a structure o
     return words or None
 
 
-def _cluster(info: Any) -> str | None:  # noqa: ANN401 - a structure of the binding
+def _cluster(info: ctypes.Structure) -> str | None:
     raw = bytes(getattr(info, "clusterUuid", b""))
     if not any(raw):
         return None

@@ -19,7 +19,7 @@ def run() -> None:
         found = reconcile.changes(wanted, client.nodes(), lift=False)
         for name, change in found.items():
             if change.words:
-                client.update(name, change.words)
+                client.update(change.node, change.words)
                 sys.stdout.write(f"{name}: {change.said}: {wanted[name]}\n")
     except (OSError, ValueError, client.SlurmError) as error:
         sys.exit(str(error))

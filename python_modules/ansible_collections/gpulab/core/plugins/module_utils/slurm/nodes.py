@@ -7,6 +7,7 @@ each node, a base state with flags behind ``+``, and a reason with its author an
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _NAME = re.compile(r"NodeName=(\S+)")
@@ -63,6 +64,16 @@ def parse(text: str) -> dict[str, Node]:
             raise ValueError(msg)
         found[node.name] = node
     return found
+
+
+def find(name: str, nodes: Mapping[str, Node]) -> Node | None:
+    """Return the node that the inventory calls so; Slurm mostly has the first label of it.
+
+    Args:
+        name: Of the inventory, such as ``gpu01.lab.example``.
+        nodes: As Slurm has them.
+    """
+    return nodes.get(name) or nodes.get(name.partition(".")[0])
 
 
 def _node(line: str) -> Node | None:

@@ -7,9 +7,9 @@ part of gpulab undoes its own. What anybody else gave as a reason stays as it is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .nodes import Node
+from .nodes import Node, find
 
 OURS = "gpulab:"
 QUARANTINED = f"{OURS} quarantined"
@@ -28,11 +28,13 @@ class Change:
         words: For ``scontrol update``; empty where nothing is to be done.
         said: What it is, for people.
         refused: Whether it should be done and cannot be.
+        node: Slurm's name of the node, from `changes`.
     """
 
     words: tuple[str, ...]
     said: str
     refused: bool = False
+    node: str = ""
 
 
 def reason(kind: str, why: str) -> str:
@@ -102,11 +104,11 @@ def changes(
     """
     found: dict[str, Change] = {}
     for name, why in sorted(wanted.items()):
-        node = nodes.get(name)
+        node = find(name, nodes)
         if node is None:
             continue
         if why:
-            found[name] = take_out(node, why)
+            found[name] = replace(take_out(node, why), node=node.name)
         elif lift:
-            found[name] = give_back(node)
+            found[name] = replace(give_back(node), node=node.name)
     return found
