@@ -55,6 +55,26 @@ class Question:
     temporary: str = ""
 
 
+def of_call(command: str, program: bytes | None, *, root: bool) -> Question:
+    """Make a question of what Ansible hands to a connection.
+
+    Args:
+        command: What is to run.
+        program: What is piped into it; None where nothing is.
+        root: Whether that is another user's.
+
+    Raises:
+        ValueError: the program is not written as ansible-core 2.19 to 2.21 write one.
+    """
+    if not program:
+        return of_command(command, root=root)
+    question = of_program(program, root=root)
+    if question is None:
+        msg = f"what Ansible sends cannot be read: {program[-400:]!r}"
+        raise ValueError(msg)
+    return question
+
+
 def of_program(program: bytes, *, root: bool) -> Question | None:
     """Find the question in a module's program.
 

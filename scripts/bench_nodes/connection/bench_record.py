@@ -38,14 +38,11 @@ class Connection(ssh.Connection):
         """Run a command on the node, and keep what it said."""
         done: tuple[int, bytes, bytes] = super().exec_command(cmd, in_data, sudoable)
         root = bool(self.become and self.become.success in cmd)
-        question = (
-            questions.of_program(in_data, root=root)
-            if in_data
-            else questions.of_command(cmd, root=root)
-        )
-        if question is None:
-            msg = f"bench_record cannot read what Ansible sends: {in_data[-400:]!r}"
-            raise AnsibleError(msg)
+        try:
+            question = questions.of_call(cmd, in_data, root=root)
+        except ValueError as error:
+            msg = f"bench_record: {error}"
+            raise AnsibleError(msg) from error
         folder = answers.folder()
         node = answers.read_node(folder, self.get_option("host_name"))
         output = answers.Output(done[0], done[1].decode(), done[2].decode(errors="replace"))

@@ -46,14 +46,11 @@ class Connection(ConnectionBase):
         """Answer what was recorded."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         root = bool(self.become and self.become.success in cmd)
-        question = (
-            questions.of_program(in_data, root=root)
-            if in_data
-            else questions.of_command(cmd, root=root)
-        )
-        if question is None:
-            msg = f"bench_replay cannot read what Ansible sends: {in_data[-400:]!r}"
-            raise AnsibleError(msg)
+        try:
+            question = questions.of_call(cmd, in_data, root=root)
+        except ValueError as error:
+            msg = f"bench_replay: {error}"
+            raise AnsibleError(msg) from error
         folder = answers.folder()
         try:
             node = answers.read_node(folder, self.get_option("host_name"))

@@ -92,6 +92,9 @@ def test_a_question_is_found_in_what_ansible_sends(full: str, name: str) -> None
 )
 def test_what_is_written_otherwise_is_no_question(sent: bytes) -> None:
     assert questions.of_program(sent, root=False) is None
+    if sent:
+        with pytest.raises(ValueError, match="cannot be read"):
+            questions.of_call("python3", sent, root=False)
 
 
 def same(node: Node, question: Question, other: Node, other_question: Question) -> bool:
